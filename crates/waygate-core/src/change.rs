@@ -1,0 +1,259 @@
+//! Changes and the commits that carry them: the unit of persistence, replication, audit and notification.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Actor, InvalidName, ServiceId, TokenId};
+use crate::lifecycle::Route;
+use crate::limit::RateLimitPolicy;
+use crate::maintenance::{Maintenance, MaintenanceScope};
+use crate::revision::{Cursor, Revision};
+use crate::route::RouteKey;
+use crate::scope::Scope;
+
+/// One step from a state to the next. Each names its subject and carries its whole new value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    RouteSet {
+        key: RouteKey,
+        route: Arc<Route>,
+    },
+    RouteRemoved {
+        key: RouteKey,
+    },
+    MaintenanceSet {
+        scope: MaintenanceScope,
+        maintenance: Maintenance,
+    },
+    RateLimitSet {
+        scope: Scope,
+        policy: Arc<RateLimitPolicy>,
+    },
+    RateLimitCleared {
+        scope: Scope,
+    },
+    /// The service and everything of it.
+    ServiceRemoved {
+        service: ServiceId,
+    },
+    /// Until `expires` the token is refused; after it the token has ended by itself. Never leaves the servers.
+    TokenRevoked {
+        id: TokenId,
+        expires: Timestamp,
+    },
+    /// Changes nothing: an audit entry about `subject`. Never leaves the servers.
+    Noted {
+        subject: String,
+    },
+}
+
+/// Who follows a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'c> {
+    /// Every service.
+    Everyone,
+    Service(&'c ServiceId),
+    /// The control plane's own nodes.
+    Servers,
+}
+
+impl Change {
+    /// Who must hear of it: a service learns its own routes, limits and maintenance and what is global, nothing else.
+    pub fn audience(&self) -> Audience<'_> {
+        match self {
+            Self::RouteSet { key, .. } | Self::RouteRemoved { key } => Audience::Service(&key.service),
+            Self::MaintenanceSet { scope, .. } => match scope {
+                MaintenanceScope::Global => Audience::Everyone,
+                MaintenanceScope::Service(service) => Audience::Service(service),
+            },
+            Self::RateLimitSet { scope, .. } | Self::RateLimitCleared { scope } => {
+                scope.service().map_or(Audience::Everyone, Audience::Service)
+            }
+            Self::ServiceRemoved { service } => Audience::Service(service),
+            Self::TokenRevoked { .. } | Self::Noted { .. } => Audience::Servers,
+        }
+    }
+
+    /// Whether a service must hear of it.
+    pub fn concerns(&self, service: &ServiceId) -> bool {
+        match self.audience() {
+            Audience::Everyone => true,
+            Audience::Service(concerned) => concerned == service,
+            Audience::Servers => false,
+        }
+    }
+}
+
+/// What was done, as it stands in the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Enable,
+    Disable,
+    MaintenanceOn,
+    EnvGate,
+    Schedule,
+    ScheduleCancel,
+    Deprecate,
+    Undeprecate,
+    RouteRemove,
+    ServiceRemove,
+    GlobalMaintenanceOn,
+    GlobalMaintenanceOff,
+    GlobalMaintenanceEdit,
+    ServiceMaintenanceOn,
+    ServiceMaintenanceOff,
+    ServiceMaintenanceEdit,
+    Register,
+    TokenRevoke,
+    Login,
+    LoginFailed,
+    Logout,
+}
+
+impl Action {
+    /// The text of the wire and of lists.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::MaintenanceOn => "maintenance_on",
+            Self::EnvGate => "env_gate",
+            Self::Schedule => "schedule",
+            Self::ScheduleCancel => "schedule_cancel",
+            Self::Deprecate => "deprecate",
+            Self::Undeprecate => "undeprecate",
+            Self::RouteRemove => "route_remove",
+            Self::ServiceRemove => "service_remove",
+            Self::GlobalMaintenanceOn => "global_maintenance_on",
+            Self::GlobalMaintenanceOff => "global_maintenance_off",
+            Self::GlobalMaintenanceEdit => "global_maintenance_edit",
+            Self::ServiceMaintenanceOn => "service_maintenance_on",
+            Self::ServiceMaintenanceOff => "service_maintenance_off",
+            Self::ServiceMaintenanceEdit => "service_maintenance_edit",
+            Self::Register => "register",
+            Self::TokenRevoke => "token_revoke",
+            Self::Login => "login",
+            Self::LoginFailed => "login_failed",
+            Self::Logout => "logout",
+        }
+    }
+}
+
+/// A change with what was done and how to take it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub action: Action,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub change: Change,
+    /// The changes that lead back to the state before. Stays on the servers: audit, undo and rollback live on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Change>,
+}
+
+/// Through what somebody acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    Cli,
+    Sdk,
+    Dashboard,
+    Api,
+    System,
+}
+
+impl Platform {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Sdk => "sdk",
+            Self::Dashboard => "dashboard",
+            Self::Api => "api",
+            Self::System => "system",
+        }
+    }
+}
+
+/// Who, through what, when. Stays on the servers: frames carry changes only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    pub actor: Actor,
+    pub platform: Platform,
+    pub at: Timestamp,
+}
+
+/// Names a draft, so that after an unclear answer of the store it can be looked up whether it was committed.
+/// 16 to 64 ASCII letters, digits or `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DraftId(Arc<str>);
+
+impl DraftId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DraftId {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let letters = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if !(16..=64).contains(&text.len()) || !text.chars().all(letters) {
+            return Err(InvalidName("a draft id is 16 to 64 ASCII letters, digits or `-`".to_owned()));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl From<DraftId> for String {
+    fn from(id: DraftId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+/// What a store is asked to commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    pub id: DraftId,
+    pub cause: Cause,
+    pub records: Vec<Record>,
+}
+
+/// A draft that was accepted, with its place in history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    pub cursor: Cursor,
+    #[serde(flatten)]
+    pub draft: Draft,
+}
+
+impl Commit {
+    /// Places a draft right after `previous`. Stores call this; the lineage covers the draft's whole encoding.
+    ///
+    /// # Errors
+    ///
+    /// When the draft cannot be encoded, which no value of these types brings about.
+    pub fn after(previous: &Cursor, draft: Draft) -> Result<Self, serde_json::Error> {
+        let revision = previous.revision.next();
+        let lineage = previous.lineage.then(revision, &serde_json::to_vec(&draft)?);
+        Ok(Self { cursor: Cursor { epoch: previous.epoch.clone(), revision, lineage }, draft })
+    }
+
+    pub fn revision(&self) -> Revision {
+        self.cursor.revision
+    }
+
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.draft.records.iter().map(|record| &record.change)
+    }
+
+    /// Whether a service must hear of it.
+    pub fn concerns(&self, service: &ServiceId) -> bool {
+        self.changes().any(|change| change.concerns(service))
+    }
+}

@@ -1,0 +1,73 @@
+//! A service says which routes it has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::change::{Action, Change};
+use crate::command::lifecycle::{check_deprecation, check_window};
+use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason};
+use crate::id::ServiceId;
+use crate::lifecycle::{Route, Window};
+use crate::revision::Revision;
+use crate::route::{LocalKey, RouteKey};
+
+impl Planner<'_> {
+    /// One batch, at most one change per route. Known routes keep what operators have set: only what the code alone
+    /// decides (`force_active`, what is declared, and a lifecycle nobody has switched) follows the declaration.
+    pub(super) fn register(&self, service: &ServiceId, routes: &[Declaration]) -> Result<Plan, CommandError> {
+        let known = self.state.services.get(service).map(|state| &state.routes);
+        // The last declaration of a key wins, as it does in a router.
+        let declared: BTreeMap<&LocalKey, &Declaration> = routes.iter().map(|route| (&route.key, route)).collect();
+        let new = declared.keys().filter(|key| !known.is_some_and(|known| known.contains_key(**key))).count();
+        if known.map_or(0, BTreeMap::len) + new > MOST_ROUTES {
+            return Err(CommandError::invalid("states", format!("a service has at most {MOST_ROUTES} routes")));
+        }
+        let mut plan = Plan::default();
+        for (local, declaration) in declared {
+            let key = RouteKey::new(service.clone(), local.clone());
+            checked_reason(&declaration.control.reason)?;
+            check_deprecation(declaration.deprecation.as_ref())?;
+            let before = known.and_then(|known| known.get(local));
+            let route = match before {
+                Some(before) => redeclared(before, declaration),
+                None => self.first_declared(declaration),
+            };
+            if before.is_none_or(|before| !route.same_as(before)) {
+                let route = Arc::new(Route { changed_at: self.changed_at, ..route });
+                let change = Change::RouteSet { key: key.clone(), route };
+                plan.records.push(self.record(Action::Register, &declaration.control.reason, change));
+            }
+            plan.routes.push(key);
+        }
+        Ok(plan)
+    }
+
+    fn first_declared(&self, declaration: &Declaration) -> Route {
+        let window = declaration.window.filter(|(start, end)| check_window(*start, *end, self.now).is_ok());
+        Route {
+            declared: declaration.control.clone(),
+            base: declaration.control.clone(),
+            temporary: None,
+            windows: window
+                .map(|(start, end)| Window { id: 1, start, end, reason: declaration.control.reason.clone() })
+                .into_iter()
+                .collect(),
+            deprecation: declaration.deprecation.clone(),
+            force_active: declaration.force_active,
+            changed_at: Revision::ZERO,
+        }
+    }
+}
+
+fn redeclared(before: &Route, declaration: &Declaration) -> Route {
+    let mut route = before.clone();
+    if route.base == route.declared {
+        route.base.clone_from(&declaration.control);
+    }
+    route.declared.clone_from(&declaration.control);
+    route.force_active = declaration.force_active;
+    if route.deprecation.is_none() {
+        route.deprecation.clone_from(&declaration.deprecation);
+    }
+    route
+}

@@ -1,0 +1,85 @@
+//! The rules of Waygate: what the control plane knows, how it changes, and what a request gets.
+//!
+//! Everything here is pure: no clock, no file, no socket, no lock on the way of a request. Time is one of the facts.
+//!
+//! - [`State`] is the replicated document. A [`Command`] is [planned](plan) against it and becomes changes; a
+//!   [`Commit`] carries them with a [`Cursor`] that says where in history they stand.
+//! - [`Snapshot`] is one service's view of the state, compiled for reading. [`Snapshot::decide`] is the only place
+//!   that says yes or no.
+//!
+//! ```
+//! use waygate_core::{Decision, Denial, Declaration, Command, Cursor, RequestFacts, RouteMethod, Snapshot, State,
+//!     Switch, Timestamp, plan};
+//! # use waygate_core::{Cause, Commit, Draft, Platform};
+//!
+//! struct Get(&'static str);
+//!
+//! impl RequestFacts for Get {
+//!     fn method(&self) -> Option<RouteMethod> { Some(RouteMethod::Get) }
+//!     fn template(&self) -> Option<&str> { Some(self.0) }
+//!     fn path(&self) -> &str { self.0 }
+//!     fn now(&self) -> Timestamp { Timestamp::UNIX_EPOCH }
+//! }
+//!
+//! let mut state = State::new(Cursor::start_of("0123456789abcdef".parse()?));
+//! # let mut number = 0;
+//! let mut execute = |state: &mut State, command: Command| -> Result<(), Box<dyn std::error::Error>> {
+//!     let records = plan(state, &command, Timestamp::UNIX_EPOCH)?.records;
+//! #   number += 1;
+//! #   let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH };
+//! #   let draft = Draft { id: format!("draft-{number:016}").try_into()?, cause, records };
+//!     let commit = Commit::after(&state.cursor, draft)?; // what a store does
+//!     state.apply(&commit)?;
+//!     Ok(())
+//! };
+//! let routes = vec![Declaration::active("GET:/api/payments".parse()?)];
+//! execute(&mut state, Command::Register { service: "payments".parse()?, routes })?;
+//! execute(&mut state, Command::Route {
+//!     route: "/api/payments".parse()?,
+//!     to: Switch::disable(),
+//!     reason: "hotfix".into(),
+//!     expected: None,
+//! })?;
+//!
+//! let snapshot = Snapshot::compile(state.service_view(&"payments".parse()?), None);
+//! let decision = snapshot.decide(&Get("/api/payments"));
+//! assert_eq!(decision, Decision::Deny(Denial::Disabled { reason: "hotfix", until: None }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod change;
+mod command;
+mod decide;
+mod denial;
+mod facts;
+mod id;
+mod lifecycle;
+mod limit;
+mod maintenance;
+mod revision;
+mod route;
+mod scope;
+mod snapshot;
+mod state;
+
+pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
+pub use command::{
+    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_WINDOWS, MaintenanceSwitch,
+    Plan, Switch, plan,
+};
+pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
+pub use denial::{DenialResponse, seconds_until};
+pub use facts::RequestFacts;
+pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId};
+pub use jiff::Timestamp;
+pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, LifecycleKind, Route, Temporary, Window};
+pub use limit::{
+    Algorithm, KeyStrategy, LIMIT_GRAMMAR, LimitExpression, OnBackendFailure, OnMissingKey, Quota, RateLimitPolicy,
+    Tier,
+};
+pub use maintenance::{Maintenance, MaintenanceScope};
+pub use revision::{Cursor, Epoch, Lineage, Revision};
+pub use route::{LocalKey, PathTemplate, RouteKey, RouteMethod, RouteSelector};
+pub use scope::Scope;
+pub use snapshot::{Snapshot, SnapshotCell};
+pub use state::{GlobalState, OutOfOrder, ServiceState, ServiceView, State};

@@ -1,0 +1,244 @@
+//! A state compiled for fast reading, and the cell through which it is swapped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
+
+use crate::id::Environment;
+use crate::lifecycle::{Control, Effective, Lifecycle, Route};
+use crate::limit::RateLimitPolicy;
+use crate::maintenance::Maintenance;
+use crate::route::{LocalKey, RouteMethod};
+use crate::state::ServiceView;
+
+/// What one service enforces: an immutable compilation of its view of the state, for one environment.
+///
+/// It is rebuilt whole on each commit; reading it takes no lock and does not allocate.
+#[derive(Debug)]
+pub struct Snapshot {
+    view: ServiceView,
+    environment: Option<Environment>,
+    routes: Vec<RouteEntry>,
+    by_template: HashMap<Box<str>, MethodTable, RandomState>,
+    /// Built when a path is matched for the first time: adapters that know the template never need it.
+    by_path: OnceLock<matchit::Router<Box<str>>>,
+}
+
+/// For each method the position of its route, [`NO_ROUTE`] where there is none.
+type MethodTable = [u32; RouteMethod::COUNT];
+const NO_ROUTE: u32 = u32::MAX;
+
+/// One route, with everything precomputed that does not depend on the request.
+#[derive(Debug)]
+pub(crate) struct RouteEntry {
+    pub(crate) key: LocalKey,
+    pub(crate) route: Arc<Route>,
+    pub(crate) limit: Option<Arc<RateLimitPolicy>>,
+    pub(crate) exempt_from_global: bool,
+    pub(crate) exempt_from_service: bool,
+    /// The base control lets every request through, and nothing about the route depends on the time.
+    pub(crate) open: bool,
+}
+
+impl Snapshot {
+    /// Compiles a service's view for an environment. Without an environment every env gate is shut.
+    pub fn compile(view: ServiceView, environment: Option<Environment>) -> Self {
+        let routes: Vec<RouteEntry> = view
+            .service
+            .routes
+            .iter()
+            .map(|(key, route)| RouteEntry::new(&view, environment.as_ref(), key, route))
+            .collect();
+        let mut by_template: HashMap<Box<str>, MethodTable, RandomState> =
+            HashMap::with_capacity_and_hasher(routes.len(), RandomState::default());
+        for (position, entry) in routes.iter().enumerate() {
+            let table = by_template.entry(entry.key.path.as_str().into()).or_insert([NO_ROUTE; RouteMethod::COUNT]);
+            table[entry.key.method as usize] = u32::try_from(position).unwrap_or(NO_ROUTE);
+        }
+        Self { view, environment, routes, by_template, by_path: OnceLock::new() }
+    }
+
+    /// What was compiled.
+    pub fn view(&self) -> &ServiceView {
+        &self.view
+    }
+
+    /// The environment that gates compare with.
+    pub fn environment(&self) -> Option<&Environment> {
+        self.environment.as_ref()
+    }
+
+    pub(crate) fn global_maintenance(&self) -> &Maintenance {
+        &self.view.global.maintenance
+    }
+
+    pub(crate) fn service_maintenance(&self) -> &Maintenance {
+        &self.view.service.maintenance
+    }
+
+    /// The route of a template: its own method, for `HEAD` else `GET` (whose handler answers it), else any method.
+    pub(crate) fn entry(&self, method: Option<RouteMethod>, template: &str) -> Option<&RouteEntry> {
+        let table = self.by_template.get(template)?;
+        let at = |method: RouteMethod| self.routes.get(table[method as usize] as usize);
+        method
+            .and_then(at)
+            .or_else(|| if method == Some(RouteMethod::Head) { at(RouteMethod::Get) } else { None })
+            .or_else(|| at(RouteMethod::Any))
+    }
+
+    /// The template that a concrete path belongs to, for adapters whose framework does not tell.
+    pub fn match_path(&self, path: &str) -> Option<&str> {
+        if self.by_template.contains_key(path) {
+            return self.by_template.get_key_value(path).map(|(template, _)| &**template);
+        }
+        let router = self.by_path.get_or_init(|| {
+            let mut router = matchit::Router::new();
+            for template in self.by_template.keys() {
+                // Templates that differ only in parameter names are one to the matcher; the first stands for both.
+                let _ = router.insert(positional(template), template.clone());
+            }
+            router
+        });
+        router.at(path).ok().map(|matched| &**matched.value)
+    }
+}
+
+impl Default for Snapshot {
+    /// Nothing is known: everything is let through.
+    fn default() -> Self {
+        Self::compile(ServiceView::default(), None)
+    }
+}
+
+impl RouteEntry {
+    fn new(view: &ServiceView, environment: Option<&Environment>, key: &LocalKey, route: &Arc<Route>) -> Self {
+        let method = (key.method != RouteMethod::Any).then_some(key.method);
+        let exempt = |maintenance: &Maintenance| maintenance.exempts(method, key.path.as_str());
+        Self {
+            exempt_from_global: exempt(&view.global.maintenance),
+            exempt_from_service: exempt(&view.service.maintenance),
+            open: !route.is_timed() && lets_through(&route.base, environment),
+            limit: view.service.route_limits.get(key).cloned(),
+            key: key.clone(),
+            route: route.clone(),
+        }
+    }
+}
+
+/// Whether a control lets requests through in an environment.
+pub(crate) fn lets_through(control: &Control, environment: Option<&Environment>) -> bool {
+    match &control.lifecycle {
+        Lifecycle::Active => true,
+        Lifecycle::Maintenance | Lifecycle::Disabled => false,
+        Lifecycle::EnvGated(allowed) => environment.is_some_and(|environment| allowed.contains(environment)),
+    }
+}
+
+impl Route {
+    /// Whether requests are let through at `now` in an environment, as far as this route alone decides.
+    pub fn is_open(&self, now: jiff::Timestamp, environment: Option<&Environment>) -> bool {
+        match self.effective(now) {
+            Effective::Window(_) => false,
+            Effective::Temporary(temporary) => lets_through(&temporary.control, environment),
+            Effective::Base(control) => lets_through(control, environment),
+        }
+    }
+}
+
+/// A template in the matcher's form, with parameters named by position: `{id:int}` becomes `{p0}`, `{rest:path}` and
+/// `{*rest}` become `{*p0}`.
+fn positional(template: &str) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    let mut position = 0;
+    while let Some(open) = rest.find('{') {
+        let Some(close) = rest[open..].find('}').map(|close| open + close) else { break };
+        let name = &rest[open + 1..close];
+        let catch_all = name.starts_with('*') || name.ends_with(":path");
+        out.push_str(&rest[..open]);
+        out.push_str(if catch_all { "{*p" } else { "{p" });
+        out.push_str(&position.to_string());
+        out.push('}');
+        position += 1;
+        rest = &rest[close + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Holds the snapshot in force. Readers take it without waiting; a writer swaps it whole.
+#[derive(Debug, Default)]
+pub struct SnapshotCell(ArcSwap<Snapshot>);
+
+impl SnapshotCell {
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(ArcSwap::from_pointee(snapshot))
+    }
+
+    /// The snapshot in force, for the length of one decision.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.0.load()
+    }
+
+    /// The snapshot in force, to keep.
+    pub fn load_full(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Puts another snapshot in force, for every request that is decided from now on.
+    pub fn store(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(routes: &[&str]) -> Snapshot {
+        let mut view = ServiceView::default();
+        let service = Arc::make_mut(&mut view.service);
+        for key in routes {
+            let route = Route {
+                declared: Control::default(),
+                base: Control::default(),
+                temporary: None,
+                windows: Vec::new(),
+                deprecation: None,
+                force_active: false,
+                changed_at: crate::Revision(1),
+            };
+            service.routes.insert(key.parse().unwrap(), Arc::new(route));
+        }
+        Snapshot::compile(view, None)
+    }
+
+    #[test]
+    fn overlapping_templates_match_the_most_specific() {
+        let snapshot = snapshot(&[
+            "GET:/users/{id}",
+            "POST:/users/{name}",
+            "GET:/users/me",
+            "GET:/files/{p:path}",
+            "GET:/x/{*rest}",
+        ]);
+        assert_eq!(snapshot.match_path("/users/me"), Some("/users/me"));
+        assert!(matches!(snapshot.match_path("/users/7"), Some("/users/{id}" | "/users/{name}")));
+        assert_eq!(snapshot.match_path("/files/a/b"), Some("/files/{p:path}"));
+        assert_eq!(snapshot.match_path("/x/a/b"), Some("/x/{*rest}"));
+        assert_eq!(snapshot.match_path("/nope"), None);
+    }
+
+    #[test]
+    fn head_falls_back_to_get_and_everything_to_any() {
+        let snapshot = snapshot(&["GET:/a", "/b", "HEAD:/c", "GET:/c"]);
+        let found = |method, template: &str| snapshot.entry(Some(method), template).map(|entry| entry.key.to_string());
+        assert_eq!(found(RouteMethod::Head, "/a").as_deref(), Some("GET:/a"));
+        assert_eq!(found(RouteMethod::Post, "/a"), None);
+        assert_eq!(found(RouteMethod::Head, "/b").as_deref(), Some("/b"));
+        assert_eq!(found(RouteMethod::Head, "/c").as_deref(), Some("HEAD:/c"));
+        assert!(snapshot.entry(None, "/b").is_some());
+    }
+}
