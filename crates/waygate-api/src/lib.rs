@@ -1,1 +1,37 @@
+//! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
+//!
+//! - [`paths`]: where things are, and how a route's key is written in a URL.
+//! - Bodies: [`routes`], [`maintenance`], [`audit`], [`auth`], [`sdk`]; errors in [`error`].
+//! - [`stream`]: the frames by which a service follows the control plane.
+//! - With the feature `client`, a typed client in [`client`].
 
+pub mod audit;
+pub mod auth;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod error;
+pub mod maintenance;
+pub mod paths;
+pub mod routes;
+pub mod sdk;
+pub mod stream;
+
+/// Request and response headers of our own.
+pub mod headers {
+    /// The credential, raw. Equal to `Authorization: Bearer …`.
+    pub const TOKEN: &str = "x-waygate-token";
+    /// Through what a person acts: `cli`.
+    pub const PLATFORM: &str = "x-waygate-platform";
+    /// Who acts, believed only where the control plane has no authentication.
+    pub const ACTOR: &str = "x-waygate-actor";
+    /// The service that an SDK speaks for.
+    pub const APP_ID: &str = "x-waygate-app-id";
+    /// The revision that a mutation has made, or that an answer was read at.
+    pub const REVISION: &str = "x-waygate-revision";
+    /// What a switch ended or what the caller should know: one header line each, percent-encoded UTF-8.
+    pub const NOTICE: &str = "x-waygate-notice";
+    /// Names a request in logs and errors.
+    pub const REQUEST_ID: &str = "x-request-id";
+    /// The cursor that a stream resumes after.
+    pub const LAST_EVENT_ID: &str = "last-event-id";
+}

@@ -1,0 +1,278 @@
+//! Calls and their answers.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use waygate_core::Revision;
+
+use crate::client::events::EventStream;
+use crate::client::url::ServerUrl;
+use crate::error::{ErrorBody, ErrorCode};
+use crate::headers;
+
+/// How to reach a control plane.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    pub connect_timeout: Duration,
+    /// For a whole call, its answer included. Streams are not subject to it.
+    pub timeout: Duration,
+    /// Sent as `User-Agent`: name and version of the program.
+    pub user_agent: String,
+    /// Sent as `X-Waygate-Platform`.
+    pub platform: Option<&'static str>,
+    /// Sent as `X-Waygate-App-Id`.
+    pub app_id: Option<String>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            user_agent: concat!("waygate-api/", env!("CARGO_PKG_VERSION")).to_owned(),
+            platform: None,
+            app_id: None,
+        }
+    }
+}
+
+/// A client of one control plane. Cheap to clone; follows no redirects and uses no token but the one it is given.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    server: ServerUrl,
+    token: Option<HeaderValue>,
+    timeout: Duration,
+}
+
+/// An answer with the revision that it was read at, or that the call has made.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    pub value: T,
+    pub revision: Option<Revision>,
+    /// What a switch ended or what the caller should know.
+    pub notices: Vec<String>,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    #[error("cannot reach {url}: {reason}")]
+    Unreachable { url: String, reason: String },
+    #[error("{url} did not answer in time")]
+    Timeout { url: String },
+    /// The server refused the call. `body` is made up where the answer was not of our API.
+    #[error("{}", body.error)]
+    Refused { status: u16, body: Box<ErrorBody>, retry_after: Option<u64> },
+    #[error("{url} answered with something else than the Waygate API: {reason}")]
+    Malformed { url: String, reason: String },
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl Client {
+    /// # Errors
+    ///
+    /// [`ClientError::Setup`] when the options cannot be sent as headers or TLS cannot be set up.
+    pub fn new(server: ServerUrl, options: &ClientOptions) -> Result<Self, ClientError> {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| {
+            // Another part of the program may have chosen a provider; that one is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let mut fixed = HeaderMap::new();
+        let pairs =
+            [(headers::PLATFORM, options.platform.map(ToOwned::to_owned)), (headers::APP_ID, options.app_id.clone())];
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
+            }
+        }
+        let http = reqwest::Client::builder()
+            .default_headers(fixed)
+            .user_agent(&options.user_agent)
+            .connect_timeout(options.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| ClientError::Setup(reason(&error)))?;
+        Ok(Self { http, server, token: None, timeout: options.timeout })
+    }
+
+    /// The same client with a token.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Setup`] when the text cannot be a header value.
+    pub fn with_token(mut self, token: Option<&str>) -> Result<Self, ClientError> {
+        self.token = token
+            .map(|token| {
+                let mut value = header_value(headers::TOKEN, token.trim())?;
+                value.set_sensitive(true);
+                Ok::<_, ClientError>(value)
+            })
+            .transpose()?;
+        Ok(self)
+    }
+
+    pub fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// # Errors
+    ///
+    /// [`ClientError`]; as for every call.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer<T>, ClientError> {
+        self.call(Method::GET, path, query, None::<&()>, &[]).await
+    }
+
+    /// # Errors
+    ///
+    /// [`ClientError`]; as for every call.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answer<T>, ClientError> {
+        self.call(Method::POST, path, &[], Some(body), &[]).await
+    }
+
+    /// # Errors
+    ///
+    /// [`ClientError`]; as for every call.
+    pub async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer<T>, ClientError> {
+        self.call(Method::DELETE, path, query, None::<&()>, &[]).await
+    }
+
+    /// Any call of the API.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], with the URL wherever that helps.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+        extra: &[(&'static str, &str)],
+    ) -> Result<Answer<T>, ClientError> {
+        let url = self.url(path, query);
+        let mut request = self.http.request(method, &url).timeout(self.timeout);
+        if let Some(token) = &self.token {
+            request = request.header(headers::TOKEN, token.clone());
+        }
+        for (name, value) in extra {
+            request = request.header(*name, header_value(name, value)?);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| failure(&url, &error))?;
+        let status = response.status();
+        let head = response.headers().clone();
+        let bytes = response.bytes().await.map_err(|error| failure(&url, &error))?;
+        if !status.is_success() {
+            return Err(refusal(status.as_u16(), &head, &bytes, &url));
+        }
+        let value = serde_json::from_slice(&bytes)
+            .map_err(|error| ClientError::Malformed { url: url.clone(), reason: error.to_string() })?;
+        let revision = head.get(headers::REVISION).and_then(|value| value.to_str().ok()?.parse().ok()).map(Revision);
+        let notices = head.get_all(headers::NOTICE).iter().filter_map(decoded).collect();
+        Ok(Answer { value, revision, notices })
+    }
+
+    /// Opens a stream of server-sent events. It ends with the connection; reconnecting is the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`] when the stream cannot be opened.
+    pub async fn events(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        last_event_id: Option<&str>,
+    ) -> Result<EventStream, ClientError> {
+        let url = self.url(path, query);
+        let mut request = self.http.get(&url).header("accept", "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header(headers::TOKEN, token.clone());
+        }
+        if let Some(id) = last_event_id {
+            request = request.header(headers::LAST_EVENT_ID, header_value(headers::LAST_EVENT_ID, id)?);
+        }
+        // The answer's head must come in time; its body may take for ever.
+        let response = tokio::time::timeout(self.timeout, request.send())
+            .await
+            .map_err(|_| ClientError::Timeout { url: url.clone() })?
+            .map_err(|error| failure(&url, &error))?;
+        let status = response.status();
+        if !status.is_success() {
+            let head = response.headers().clone();
+            let body = tokio::time::timeout(self.timeout, response.bytes()).await;
+            let bytes = body.ok().and_then(Result::ok).unwrap_or_default();
+            return Err(refusal(status.as_u16(), &head, &bytes, &url));
+        }
+        Ok(EventStream::new(response))
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
+        let mut url = self.server.join(path);
+        for (position, (name, value)) in query.iter().enumerate() {
+            url.push(if position == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&crate::paths::percent_encoded(value));
+        }
+        url
+    }
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {
+    HeaderValue::from_str(value).map_err(|_| ClientError::Setup(format!("the value of `{name}` cannot be sent")))
+}
+
+fn failure(url: &str, error: &reqwest::Error) -> ClientError {
+    if error.is_timeout() && !error.is_connect() {
+        return ClientError::Timeout { url: url.to_owned() };
+    }
+    ClientError::Unreachable { url: url.to_owned(), reason: reason(error) }
+}
+
+/// The innermost cause: "connection refused" says more than "error sending request".
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientError {
+    let body = serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| ErrorBody::new(ErrorCode::Unknown, format!("{url} answered HTTP {status}")));
+    let retry_after = head.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    ClientError::Refused { status, body: Box::new(body), retry_after }
+}
+
+/// Undoes the percent-encoding of a notice.
+fn decoded(value: &HeaderValue) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let code =
+            (byte == b'%').then(|| u8::from_str_radix(std::str::from_utf8(tail.get(..2)?).ok()?, 16).ok()).flatten();
+        rest = if code.is_some() { &tail[2..] } else { tail };
+        bytes.push(code.unwrap_or(byte));
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,65 @@
+//! Server-sent events as they come in.
+
+use std::fmt;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use sse_stream::SseByteStream;
+
+/// The largest event that is taken, in bytes: a snapshot of 10,000 routes with long reasons stays below it.
+const LARGEST_EVENT: usize = 64 << 20;
+
+/// One event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerEvent {
+    /// The event's name; empty when it has none.
+    pub event: String,
+    pub id: Option<String>,
+    pub data: String,
+}
+
+/// The events of one connection, in order.
+pub struct EventStream {
+    events: Pin<Box<dyn Stream<Item = Result<ServerEvent, String>> + Send>>,
+}
+
+impl EventStream {
+    pub(crate) fn new(response: reqwest::Response) -> Self {
+        let mut since_event = 0;
+        let bytes = response.bytes_stream().map(move |chunk| {
+            let chunk: Bytes = chunk.map_err(std::io::Error::other)?;
+            // An event ends with a blank line; without one for too long, the peer is no event stream.
+            since_event = if chunk.windows(2).any(|pair| pair == b"\n\n") { 0 } else { since_event + chunk.len() };
+            if since_event > LARGEST_EVENT {
+                return Err(std::io::Error::other("an event is larger than accepted"));
+            }
+            Ok(chunk)
+        });
+        let events = SseByteStream::new(bytes).map(|event| {
+            event
+                .map(|event| ServerEvent {
+                    event: event.event.unwrap_or_default(),
+                    id: event.id,
+                    data: event.data.unwrap_or_default(),
+                })
+                .map_err(|error| error.to_string())
+        });
+        Self { events: Box::pin(events) }
+    }
+
+    /// The next event; `None` when the stream has ended as it should.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection broke, in words.
+    pub async fn next(&mut self) -> Option<Result<ServerEvent, String>> {
+        self.events.next().await
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EventStream").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! Where things are.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+pub const HEALTHZ: &str = "/healthz";
+pub const READYZ: &str = "/readyz";
+pub const LOGIN: &str = "/api/auth/login";
+pub const LOGOUT: &str = "/api/auth/logout";
+pub const ME: &str = "/api/auth/me";
+pub const ROUTES: &str = "/api/routes";
+pub const AUDIT: &str = "/api/audit";
+pub const GLOBAL: &str = "/api/global";
+pub const SERVICES: &str = "/api/services";
+pub const RATE_LIMITS: &str = "/api/rate-limits";
+pub const REGISTER: &str = "/api/sdk/register";
+pub const SDK_AUDIT: &str = "/api/sdk/audit";
+/// The frames of [`crate::stream`].
+pub const STREAM: &str = "/api/sdk/stream";
+/// The envelopes `state` and `rl_policy` that the guide describes.
+pub const EVENTS: &str = "/api/sdk/events";
+
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_encode_padding(false).with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A route's key as one URL segment: base64url (RFC 4648, section 5) without padding.
+///
+/// ```
+/// assert_eq!(waygate_api::paths::path_key("/payments"), "L3BheW1lbnRz");
+/// ```
+pub fn path_key(key: &str) -> String {
+    URL_SAFE.encode(key)
+}
+
+/// The key in a URL segment; padding is optional. `None` when it is no base64url of UTF-8.
+pub fn key_of_path(segment: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE.decode(segment).ok()?).ok()
+}
+
+/// `/api/routes/{path_key}`, and with an action `/api/routes/{path_key}/{action}`.
+pub fn route(key: &str, action: Option<&str>) -> String {
+    let path = format!("{ROUTES}/{}", path_key(key));
+    action.map_or(path.clone(), |action| format!("{path}/{action}"))
+}
+
+/// `/api/services/{service}/{rest}` with the service percent-encoded.
+pub fn service(service: &str, rest: &str) -> String {
+    format!("{SERVICES}/{}/{rest}", percent_encoded(service))
+}
+
+/// A text as one URL path segment.
+pub fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_keys_are_those_of_the_wire() {
+        for (key, segment) in [
+            ("/payments", "L3BheW1lbnRz"),
+            ("payments-service:GET:/api/payments/{id}", "cGF5bWVudHMtc2VydmljZTpHRVQ6L2FwaS9wYXltZW50cy97aWR9"),
+            ("/é?>", "L8OpPz4"),
+        ] {
+            assert_eq!(path_key(key), segment);
+            assert_eq!(key_of_path(segment).as_deref(), Some(key));
+        }
+        assert_eq!(key_of_path("R0VUOi9wYXltZW50cw==").as_deref(), Some("GET:/payments"));
+        for bad in ["!!!!", "L", "_w"] {
+            assert_eq!(key_of_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn services_are_percent_encoded() {
+        assert_eq!(service("R&D team", "maintenance"), "/api/services/R%26D%20team/maintenance");
+    }
+}
