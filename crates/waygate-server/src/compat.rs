@@ -1,0 +1,8 @@
+//! The reference's view of the state: sentinel keys, JSON inside `reason`, service-prefixed paths and the two event
+//! types of the guide. Nothing outside of this module knows them.
+
+mod events;
+mod render;
+
+pub(crate) use events::{Envelopes, broken_off};
+pub(crate) use render::{is_reserved, route_list, sentinels};

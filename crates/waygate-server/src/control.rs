@@ -1,0 +1,170 @@
+//! The control plane proper: one place where state changes, and one feed by which everybody follows.
+//!
+//! A single writer task plans commands one after another and hands the store whole batches, so that commands which
+//! wait together share a flush and never conflict with each other. A follower task applies what the store has
+//! committed, by this node or another: readers and streams see durable commits only.
+
+pub(crate) mod feed;
+mod follower;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, State};
+use waygate_store::{HistoryPage, HistoryQuery, Store, StoreError};
+
+use crate::control::feed::Feed;
+
+/// How many commands may wait for the writer before further callers wait for room.
+const QUEUE: usize = 1024;
+
+/// A handle to the control plane. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct ControlPlane(Arc<Inner>);
+
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    state: ArcSwap<State>,
+    feed: Feed,
+    revision: watch::Sender<Revision>,
+    /// Why the store cannot be followed at the moment.
+    trouble: watch::Sender<Option<String>>,
+    queue: mpsc::Sender<Request>,
+    ending: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A command on its way to the writer.
+pub(crate) struct Request {
+    command: Command,
+    cause: Cause,
+    answer: oneshot::Sender<Result<Applied, ExecuteError>>,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The revision that it made, or at which it was found that nothing needs to change.
+    pub revision: Revision,
+    /// Whether anything has changed.
+    pub changed: bool,
+    /// The routes that were meant, resolved.
+    pub routes: Vec<RouteKey>,
+    /// The pending or open windows and timed switches that it ended, in words.
+    pub ended: Vec<String>,
+    /// What the caller should know although it was carried out.
+    pub warnings: Vec<String>,
+    /// The state at that revision or a later one.
+    pub state: Arc<State>,
+}
+
+/// Why a command was not carried out. Nothing has changed then.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ControlPlane {
+    /// Loads the store and begins to follow it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be loaded.
+    pub async fn start(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let state = Arc::new(store.load().await?);
+        let past = store.history(HistoryQuery { before: None, limit: feed::RING }).await?;
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let inner = Arc::new(Inner {
+            feed: Feed::new(state.clone(), past),
+            revision: watch::Sender::new(state.cursor.revision),
+            trouble: watch::Sender::new(None),
+            state: ArcSwap::new(state),
+            store,
+            queue,
+            ending: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        inner.tasks.spawn(follower::run(inner.clone()));
+        inner.tasks.spawn(writer::run(inner.clone(), requests));
+        Ok(Self(inner))
+    }
+
+    /// The newest state that this node knows to be durable. Never waits.
+    pub fn current(&self) -> Arc<State> {
+        self.0.state.load_full()
+    }
+
+    /// Carries a command out. When this returns, the commit is durable and [`ControlPlane::current`] shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`]; nothing has changed then.
+    pub async fn execute(&self, command: Command, cause: Cause) -> Result<Applied, ExecuteError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || ExecuteError::Store(StoreError::Unavailable("the control plane is stopping".to_owned()));
+        self.0.queue.send(Request { command, cause, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// Past commits, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.0.store.history(query).await
+    }
+
+    /// Follows the revision.
+    pub fn changed(&self) -> watch::Receiver<Revision> {
+        self.0.revision.subscribe()
+    }
+
+    /// Why the store cannot be followed at the moment; `None` when all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.trouble.borrow().clone()
+    }
+
+    /// What the store is, for operators.
+    pub fn describe_store(&self) -> String {
+        self.0.store.describe()
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Finishes what is being committed, takes nothing more, and closes the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be closed; what was acknowledged is durable all the same.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        self.0.ending.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.store.close().await
+    }
+}
+
+impl fmt::Debug for ControlPlane {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ControlPlane")
+            .field("store", &self.0.store)
+            .field("cursor", &self.0.state.load().cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

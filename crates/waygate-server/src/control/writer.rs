@@ -1,0 +1,163 @@
+//! Plans commands and commits them, a batch at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use waygate_core::{Commit, Cursor, Draft, DraftId, Plan, Revision, State, plan};
+use waygate_store::{CommitError, StoreError};
+
+use crate::control::{Applied, ExecuteError, Inner, Request};
+
+/// How many commands share a flush at the most.
+const BATCH: usize = 256;
+/// How often a batch is planned again when other nodes commit in between.
+const ATTEMPTS: usize = 16;
+/// How long to wait for the follower to show what has been committed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Serves requests until the control plane ends; those that have been taken in are finished.
+pub(super) async fn run(inner: Arc<Inner>, mut requests: mpsc::Receiver<Request>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let taken = tokio::select! {
+            biased;
+            taken = requests.recv_many(&mut batch, BATCH) => taken,
+            () = inner.ending.cancelled() => {
+                requests.close();
+                requests.recv_many(&mut batch, BATCH).await
+            }
+        };
+        if taken == 0 {
+            return;
+        }
+        commit_batch(&inner, &mut batch).await;
+    }
+}
+
+/// A request with what it was planned to be.
+struct Planned {
+    request: Request,
+    plan: Plan,
+    /// The revision that it will have made.
+    revision: Revision,
+}
+
+async fn commit_batch(inner: &Inner, batch: &mut Vec<Request>) {
+    let mut requests = std::mem::take(batch);
+    for _ in 0..ATTEMPTS {
+        let base = inner.state.load_full();
+        let (planned, drafts) = plan_batch(&base, requests);
+        if drafts.is_empty() {
+            answer_all(inner, planned);
+            return;
+        }
+        match commit(inner, &base.cursor, drafts).await {
+            Ok(newest) => {
+                wait_for(inner, newest).await;
+                answer_all(inner, planned);
+                return;
+            }
+            Err(CommitError::Conflict { current }) => {
+                wait_for(inner, current.revision).await;
+                requests = planned.into_iter().map(|planned| planned.request).collect();
+            }
+            Err(CommitError::Store(error)) => {
+                tracing::error!(error = %error, "a commit failed");
+                refuse_all(planned.into_iter().map(|planned| planned.request), &error);
+                return;
+            }
+        }
+    }
+    let busy = "other nodes commit faster than this one can plan; try again";
+    refuse_all(requests, &StoreError::Unavailable(busy.to_owned()));
+}
+
+/// Plans each command on what the ones before it will have made. Refused ones are answered at once.
+fn plan_batch(base: &State, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>) {
+    let mut scratch = base.clone();
+    let mut planned = Vec::with_capacity(requests.len());
+    let mut drafts = Vec::new();
+    for request in requests {
+        match draft(&mut scratch, &request) {
+            Ok((plan, draft)) => {
+                drafts.extend(draft);
+                planned.push(Planned { request, plan, revision: scratch.cursor.revision });
+            }
+            Err(error) => {
+                let _ = request.answer.send(Err(error));
+            }
+        }
+    }
+    (planned, drafts)
+}
+
+fn draft(scratch: &mut State, request: &Request) -> Result<(Plan, Option<Draft>), ExecuteError> {
+    let mut plan = plan(scratch, &request.command, request.cause.at)?;
+    if plan.records.is_empty() {
+        return Ok((plan, None));
+    }
+    let records = std::mem::take(&mut plan.records);
+    let draft = Draft { id: new_draft_id()?, cause: request.cause.clone(), records };
+    let commit = Commit::after(&scratch.cursor, draft)
+        .map_err(|error| StoreError::Unavailable(format!("a change cannot be encoded: {error}")))?;
+    scratch.apply(&commit).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    // `records` tells `answer_all` that something changed.
+    plan.records.clone_from(&commit.draft.records);
+    Ok((plan, Some(commit.draft)))
+}
+
+/// Commits; where the store cannot say whether it did, looks the first draft up before giving an answer.
+async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revision, CommitError> {
+    let Some(first) = drafts.first().map(|draft| draft.id.clone()) else {
+        return Ok(base.revision);
+    };
+    let count = drafts.len() as u64;
+    match inner.store.commit(base, drafts).await {
+        Ok(commits) => Ok(commits.last().map_or(base.revision, |commit| commit.revision())),
+        Err(CommitError::Store(error)) => match inner.store.find(&first).await {
+            Ok(Some(commit)) => Ok(Revision(commit.revision().0 + count - 1)),
+            _ => Err(error.into()),
+        },
+        Err(conflict) => Err(conflict),
+    }
+}
+
+async fn wait_for(inner: &Inner, revision: Revision) {
+    let mut seen = inner.revision.subscribe();
+    let reached = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| *seen >= revision)).await;
+    if reached.is_err() {
+        tracing::warn!(%revision, "the follower is late");
+    }
+}
+
+fn answer_all(inner: &Inner, planned: Vec<Planned>) {
+    let state = inner.state.load_full();
+    for Planned { request, plan, revision } in planned {
+        let _ = request.answer.send(Ok(Applied {
+            revision,
+            changed: !plan.records.is_empty(),
+            routes: plan.routes,
+            ended: plan.ended,
+            warnings: plan.warnings,
+            state: state.clone(),
+        }));
+    }
+}
+
+fn refuse_all(requests: impl IntoIterator<Item = Request>, error: &StoreError) {
+    for request in requests {
+        let _ = request.answer.send(Err(error.clone().into()));
+    }
+}
+
+/// A random id in the form of a version 4 UUID (RFC 9562): audit entries show it.
+fn new_draft_id() -> Result<DraftId, StoreError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Unavailable(format!("there is no randomness: {error}")))?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    DraftId::try_from(text).map_err(|error| StoreError::Unavailable(error.to_string()))
+}
