@@ -7,6 +7,7 @@ mod lifecycle;
 mod maintenance;
 mod register;
 mod resolve;
+mod settle;
 
 use std::collections::BTreeSet;
 
@@ -55,6 +56,9 @@ pub enum Command {
     },
     /// A service says which routes it has. What operators have switched stays.
     Register { service: ServiceId, routes: Vec<Declaration> },
+    /// Writes down what time has done: windows that have opened or closed, switches and maintenance that have ended.
+    /// Decisions do not wait for it; audit, notifications and clients without a clock of their own do.
+    Settle,
     /// Ends a token before its time.
     RevokeToken { id: TokenId, expires: Timestamp },
     /// An audit entry without a change.
@@ -211,6 +215,7 @@ impl Planner<'_> {
                 self.switch_maintenance(scope, to, checked_reason(reason)?, *allow_unknown, *expected)
             }
             Command::Register { service, routes } => self.register(service, routes),
+            Command::Settle => Ok(self.settle()),
             Command::RevokeToken { id, expires } => {
                 if *expires <= self.now || self.state.revoked_tokens.contains_key(id) {
                     return Ok(Plan::default());

@@ -58,6 +58,7 @@ mod limit;
 mod maintenance;
 mod revision;
 mod route;
+mod schedule;
 mod scope;
 mod snapshot;
 mod state;
@@ -80,6 +81,7 @@ pub use limit::{
 pub use maintenance::{Maintenance, MaintenanceScope};
 pub use revision::{Cursor, Epoch, Lineage, Revision};
 pub use route::{LocalKey, PathTemplate, RouteKey, RouteMethod, RouteSelector};
+pub use schedule::Schedule;
 pub use scope::Scope;
 pub use snapshot::{Snapshot, SnapshotCell};
 pub use state::{GlobalState, OutOfOrder, ServiceState, ServiceView, State};

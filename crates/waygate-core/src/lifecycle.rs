@@ -104,6 +104,9 @@ pub struct Window {
     pub end: Timestamp,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Its opening has been written down. Bookkeeping only: whether it is open is a matter of the time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub opened: bool,
 }
 
 impl Window {
@@ -128,6 +131,11 @@ pub struct Deprecation {
 }
 
 impl Deprecation {
+    /// Announces the same end and successor; `since` aside.
+    pub(crate) fn announces_the_same_as(&self, other: &Self) -> bool {
+        (&self.sunset, &self.successor) == (&other.sunset, &other.successor)
+    }
+
     /// The sunset as an instant: read as an HTTP date (RFC 9110, 5.6.7), an RFC 3339 timestamp or a date (midnight UTC).
     pub fn sunset_at(&self) -> Option<Timestamp> {
         let text = self.sunset.as_deref()?.trim();
@@ -145,6 +153,9 @@ pub struct Route {
     /// What the service's code declares. While `base` still equals it, a new declaration moves `base` along.
     #[serde(default)]
     pub declared: Control,
+    /// What the code announces. While `deprecation` still equals it, a new declaration moves `deprecation` along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_deprecation: Option<Deprecation>,
     /// What the last permanent switch asked for.
     #[serde(default)]
     pub base: Control,
@@ -226,6 +237,17 @@ impl Route {
         }
     }
 
+    /// The status as the log has it: a window counts from the commit that wrote its opening down to the one that wrote
+    /// its end down, and so does a timed switch. Before and after of an audit entry are told by this.
+    pub fn recorded_status(&self) -> LifecycleKind {
+        let control = self.temporary.as_ref().map_or(&self.base, |temporary| &temporary.control);
+        match control.lifecycle.kind() {
+            _ if self.windows.iter().any(|window| window.opened) => LifecycleKind::Maintenance,
+            LifecycleKind::Active if self.deprecation.is_some() => LifecycleKind::Deprecated,
+            kind => kind,
+        }
+    }
+
     /// Equal in everything that an operator can see; `changed_at` aside.
     pub fn same_as(&self, other: &Self) -> bool {
         Self { changed_at: other.changed_at, ..self.clone() } == *other
@@ -246,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_window_is_open_from_start_to_before_end() {
-        let window = Window { id: 1, start: at(10), end: at(20), reason: String::new() };
+        let window = Window { id: 1, start: at(10), end: at(20), reason: String::new(), opened: false };
         let just_before = at(20) - jiff::SignedDuration::from_millis(1);
         assert_eq!([at(9), at(10), just_before, at(20)].map(|now| window.is_open(now)), [false, true, true, false]);
     }

@@ -34,7 +34,8 @@ impl Planner<'_> {
             }
             Switch::Window { start, end } => {
                 self.add_window(&mut route, *start, *end, reason)?;
-                (Action::Schedule, reason.to_owned())
+                let action = if *start <= self.now { Action::MaintenanceOn } else { Action::Schedule };
+                (action, reason.to_owned())
             }
             Switch::CancelWindows { id } => {
                 ended = self.cancel_windows(&mut route, *id);
@@ -48,7 +49,9 @@ impl Planner<'_> {
             }
         };
         let mut plan = Plan { routes: vec![key.clone()], ended, ..Plan::default() };
-        if !route.same_as(before) {
+        if route.same_as(before) {
+            plan.ended.clear();
+        } else {
             route.changed_at = self.changed_at;
             let change = Change::RouteSet { key, route: Arc::new(route) };
             plan.records.push(self.record(action, &reason, change));
@@ -128,7 +131,7 @@ impl Planner<'_> {
             return Err(CommandError::invalid("start", format!("a route has at most {MOST_WINDOWS} planned windows")));
         }
         let id = route.windows.iter().map(|window| window.id).max().unwrap_or(0) + 1;
-        route.windows.push(Window { id, start, end, reason: reason.to_owned() });
+        route.windows.push(Window { id, start, end, reason: reason.to_owned(), opened: start <= self.now });
         route.windows.sort_by_key(|window| (window.start, window.id));
         Ok(())
     }
@@ -151,7 +154,7 @@ fn set_control(route: &mut Route, control: Control, until: Option<Timestamp>) {
     }
 }
 
-fn audit_of(lifecycle: &Lifecycle, reason: &str) -> (Action, String) {
+pub(super) fn audit_of(lifecycle: &Lifecycle, reason: &str) -> (Action, String) {
     match lifecycle {
         Lifecycle::Active => (Action::Enable, reason.to_owned()),
         Lifecycle::Disabled => (Action::Disable, reason.to_owned()),

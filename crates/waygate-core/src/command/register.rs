@@ -13,7 +13,7 @@ use crate::route::{LocalKey, RouteKey};
 
 impl Planner<'_> {
     /// One batch, at most one change per route. Known routes keep what operators have set: only what the code alone
-    /// decides (`force_active`, what is declared, and a lifecycle nobody has switched) follows the declaration.
+    /// decides (`force_active`, what is declared, and a lifecycle or deprecation nobody has switched) follows the declaration.
     pub(super) fn register(&self, service: &ServiceId, routes: &[Declaration]) -> Result<Plan, CommandError> {
         let known = self.state.services.get(service).map(|state| &state.routes);
         // The last declaration of a key wins, as it does in a router.
@@ -46,10 +46,17 @@ impl Planner<'_> {
         let window = declaration.window.filter(|(start, end)| check_window(*start, *end, self.now).is_ok());
         Route {
             declared: declaration.control.clone(),
+            declared_deprecation: declaration.deprecation.clone(),
             base: declaration.control.clone(),
             temporary: None,
             windows: window
-                .map(|(start, end)| Window { id: 1, start, end, reason: declaration.control.reason.clone() })
+                .map(|(start, end)| Window {
+                    id: 1,
+                    start,
+                    end,
+                    reason: declaration.control.reason.clone(),
+                    opened: start <= self.now,
+                })
                 .into_iter()
                 .collect(),
             deprecation: declaration.deprecation.clone(),
@@ -66,8 +73,14 @@ fn redeclared(before: &Route, declaration: &Declaration) -> Route {
     }
     route.declared.clone_from(&declaration.control);
     route.force_active = declaration.force_active;
-    if route.deprecation.is_none() {
-        route.deprecation.clone_from(&declaration.deprecation);
+    // A service that starts again announces the same anew: the first time counts.
+    let declared = match (&before.declared_deprecation, &declaration.deprecation) {
+        (Some(known), Some(now)) if known.announces_the_same_as(now) => Some(known.clone()),
+        (_, now) => now.clone(),
+    };
+    if route.deprecation == route.declared_deprecation {
+        route.deprecation.clone_from(&declared);
     }
+    route.declared_deprecation = declared;
     route
 }
