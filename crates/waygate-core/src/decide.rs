@@ -9,7 +9,7 @@ use crate::id::Environment;
 use crate::lifecycle::{Control, Deprecation, Effective, Lifecycle};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::Maintenance;
-use crate::route::LocalKey;
+use crate::route::{LocalKey, RouteMethod};
 use crate::snapshot::{RouteEntry, Snapshot, lets_through};
 
 /// What happens to a request.
@@ -134,17 +134,18 @@ impl Snapshot {
     /// The same decision, with each step told to `trace`.
     pub fn decide_traced<'s>(&'s self, facts: &impl RequestFacts, trace: &mut impl Trace<'s>) -> Decision<'s> {
         let method = facts.method();
-        let template = facts.template().or_else(|| self.match_path(facts.path())).unwrap_or(facts.path());
+        let template = facts.template().or_else(|| self.match_request(method, facts.path())).unwrap_or(facts.path());
         let entry = self.entry(method, template);
         let mut shadow = None;
         for (layer, maintenance) in [
             (Layer::GlobalMaintenance, self.global_maintenance()),
             (Layer::ServiceMaintenance, self.service_maintenance()),
         ] {
-            let exempt = || match (entry, layer) {
-                (Some(entry), Layer::GlobalMaintenance) => entry.exempt_from_global,
-                (Some(entry), _) => entry.exempt_from_service,
-                (None, _) => maintenance.exempts(method, template),
+            let exempt = || match entry {
+                Some(entry) if entry.is_exempt_from(layer) => true,
+                // A route for any method may be exempt for this one alone.
+                Some(entry) if entry.key.method != RouteMethod::Any => false,
+                _ => maintenance.exempts(method, template),
             };
             let verdict = maintenance_verdict(layer, maintenance, entry, exempt, facts);
             trace.step(layer, verdict);
@@ -156,7 +157,7 @@ impl Snapshot {
         }
         let Some(entry) = entry else {
             trace.step(Layer::Route, Verdict::Pass);
-            let limits = self.limits(None, facts, trace);
+            let limits = self.limits(None, template, facts, trace);
             return Decision::Forward(Pass { limits, deprecation: None, shadow });
         };
         let deprecation = entry.route.deprecation.as_ref();
@@ -173,7 +174,7 @@ impl Snapshot {
             Verdict::Shadow(denial) => shadow = shadow.or(Some(denial)),
             _ => {}
         }
-        Decision::Forward(Pass { limits: self.limits(Some(entry), facts, trace), deprecation, shadow })
+        Decision::Forward(Pass { limits: self.limits(Some(entry), template, facts, trace), deprecation, shadow })
     }
 
     fn route_verdict<'s>(&'s self, entry: &'s RouteEntry, facts: &impl RequestFacts) -> Verdict<'s> {
@@ -189,7 +190,17 @@ impl Snapshot {
                 reason: &window.reason,
                 until: Some(window.end),
             }),
-            Effective::Temporary(temporary) => self.control_verdict(&temporary.control, Some(temporary.until)),
+            Effective::Temporary(temporary) => {
+                let timed = self.control_verdict(&temporary.control, Some(temporary.until));
+                if !temporary.control.enforcement.is_shadow() {
+                    return timed;
+                }
+                // What only counts must not open what is shut under it.
+                match (self.control_verdict(&entry.route.base, None), timed) {
+                    (Verdict::Shadow(_) | Verdict::Pass, Verdict::Shadow(denial)) => Verdict::Shadow(denial),
+                    (below, _) => below,
+                }
+            }
             Effective::Base(control) => self.control_verdict(control, None),
         }
     }
@@ -211,16 +222,13 @@ impl Snapshot {
     fn limits<'s>(
         &'s self,
         entry: Option<&'s RouteEntry>,
+        template: &str,
         facts: &impl RequestFacts,
         trace: &mut impl Trace<'s>,
     ) -> LimitChain<'s> {
         let in_force = |policy: &&RateLimitPolicy| policy.is_on(|| facts.now());
         let exempt = |policy: &&RateLimitPolicy| {
-            policy.exempt_routes.iter().any(|exempt| {
-                let template = entry.map_or(facts.path(), |entry| entry.key.path.as_str());
-                exempt.path.as_str() == template
-                    && (exempt.method == crate::route::RouteMethod::Any || Some(exempt.method) == facts.method())
-            })
+            policy.exempt_routes.iter().any(|exempt| exempt.covers(facts.method(), template))
         };
         let mut charged = |layer: Layer, policy: Option<&'s RateLimitPolicy>| {
             let policy = policy.filter(in_force);

@@ -55,11 +55,10 @@ impl Maintenance {
         self.enabled && self.until.is_none_or(|until| now() < until)
     }
 
-    /// Whether a request is let through. `path` is the template, or the concrete path where no route matched.
+    /// Whether a request is let through, see [`LocalKey::covers`]. `path` is the template, or the concrete path where
+    /// no route matched.
     pub fn exempts(&self, method: Option<RouteMethod>, path: &str) -> bool {
-        self.exempt.iter().any(|exempt| {
-            exempt.path.as_str() == path && (exempt.method == RouteMethod::Any || Some(exempt.method) == method)
-        })
+        self.exempt.iter().any(|exempt| exempt.covers(method, path))
     }
 
     /// Equal in everything that an operator can see; `changed_at` aside.

@@ -41,6 +41,19 @@ impl RouteMethod {
         Self::Connect,
     ];
 
+    pub(crate) const EVERY: [Self; Self::COUNT] = [
+        Self::Any,
+        Self::Get,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Head,
+        Self::Options,
+        Self::Trace,
+        Self::Connect,
+    ];
+
     /// The upper-case name; `ALL` for `Any`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -134,6 +147,18 @@ pub struct LocalKey {
 impl LocalKey {
     pub fn new(method: RouteMethod, path: PathTemplate) -> Self {
         Self { path, method }
+    }
+
+    /// Whether this key, as an entry of a list of exemptions, covers a request: its path is the same, and so is its
+    /// method. An entry for any method covers every method, and one for `GET` covers `HEAD` too, which is the same
+    /// answer without its body.
+    pub fn covers(&self, method: Option<RouteMethod>, path: &str) -> bool {
+        let same_method = match self.method {
+            RouteMethod::Any => true,
+            RouteMethod::Get => matches!(method, Some(RouteMethod::Get | RouteMethod::Head)),
+            own => method == Some(own),
+        };
+        same_method && self.path.as_str() == path
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
+use crate::decide::Layer;
 use crate::id::Environment;
-use crate::lifecycle::{Control, Effective, Lifecycle, Route};
+use crate::lifecycle::{Control, Effective, Lifecycle, Route, Temporary};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::Maintenance;
-use crate::route::{LocalKey, RouteMethod};
+use crate::route::{LocalKey, PathTemplate, RouteMethod};
 use crate::state::ServiceView;
 
 /// What one service enforces: an immutable compilation of its view of the state, for one environment.
@@ -22,13 +23,18 @@ pub struct Snapshot {
     environment: Option<Environment>,
     routes: Vec<RouteEntry>,
     by_template: HashMap<Box<str>, MethodTable, RandomState>,
-    /// Built when a path is matched for the first time: adapters that know the template never need it.
-    by_path: OnceLock<matchit::Router<Box<str>>>,
+    /// For each method the templates that answer it, and last all of them. Built when a path is matched for the first
+    /// time: adapters that know the template never need it.
+    by_path: [OnceLock<PathMatcher>; RouteMethod::COUNT + 1],
 }
 
 /// For each method the position of its route, [`NO_ROUTE`] where there is none.
 type MethodTable = [u32; RouteMethod::COUNT];
 const NO_ROUTE: u32 = u32::MAX;
+
+/// Finds the template of a concrete path.
+type PathMatcher = matchit::Router<PathTemplate>;
+const EVERY_METHOD: usize = RouteMethod::COUNT;
 
 /// One route, with everything precomputed that does not depend on the request.
 #[derive(Debug)]
@@ -36,8 +42,8 @@ pub(crate) struct RouteEntry {
     pub(crate) key: LocalKey,
     pub(crate) route: Arc<Route>,
     pub(crate) limit: Option<Arc<RateLimitPolicy>>,
-    pub(crate) exempt_from_global: bool,
-    pub(crate) exempt_from_service: bool,
+    exempt_from_global: bool,
+    exempt_from_service: bool,
     /// The base control lets every request through, and nothing about the route depends on the time.
     pub(crate) open: bool,
 }
@@ -57,7 +63,7 @@ impl Snapshot {
             let table = by_template.entry(entry.key.path.as_str().into()).or_insert([NO_ROUTE; RouteMethod::COUNT]);
             table[entry.key.method as usize] = u32::try_from(position).unwrap_or(NO_ROUTE);
         }
-        Self { view, environment, routes, by_template, by_path: OnceLock::new() }
+        Self { view, environment, routes, by_template, by_path: Default::default() }
     }
 
     /// What was compiled.
@@ -88,20 +94,41 @@ impl Snapshot {
             .or_else(|| at(RouteMethod::Any))
     }
 
-    /// The template that a concrete path belongs to, for adapters whose framework does not tell.
+    /// The template that a concrete path belongs to, whatever the method.
     pub fn match_path(&self, path: &str) -> Option<&str> {
-        if self.by_template.contains_key(path) {
+        if let Some((template, _)) = self.by_template.get_key_value(path) {
+            return Some(template);
+        }
+        self.matched(EVERY_METHOD, path, &RouteMethod::EVERY)
+    }
+
+    /// The template that a request belongs to, for adapters whose framework does not tell: the most specific one with
+    /// a route that answers the method, else as [`Snapshot::match_path`].
+    pub(crate) fn match_request(&self, method: Option<RouteMethod>, path: &str) -> Option<&str> {
+        if self.entry(method, path).is_some() {
             return self.by_template.get_key_value(path).map(|(template, _)| &**template);
         }
-        let router = self.by_path.get_or_init(|| {
-            let mut router = matchit::Router::new();
-            for template in self.by_template.keys() {
-                // Templates that differ only in parameter names are one to the matcher; the first stands for both.
-                let _ = router.insert(positional(template), template.clone());
+        let of_matcher = method.unwrap_or(RouteMethod::Any);
+        let answers: &[RouteMethod] = match of_matcher {
+            RouteMethod::Head => &[RouteMethod::Head, RouteMethod::Get, RouteMethod::Any],
+            method => &[method, RouteMethod::Any],
+        };
+        self.matched(of_matcher as usize, path, answers).or_else(|| self.match_path(path))
+    }
+
+    /// Looks a path up among the routes of some methods, of which the earlier are preferred.
+    fn matched(&self, matcher: usize, path: &str, methods: &[RouteMethod]) -> Option<&str> {
+        let matcher = self.by_path[matcher].get_or_init(|| {
+            let mut matcher = PathMatcher::new();
+            for method in methods {
+                for entry in self.routes.iter().filter(|entry| entry.key.method == *method) {
+                    // Templates that differ only in parameter names are one to the matcher; the first stands for both.
+                    let _ = matcher.insert(positional(entry.key.path.as_str()), entry.key.path.clone());
+                }
             }
-            router
+            matcher
         });
-        router.at(path).ok().map(|matched| &**matched.value)
+        matcher.at(path).ok().map(|matched| matched.value.as_str())
     }
 }
 
@@ -113,6 +140,14 @@ impl Default for Snapshot {
 }
 
 impl RouteEntry {
+    /// Whether every request to it is exempt from the maintenance of a layer.
+    pub(crate) fn is_exempt_from(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::GlobalMaintenance => self.exempt_from_global,
+            _ => self.exempt_from_service,
+        }
+    }
+
     fn new(view: &ServiceView, environment: Option<&Environment>, key: &LocalKey, route: &Arc<Route>) -> Self {
         let method = (key.method != RouteMethod::Any).then_some(key.method);
         let exempt = |maintenance: &Maintenance| maintenance.exempts(method, key.path.as_str());
@@ -137,12 +172,15 @@ pub(crate) fn lets_through(control: &Control, environment: Option<&Environment>)
 }
 
 impl Route {
-    /// Whether requests are let through at `now` in an environment, as far as this route alone decides.
+    /// Whether requests are let through at `now` in an environment, as far as this route's lifecycle alone decides.
+    /// What is in shadow shuts nothing.
     pub fn is_open(&self, now: jiff::Timestamp, environment: Option<&Environment>) -> bool {
+        let passes = |control: &Control| control.enforcement.is_shadow() || lets_through(control, environment);
         match self.effective(now) {
             Effective::Window(_) => false,
-            Effective::Temporary(temporary) => lets_through(&temporary.control, environment),
-            Effective::Base(control) => lets_through(control, environment),
+            Effective::Temporary(Temporary { control, .. }) if control.enforcement.is_shadow() => passes(&self.base),
+            Effective::Temporary(temporary) => passes(&temporary.control),
+            Effective::Base(control) => passes(control),
         }
     }
 }
@@ -203,6 +241,7 @@ mod tests {
         for key in routes {
             let route = Route {
                 declared: Control::default(),
+                declared_deprecation: None,
                 base: Control::default(),
                 temporary: None,
                 windows: Vec::new(),

@@ -1,0 +1,22 @@
+//! The core through its public surface.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod decide;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod registration;
+#[cfg(test)]
+mod replication;
+#[cfg(test)]
+mod windows;
+#[cfg(test)]
+mod world;
