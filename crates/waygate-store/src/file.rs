@@ -1,0 +1,185 @@
+//! Commits in files: a readable document with the state, and an append-only log beside it.
+//!
+//! # On disk
+//!
+//! For a store at `waygate-state.json`:
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `waygate-state.json` | the *checkpoint*: the whole state at one revision, as one indented JSON document with a format version and a CRC-32 of its state |
+//! | `waygate-state.json.log/` | the log, in *segments* |
+//! | `waygate-state.json.log/00000000000000000001.jsonl` | a segment, named by the first revision that it holds |
+//! | `waygate-state.json.lock` | locked while a server runs; holds its process id. Left behind when it ends |
+//! | `waygate-state.json.tmp-…` | a file in the making; a left over one is removed at the next start |
+//!
+//! Files are `0600`, directories that the store makes are `0700`, whatever the umask. Every other name beside the
+//! document is free for others to use.
+//!
+//! A segment is lines of JSON, each `{"crc32":"<8 hex digits>","entry":…}` with the CRC-32 of the entry's bytes. The first entry
+//! is `{"version":1,"after":"<cursor>"}`, the place that the segment goes on from. Every other one is
+//! `{"commit":…,"left":n}`, where `left` counts the commits of the same batch that follow; it is left out when zero.
+//!
+//! # What happens when
+//!
+//! - **A batch is committed**: its lines are appended and synchronised, once, before anybody sees the commits. When
+//!   that fails, the segment is cut back to its last durable length; when that fails too, commits are refused until
+//!   a restart.
+//! - **Every 1,000 commits, and at a clean end**: the checkpoint is replaced (new file, fsync, rename, fsync of the
+//!   directory). A segment with that many commits is followed by a new one, and segments that hold only commits
+//!   beyond [`Retention`](crate::Retention) are deleted. The log reaches further back than the checkpoint: audit,
+//!   undo and resumed streams live on it.
+//! - **Opening**: the checkpoint is read, then the log, which must meet it and be without a gap. Commits after the
+//!   checkpoint are applied. An unfinished batch at the very end, which a crash leaves and which was never
+//!   acknowledged, is dropped with a warning. Anything else that is odd refuses the start with
+//!   [`StoreError::Corrupt`] and leaves every byte where it is.
+//!
+//! A checkpoint without a log is a valid backup: history then begins with it. Copy the log first and the checkpoint
+//! after it if you copy both while a server runs.
+
+mod checkpoint;
+mod disk;
+mod load;
+mod lock;
+mod paths;
+mod record;
+mod segment;
+mod writer;
+
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use waygate_core::{Commit, Cursor, Draft, DraftId, State};
+
+use crate::log::Retention;
+use crate::timeline::{Timeline, closed};
+use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, StoreError, WatchError};
+use writer::{Request, Writer};
+
+/// How a [`FileStore`] keeps its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileOptions {
+    /// How far back commits are kept.
+    pub retention: Retention,
+    /// After how many commits the checkpoint is replaced; 1,000 by default.
+    pub checkpoint_every: usize,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { retention: Retention::default(), checkpoint_every: 1000 }
+    }
+}
+
+/// Keeps its commits in files beside each other; see the crate's `file` module for what lies where.
+///
+/// What [`Store::commit`] returns is on disk, synchronised. All blocking work is done by a thread of its own.
+///
+/// [`Store::close`] writes a checkpoint and lets the files go. Dropping the store lets them go without a checkpoint,
+/// after the commit in progress; nothing is lost by it.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    timeline: Arc<Timeline>,
+    requests: mpsc::Sender<Request>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl FileStore {
+    /// Opens the store at a path, or makes it, with its parent directories, when there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Locked`] when another server has it open.
+    /// - [`StoreError::Corrupt`] when what is there is not whole or not ours, naming the file and the byte. Nothing
+    ///   has been changed then.
+    /// - [`StoreError::Full`] or [`StoreError::Unavailable`] when it cannot be read or written.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Self::open_with(path, FileOptions::default()).await
+    }
+
+    /// Opens the store as told.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::open`].
+    pub async fn open_with(path: impl Into<PathBuf>, options: FileOptions) -> Result<Self, StoreError> {
+        let path = path.into();
+        let (requests, to_do) = mpsc::channel(64);
+        let (opened, opening) = oneshot::channel();
+        let asked = path.clone();
+        let work = move || match Writer::open(&asked, options) {
+            Ok(writer) => {
+                // Nobody waits any more: the channel of requests has ended too.
+                let _ = opened.send(Ok(writer.timeline()));
+                writer.run(to_do);
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("waygate-store".to_owned())
+            .spawn(work)
+            .map_err(|error| StoreError::Unavailable(format!("no thread can be started: {error}")))?;
+        let timeline = opening.await.map_err(|_| ended())??;
+        Ok(Self { path, timeline, requests, thread: Some(thread) })
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        self.timeline.close();
+        // The thread ends when nobody can ask it any more.
+        let (unused, _) = mpsc::channel(1);
+        drop(mem::replace(&mut self.requests, unused));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FileStore {
+    async fn load(&self) -> Result<State, StoreError> {
+        Ok(self.timeline.state())
+    }
+
+    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        let (answer, committed) = oneshot::channel();
+        let request = Request::Commit { base: base.clone(), drafts, answer };
+        self.requests.send(request).await.map_err(|_| closed())?;
+        committed.await.map_err(|_| ended())?
+    }
+
+    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
+        self.timeline.watch(after)
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        Ok(self.timeline.history(query))
+    }
+
+    async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
+        Ok(self.timeline.find(id))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let (answer, done) = oneshot::channel();
+        if self.requests.send(Request::Close { answer }).await.is_err() {
+            return Ok(());
+        }
+        done.await.unwrap_or(Ok(()))
+    }
+
+    fn describe(&self) -> String {
+        format!("file:{}", self.path.display())
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Unavailable("its thread has ended".to_owned())
+}

@@ -1,0 +1,102 @@
+//! The newest commits, as far back as they are kept. Shared by the stores of this crate.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use waygate_core::{Commit, Cursor, DraftId, Revision};
+
+use crate::{HistoryPage, HistoryQuery, WatchError};
+
+/// How far back commits are kept. A commit goes when either bound says so; the newest one always stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How many commits; 10,000 by default.
+    pub commits: usize,
+    /// How much older than the newest commit; 90 days by default.
+    pub age: SignedDuration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { commits: 10_000, age: SignedDuration::from_hours(90 * 24) }
+    }
+}
+
+/// A bounded, gapless run of commits that ends with the newest one.
+#[derive(Debug)]
+pub(crate) struct CommitLog {
+    /// The place right before the oldest kept commit.
+    start: Cursor,
+    commits: VecDeque<Arc<Commit>>,
+    retention: Retention,
+}
+
+impl CommitLog {
+    pub(crate) fn new(start: Cursor, retention: Retention) -> Self {
+        Self { start, commits: VecDeque::new(), retention }
+    }
+
+    pub(crate) fn start(&self) -> &Cursor {
+        &self.start
+    }
+
+    pub(crate) fn newest(&self) -> &Cursor {
+        self.commits.back().map_or(&self.start, |commit| &commit.cursor)
+    }
+
+    /// Takes the next commit in and lets go of what is beyond retention. The caller vouches that it is the next.
+    pub(crate) fn push(&mut self, commit: Arc<Commit>) {
+        let newest_at = commit.draft.cause.at;
+        self.commits.push_back(commit);
+        while let Some(oldest) = self.commits.front()
+            && self.commits.len() > 1
+            && (self.commits.len() > self.retention.commits
+                || newest_at.duration_since(oldest.draft.cause.at) > self.retention.age)
+        {
+            self.start = oldest.cursor.clone();
+            self.commits.pop_front();
+        }
+    }
+
+    /// The place of a kept revision, or of the one right before the oldest.
+    pub(crate) fn cursor_at(&self, revision: Revision) -> Option<&Cursor> {
+        if revision == self.start.revision {
+            return Some(&self.start);
+        }
+        Some(&self.commits.get(self.index_of(revision)?)?.cursor)
+    }
+
+    /// The commits after a cursor, oldest first, at most `most`.
+    pub(crate) fn after(&self, cursor: &Cursor, most: usize) -> Result<Vec<Arc<Commit>>, WatchError> {
+        if cursor.epoch != self.start.epoch || cursor.revision > self.newest().revision {
+            return Err(WatchError::OtherHistory { after: cursor.clone() });
+        }
+        let Some(known) = self.cursor_at(cursor.revision) else {
+            return Err(WatchError::Compacted { after: cursor.clone() });
+        };
+        if known != cursor {
+            return Err(WatchError::OtherHistory { after: cursor.clone() });
+        }
+        let next = self.index_of(cursor.revision.next()).unwrap_or(self.commits.len());
+        Ok(self.commits.range(next.min(self.commits.len())..).take(most).cloned().collect())
+    }
+
+    pub(crate) fn page(&self, query: HistoryQuery) -> HistoryPage {
+        let end = match query.before {
+            None => self.commits.len(),
+            Some(before) => self.commits.partition_point(|commit| commit.revision() < before),
+        };
+        let first = end.saturating_sub(query.limit);
+        HistoryPage { commits: self.commits.range(first..end).rev().cloned().collect(), more: first > 0 }
+    }
+
+    pub(crate) fn find(&self, id: &DraftId) -> Option<Arc<Commit>> {
+        self.commits.iter().rev().find(|commit| commit.draft.id == *id).cloned()
+    }
+
+    fn index_of(&self, revision: Revision) -> Option<usize> {
+        let steps = revision.0.checked_sub(self.start.revision.0)?.checked_sub(1)?;
+        usize::try_from(steps).ok()
+    }
+}

@@ -1,0 +1,69 @@
+//! Commits in memory only.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use waygate_core::{Commit, Cursor, Draft, DraftId, State};
+
+use crate::log::Retention;
+use crate::timeline::Timeline;
+use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, StoreError, WatchError};
+
+/// Keeps everything in memory: for tests, for trying out, and for a control plane whose services register anew after
+/// each start. Every new one is a history of its own.
+#[derive(Debug)]
+pub struct MemoryStore {
+    timeline: Timeline,
+}
+
+impl MemoryStore {
+    /// An empty store with the default [`Retention`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the system gives no random bytes for the epoch.
+    pub fn new() -> Result<Self, StoreError> {
+        Self::with_retention(Retention::default())
+    }
+
+    /// An empty store that keeps commits as far back as told.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoryStore::new`].
+    pub fn with_retention(retention: Retention) -> Result<Self, StoreError> {
+        Ok(Self { timeline: Timeline::fresh(retention)? })
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn load(&self) -> Result<State, StoreError> {
+        Ok(self.timeline.state())
+    }
+
+    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        self.timeline.commit(base, drafts)
+    }
+
+    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
+        self.timeline.watch(after)
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        Ok(self.timeline.history(query))
+    }
+
+    async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
+        Ok(self.timeline.find(id))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.timeline.close();
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "memory".to_owned()
+    }
+}

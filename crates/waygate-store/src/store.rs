@@ -1,0 +1,99 @@
+//! What a store promises: the trait, and the ways it can fail.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::Stream;
+use std::pin::Pin;
+use waygate_core::{Commit, Cursor, Draft, Revision, State};
+
+/// Commits as they happen, in order and without a gap. Ends with an error when the store cannot go on; watch again,
+/// or load again, then.
+pub type CommitStream = Pin<Box<dyn Stream<Item = Result<Arc<Commit>, WatchError>> + Send>>;
+
+/// One ordered log of commits and the state that it leads to. Terms are etcd's.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// The whole state and where in history it stands.
+    async fn load(&self) -> Result<State, StoreError>;
+
+    /// Appends the drafts as consecutive commits: all of them or none, with one flush, and only if `base` is still
+    /// the newest cursor. When this returns, the commits are durable as far as the store promises.
+    ///
+    /// After [`CommitError::Store`] the commits may or may not have happened; [`Store::find`] tells.
+    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError>;
+
+    /// Every commit after `cursor`, then live ones.
+    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError>;
+
+    /// Past commits, newest first.
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
+
+    /// The commit that a draft has become, if it has and is still in the log.
+    async fn find(&self, id: &waygate_core::DraftId) -> Result<Option<Arc<Commit>>, StoreError>;
+
+    /// Writes down whatever is only in memory, before the process ends. Commits are durable without it.
+    async fn close(&self) -> Result<(), StoreError>;
+
+    /// What an operator is told that this store is, such as `memory` or `file:waygate-state.json`. Without secrets.
+    fn describe(&self) -> String;
+}
+
+/// Which past commits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Only commits before this one; `None` begins with the newest.
+    pub before: Option<Revision>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Past commits, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryPage {
+    pub commits: Vec<Arc<Commit>>,
+    /// Whether older ones are kept.
+    pub more: bool,
+}
+
+/// The store failed. Nothing that was committed is lost.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room; what was to be stored is not.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// It cannot be reached or written at the moment.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read. It has been left untouched.
+    #[error("{0}")]
+    Corrupt(String),
+    /// Another process holds the store.
+    #[error("{0}")]
+    Locked(String),
+}
+
+/// A commit was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else has committed since; plan again on the newest state.
+    #[error("the state has moved on to {current}")]
+    Conflict { current: Cursor },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A watch cannot begin or go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WatchError {
+    /// The commits after the cursor are no longer kept: load the state again.
+    #[error("the commits after {after} are no longer kept")]
+    Compacted { after: Cursor },
+    /// The cursor is of another history: load the state again.
+    #[error("{after} is of another history")]
+    OtherHistory { after: Cursor },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,3 @@
+//! Both stores, from outside.
+
+mod conformance;
