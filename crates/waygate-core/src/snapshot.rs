@@ -94,6 +94,11 @@ impl Snapshot {
             .or_else(|| at(RouteMethod::Any))
     }
 
+    /// Whether requests of this method to a template fall under a route.
+    pub fn knows(&self, method: Option<RouteMethod>, template: &str) -> bool {
+        self.entry(method, template).is_some()
+    }
+
     /// The template that a concrete path belongs to, whatever the method.
     pub fn match_path(&self, path: &str) -> Option<&str> {
         if let Some((template, _)) = self.by_template.get_key_value(path) {

@@ -11,6 +11,18 @@ use crate::lifecycle::{Route, Window};
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey};
 
+impl Declaration {
+    /// Whether it can be taken, whatever the state.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Invalid`] with the field at fault.
+    pub fn check(&self) -> Result<(), CommandError> {
+        checked_reason(&self.control.reason)?;
+        check_deprecation(self.deprecation.as_ref())
+    }
+}
+
 impl Planner<'_> {
     /// One batch, at most one change per route. Known routes keep what operators have set: only what the code alone
     /// decides (`force_active`, what is declared, and a lifecycle or deprecation nobody has switched) follows the declaration.
@@ -25,8 +37,7 @@ impl Planner<'_> {
         let mut plan = Plan::default();
         for (local, declaration) in declared {
             let key = RouteKey::new(service.clone(), local.clone());
-            checked_reason(&declaration.control.reason)?;
-            check_deprecation(declaration.deprecation.as_ref())?;
+            declaration.check()?;
             let before = known.and_then(|known| known.get(local));
             let route = match before {
                 Some(before) => redeclared(before, declaration),

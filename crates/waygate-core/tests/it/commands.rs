@@ -1,1 +1,309 @@
+//! Commands apart from their timing: refusals, resolution, maintenance, tokens, bundles.
 
+use waygate_core::{
+    Action, Command, CommandError, Commit, Declaration, Deprecation, LONGEST_REASON, Lifecycle, MaintenanceScope,
+    MaintenanceSwitch, Revision, Switch,
+};
+
+use crate::world::{World, at, commit_after, empty_state, maintain, of_service, on, parsed, register, switch};
+
+/// `pay` and `orders`, with one path in common.
+fn two_services() -> World {
+    let mut world = World::with_routes(&["GET:/payments", "POST:/payments", "/whole", "GET:/whole", "DELETE:/one"]);
+    let routes = ["GET:/payments", "GET:/orders"].map(|key| Declaration::active(parsed(key)));
+    world.run(&register("orders", routes.into()), at(0));
+    world
+}
+
+fn resolved(world: &World, selector: &str) -> Result<String, (String, Vec<String>)> {
+    match world.state.resolve(&parsed(selector)) {
+        Ok(key) => Ok(key.to_string()),
+        Err(CommandError::UnknownRoute { near, .. }) => Err(("unknown".to_owned(), near)),
+        Err(CommandError::AmbiguousRoute { matches, .. }) => Err(("ambiguous".to_owned(), matches)),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn g30_selectors_resolve_within_a_service_or_across_all() {
+    let world = two_services();
+    for (selector, key) in [
+        ("pay:GET:/payments", "pay:GET:/payments"),
+        ("POST:/payments", "pay:POST:/payments"),
+        ("post:/payments", "pay:POST:/payments"),
+        ("/orders", "orders:GET:/orders"),
+        ("orders:/payments", "orders:GET:/payments"),
+        ("pay:/whole", "pay:/whole"),
+        ("/whole", "pay:/whole"),
+        ("pay:ALL:/whole", "pay:/whole"),
+        ("pay:GET:/whole", "pay:GET:/whole"),
+        ("/one", "pay:DELETE:/one"),
+    ] {
+        assert_eq!(resolved(&world, selector), Ok(key.to_owned()), "{selector}");
+    }
+}
+
+#[test]
+fn g29_several_matches_are_all_named() {
+    let world = two_services();
+    for (selector, matches) in [
+        ("pay:/payments", vec!["pay:GET:/payments", "pay:POST:/payments"]),
+        ("GET:/payments", vec!["orders:GET:/payments", "pay:GET:/payments"]),
+        ("/payments", vec!["orders:GET:/payments", "pay:GET:/payments", "pay:POST:/payments"]),
+    ] {
+        let matches = matches.into_iter().map(str::to_owned).collect();
+        assert_eq!(resolved(&world, selector), Err(("ambiguous".to_owned(), matches)), "{selector}");
+    }
+    let error = world.state.resolve(&parsed("pay:/payments")).unwrap_err().to_string();
+    assert_eq!(error, "`pay:/payments` names 2 routes: pay:GET:/payments, pay:POST:/payments");
+}
+
+#[test]
+fn g29_an_unknown_route_is_refused_with_near_matches() {
+    let world = two_services();
+    for (selector, near) in [
+        ("/paymets", vec!["orders:GET:/payments", "pay:GET:/payments", "pay:POST:/payments"]),
+        ("pay:PUT:/whole", vec!["pay:/whole", "pay:GET:/whole", "pay:DELETE:/one"]),
+        ("nobody:GET:/orders", vec!["orders:GET:/orders"]),
+        ("/one/", vec!["pay:DELETE:/one"]),
+        ("/something/else/entirely", vec![]),
+    ] {
+        let near = near.into_iter().map(str::to_owned).collect();
+        assert_eq!(resolved(&world, selector), Err(("unknown".to_owned(), near)), "{selector}");
+    }
+}
+
+#[test]
+fn a_long_path_costs_no_long_comparison() {
+    let mut world = two_services();
+    let long = format!("/{}", "x".repeat(1023));
+    world.run(&register("orders", vec![Declaration::active(parsed(&long))]), at(0));
+    let asked = format!("/{}", "x".repeat(1022));
+    assert_eq!(resolved(&world, &asked), Err(("unknown".to_owned(), vec![])));
+}
+
+#[test]
+fn g29_an_unknown_service_is_refused_with_near_matches_unless_allowed() {
+    let mut world = two_services();
+    for (name, near) in [("order", vec!["orders"]), ("Pay", vec!["pay"]), ("elsewhere-entirely", vec![])] {
+        let scope = of_service(name);
+        let error = world.try_run(&maintain(scope.clone(), on(&[]), ""), at(0)).unwrap_err();
+        let near: Vec<String> = near.into_iter().map(str::to_owned).collect();
+        assert_eq!(error, CommandError::UnknownService { service: parsed(name), near });
+        assert!(!world.state.services.contains_key(&parsed::<waygate_core::ServiceId>(name)));
+
+        let remove = Command::RemoveService { service: parsed(name), reason: String::new() };
+        assert!(matches!(world.try_run(&remove, at(0)), Err(CommandError::UnknownService { .. })));
+    }
+    let allowed = Command::Maintenance {
+        scope: of_service("later"),
+        to: on(&[]),
+        reason: String::new(),
+        allow_unknown: true,
+        expected: None,
+    };
+    world.run(&allowed, at(0));
+    assert!(world.state.services.contains_key(&parsed::<waygate_core::ServiceId>("later")), "then it is listed");
+}
+
+#[test]
+fn g36_editing_exemptions_never_switches() {
+    for enabled in [false, true] {
+        let mut world = two_services();
+        if enabled {
+            world.maintain(MaintenanceScope::Global, on(&["/orders"]), "m");
+        }
+        let edit = MaintenanceSwitch::Exemptions { add: vec![parsed("/one")], remove: vec![parsed("/orders")] };
+        let plan = world.maintain(MaintenanceScope::Global, edit.clone(), "");
+        assert_eq!(plan.records[0].action, Action::GlobalMaintenanceEdit);
+        let maintenance = &world.state.global.maintenance;
+        assert_eq!((maintenance.enabled, &*maintenance.exempt), (enabled, &[parsed("/one")][..]));
+        assert_eq!(maintenance.reason, if enabled { "m" } else { "" });
+        assert!(world.maintain(MaintenanceScope::Global, edit, "").records.is_empty());
+    }
+}
+
+#[test]
+fn exemptions_are_remembered_and_replaced_as_asked() {
+    let mut world = two_services();
+    world.maintain(of_service("pay"), on(&["/one", "/one", "GET:/one"]), "m");
+    let exempt = |world: &World| {
+        let maintenance = world.state.maintenance(&of_service("pay")).unwrap();
+        maintenance.exempt.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(exempt(&world), ["/one", "GET:/one"]);
+    world.maintain(of_service("pay"), MaintenanceSwitch::Off, "");
+    assert_eq!(exempt(&world), ["/one", "GET:/one"]);
+    let same = MaintenanceSwitch::On {
+        exempt: None,
+        include_force_active: false,
+        until: None,
+        enforcement: waygate_core::Enforcement::Enforce,
+    };
+    world.maintain(of_service("pay"), same, "again");
+    assert_eq!(exempt(&world), ["/one", "GET:/one"]);
+    world.maintain(of_service("pay"), on(&[]), "again");
+    assert_eq!(exempt(&world), Vec::<String>::new());
+}
+
+#[test]
+fn an_exemption_that_matches_nothing_is_told() {
+    let mut world = two_services();
+    let plan = world.maintain(of_service("pay"), on(&["/orders", "PUT:/one", "PUT:/whole", "/one"]), "");
+    assert_eq!(
+        plan.warnings,
+        ["exemption `/orders` matches no known route", "exemption `PUT:/one` matches no known route"]
+    );
+    assert!(world.maintain(MaintenanceScope::Global, on(&["/orders"]), "").warnings.is_empty());
+}
+
+#[test]
+fn g31_the_later_of_two_edits_of_one_thing_is_told() {
+    let mut world = two_services();
+    let seen = world.route("pay:DELETE:/one").changed_at;
+    world.run(&register("orders", vec![Declaration::active(parsed("GET:/more"))]), at(0));
+    let edit = |to, expected| Command::Route { route: parsed("/one"), to, reason: String::new(), expected };
+    world.run(&edit(Switch::disable(), Some(seen)), at(0));
+    let now = world.route("pay:DELETE:/one").changed_at;
+    assert_eq!(now, world.state.cursor.revision);
+    let conflict = world.try_run(&edit(Switch::enable(), Some(seen)), at(0)).unwrap_err();
+    assert_eq!(conflict, CommandError::Conflict { subject: "pay:DELETE:/one".to_owned(), expected: seen, actual: now });
+    let remove = Command::RemoveRoute { route: parsed("/one"), reason: String::new(), expected: Some(seen) };
+    assert!(matches!(world.try_run(&remove, at(0)), Err(CommandError::Conflict { .. })));
+
+    for scope in [MaintenanceScope::Global, of_service("pay")] {
+        let edit = |expected| Command::Maintenance {
+            scope: scope.clone(),
+            to: on(&["/one"]),
+            reason: "m".to_owned(),
+            allow_unknown: false,
+            expected: Some(expected),
+        };
+        world.run(&edit(Revision::ZERO), at(0));
+        assert!(matches!(world.try_run(&edit(Revision::ZERO), at(0)), Err(CommandError::Conflict { .. })));
+        world.run(&edit(world.state.cursor.revision), at(0));
+    }
+}
+
+#[test]
+fn g28_texts_that_are_too_long_are_refused_and_change_nothing() {
+    let mut world = two_services();
+    let before = world.state.clone();
+    let fits = "é".repeat(LONGEST_REASON);
+    let long = "é".repeat(LONGEST_REASON + 1);
+    let deprecation = |successor: &str| {
+        Switch::Deprecation(Some(Deprecation { since: at(0), sunset: None, successor: Some(successor.to_owned()) }))
+    };
+    let exempt = (0..=waygate_core::MOST_EXEMPTIONS).map(|number| parsed(&format!("/{number}"))).collect();
+    for (command, expected) in [
+        (switch("/one", Switch::disable(), &long), "reason"),
+        (maintain(MaintenanceScope::Global, on(&[]), &long), "reason"),
+        (Command::RemoveService { service: parsed("pay"), reason: long.clone() }, "reason"),
+        (switch("/one", deprecation(&"x".repeat(1001)), ""), "successor_path"),
+        (switch("/one", deprecation("a\rb"), ""), "successor_path"),
+        (
+            maintain(MaintenanceScope::Global, MaintenanceSwitch::Exemptions { add: exempt, remove: Vec::new() }, ""),
+            "exempt_paths",
+        ),
+    ] {
+        let error = world.try_run(&command, at(0)).unwrap_err();
+        assert!(matches!(&error, CommandError::Invalid { field, .. } if *field == expected), "{error}");
+        assert_eq!(world.state, before);
+    }
+    world.switch("/one", Switch::disable(), &fits, at(0));
+}
+
+#[test]
+fn removing_forgets_and_registering_brings_back_as_new() {
+    let mut world = two_services();
+    world.switch("/one", Switch::disable(), "", at(0));
+    let remove = Command::RemoveRoute { route: parsed("/one"), reason: "old".to_owned(), expected: None };
+    assert_eq!(world.run(&remove, at(0)).records[0].reason, "old");
+    assert!(matches!(world.try_run(&remove, at(0)), Err(CommandError::UnknownRoute { .. })));
+    world.run(&register("pay", vec![Declaration::active(parsed("DELETE:/one"))]), at(0));
+    assert_eq!(world.route("pay:DELETE:/one").base.lifecycle, Lifecycle::Active);
+
+    world.maintain(of_service("pay"), on(&[]), "m");
+    world.run(&Command::RemoveService { service: parsed("pay"), reason: String::new() }, at(0));
+    world.run(&register("pay", vec![Declaration::active(parsed("DELETE:/one"))]), at(0));
+    assert!(!world.state.maintenance(&of_service("pay")).unwrap().enabled);
+}
+
+#[test]
+fn an_env_gate_without_a_reason_says_what_it_does() {
+    let mut world = two_services();
+    let allowed = waygate_core::Environment::parse_all(["staging", "dev"]).unwrap();
+    let to = Switch::Control {
+        lifecycle: Lifecycle::EnvGated(allowed),
+        until: None,
+        enforcement: waygate_core::Enforcement::Enforce,
+    };
+    let plan = world.switch("/one", to, "", at(0));
+    assert_eq!(
+        (plan.records[0].action, plan.records[0].reason.as_str()),
+        (Action::EnvGate, "restricted to: dev, staging")
+    );
+}
+
+#[test]
+fn revocations_are_kept_until_the_token_would_have_ended() {
+    let mut world = two_services();
+    let revoke = |id: &str, expires| Command::RevokeToken { id: parsed(id), expires: at(expires) };
+    world.run(&revoke("one", 1000), at(0));
+    world.run(&revoke("two", 5000), at(0));
+    assert!(world.run(&revoke("one", 1000), at(0)).records.is_empty());
+    assert!(world.run(&revoke("over", 0), at(0)).records.is_empty());
+    assert_eq!(world.state.revoked_tokens.len(), 2);
+    world.switch("/one", Switch::disable(), "", at(999));
+    assert_eq!(world.state.revoked_tokens.len(), 2);
+    world.switch("/one", Switch::enable(), "", at(1000));
+    let left: Vec<&str> = world.state.revoked_tokens.keys().map(waygate_core::TokenId::as_str).collect();
+    assert_eq!(left, ["two"]);
+}
+
+#[test]
+fn a_note_is_a_commit_that_changes_nothing() {
+    let mut world = two_services();
+    let note = Command::Note { action: Action::Login, subject: "ada".to_owned(), reason: String::new() };
+    let before = world.state.clone();
+    assert_eq!(world.run(&note, at(0)).records.len(), 1);
+    assert_ne!(world.state.cursor, before.cursor);
+    world.state.cursor = before.cursor.clone();
+    assert_eq!(world.state, before);
+}
+
+#[test]
+fn a_bundle_is_all_or_nothing() {
+    let mut world = two_services();
+    let good = switch("/one", Switch::disable(), "");
+    let bad = switch("/nowhere", Switch::disable(), "");
+    let before = world.state.clone();
+    assert!(world.try_run(&Command::All(vec![good.clone(), bad]), at(0)).is_err());
+    assert_eq!(world.state, before);
+    let plan = world.run(&Command::All(vec![good.clone(), good, switch("/orders", Switch::disable(), "")]), at(0));
+    assert_eq!((plan.records.len(), plan.routes.len()), (2, 3));
+    assert_eq!(world.commits.len(), 3);
+}
+
+#[test]
+fn only_the_very_next_commit_of_the_same_history_is_applied() {
+    let mut world = two_services();
+    let (first, second) = (world.commits[0].clone(), world.commits[1].clone());
+    let mut state = empty_state();
+    let mut foreign: Commit = first.clone();
+    foreign.cursor.epoch = parsed("ffffffffffffffff");
+    for commit in [&second, &foreign] {
+        let before = state.clone();
+        assert!(state.apply(commit).is_err());
+        assert_eq!(state, before);
+    }
+    state.apply(&first).unwrap();
+    assert!(state.apply(&first).is_err());
+    state.apply(&second).unwrap();
+    assert_eq!(state, world.state);
+
+    let records = world.run(&switch("/one", Switch::disable(), ""), at(0)).records;
+    let placed = [at(1), at(2)].map(|now| commit_after(&state, records.clone(), now).cursor);
+    assert_eq!(placed[0].revision, placed[1].revision);
+    assert_ne!(placed[0].lineage, placed[1].lineage, "the same revision of another history is told apart");
+}
