@@ -1,1 +1,70 @@
+//! Guards the routes of a Rust service with Waygate: operators switch routes off and on, put them into maintenance or
+//! limit them to environments, and the service obeys within the blink of a change, deciding each request in process.
+//!
+//! ```no_run
+//! use axum::Json;
+//! use serde_json::{Value, json};
+//! use waygate_sdk::Waygate;
+//! use waygate_sdk::axum::{GuardedRouter, get};
+//!
+//! async fn health() -> Json<Value> {
+//!     Json(json!({"status": "ok"}))
+//! }
+//!
+//! async fn payments() -> Json<Value> {
+//!     Json(json!({"payments": []}))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let waygate = Waygate::builder("http://localhost:9000", "payments-service")
+//!         // .token("<long-lived-service-token>")
+//!         .start()?;
+//!
+//!     let app = GuardedRouter::new()
+//!         .route("/health", get(health).force_active())
+//!         .route("/api/payments", get(payments).maintenance("Payment processor upgrade"))
+//!         .guard(&waygate);
+//!
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+//!     axum::serve(listener, app).await?;
+//!     waygate.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! - [`Waygate`] is the connection and the rules in force: settings by [`WaygateBuilder`], how it stands by [`Status`],
+//!   what goes wrong before the start by [`BuildError`]. After the start nothing fails: what was known last, or else
+//!   what is declared, stays in force while the control plane is away.
+//! - [`axum`](mod@axum): routers with declarations beside the routes. For other frameworks on tower there are
+//!   [`Waygate::layer`] and [`Waygate::declare`], and for the rest [`Waygate::check`].
+//! - [`Control`] switches things at the control plane from within the service.
+//! - [`Source`]: following something else than a server over the network.
 
+#[cfg(feature = "axum")]
+pub mod axum;
+mod builder;
+mod clock;
+mod config;
+mod control;
+mod declare;
+mod error;
+mod facts;
+mod replica;
+mod respond;
+mod session;
+mod status;
+mod sync;
+mod tower;
+mod waygate;
+
+pub use builder::WaygateBuilder;
+pub use control::{Control, ControlError};
+pub use declare::Routes;
+pub use error::BuildError;
+pub use status::{Outage, Phase, Status};
+pub use sync::source::{FrameStream, Source};
+pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
+pub use waygate::Waygate;
+pub use waygate_api as api;
+pub use waygate_core as core;

@@ -1,1 +1,73 @@
-fn main() {}
+//! A service with a route of every kind: always on, plain, with a parameter, several methods on one path, limited to
+//! environments, deprecated. Configured by its environment: `PORT` (0 picks one), and what `Waygate::from_env` reads.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use waygate_sdk::Waygate;
+use waygate_sdk::axum::{GuardedRouter, get};
+
+async fn health() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+async fn orders() -> Json<Value> {
+    Json(json!({"orders": []}))
+}
+
+async fn order(Path(id): Path<u64>) -> Json<Value> {
+    Json(json!({"id": id}))
+}
+
+async fn place_order() -> (StatusCode, Json<Value>) {
+    (StatusCode::CREATED, Json(json!({"id": 1})))
+}
+
+async fn payments() -> Json<Value> {
+    Json(json!({"payments": []}))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let waygate = Waygate::from_env()?.start()?;
+
+    let app = GuardedRouter::new()
+        .route("/health", get(health).force_active())
+        .route("/api/orders", get(orders).post(place_order))
+        .route("/api/orders/{id}", get(order))
+        .route("/api/payments", get(payments))
+        .route("/api/orders/debug", get(orders).env_only(["dev", "staging"]))
+        .route("/api/v0/orders", get(orders).deprecated(Some("2030-01-01"), Some("/api/orders")))
+        .guard(&waygate);
+
+    let listener = TcpListener::bind(("127.0.0.1", port()?)).await?;
+    announce(&listener)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    waygate.shutdown().await;
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the example's one setting of its own")]
+fn port() -> Result<u16, String> {
+    let text = std::env::var("PORT").unwrap_or_else(|_| "8002".to_owned());
+    text.parse().map_err(|_| format!("`PORT` is `{text}`; expected a number from 0 to 65535"))
+}
+
+#[expect(clippy::print_stdout, reason = "the line by which whoever starts the service learns its address")]
+fn announce(listener: &TcpListener) -> std::io::Result<()> {
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Settings from environment variables: the only place of the crate that reads them.
+
+use std::env::VarError;
+use std::time::Duration;
+
+use crate::builder::WaygateBuilder;
+use crate::error::BuildError;
+
+const SERVER_URL: &str = "WAYGATE_SERVER_URL";
+const APP_ID: &str = "WAYGATE_APP_ID";
+const TOKEN: &str = "WAYGATE_TOKEN";
+const USERNAME: &str = "WAYGATE_USERNAME";
+const PASSWORD: &str = "WAYGATE_PASSWORD";
+const ENVIRONMENT: &str = "WAYGATE_ENV";
+const RECONNECT_DELAY: &str = "WAYGATE_RECONNECT_DELAY";
+
+/// The longest reconnect delay: a day.
+const LONGEST_DELAY: f64 = 86_400.0;
+
+pub(crate) fn from_env() -> Result<WaygateBuilder, BuildError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place where settings are read")]
+    read(std::env::var)
+}
+
+fn read(variable: impl Fn(&'static str) -> Result<String, VarError>) -> Result<WaygateBuilder, BuildError> {
+    let optional = |name: &'static str| match variable(name) {
+        Ok(text) if text.trim().is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(BuildError::InvalidVariable { name, expected: "text in UTF-8" }),
+    };
+    let required = |name: &'static str, expected: &'static str| {
+        optional(name)?.ok_or(BuildError::MissingVariable { name, expected })
+    };
+    let server_url = required(SERVER_URL, "the control plane's URL, such as `http://localhost:9000`")?;
+    let app_id = required(APP_ID, "the name of this service, such as `payments-service`")?;
+    let mut builder = WaygateBuilder::new(&server_url, &app_id);
+    builder = match (optional(TOKEN)?, optional(USERNAME)?, optional(PASSWORD)?) {
+        (None, None, None) => builder,
+        (Some(token), None, None) => builder.token(token),
+        (None, Some(username), Some(password)) => builder.credentials(username.trim(), password),
+        (Some(_), Some(_), _) => return Err(BuildError::ConflictingVariables { one: TOKEN, other: USERNAME }),
+        (Some(_), None, Some(_)) => return Err(BuildError::ConflictingVariables { one: TOKEN, other: PASSWORD }),
+        (None, Some(_), None) => {
+            return Err(BuildError::MissingVariable { name: PASSWORD, expected: "the password of `WAYGATE_USERNAME`" });
+        }
+        (None, None, Some(_)) => {
+            return Err(BuildError::MissingVariable {
+                name: USERNAME,
+                expected: "the user whose password `WAYGATE_PASSWORD` is",
+            });
+        }
+    };
+    if let Some(environment) = optional(ENVIRONMENT)? {
+        builder = builder.environment(&environment);
+    }
+    if let Some(seconds) = optional(RECONNECT_DELAY)? {
+        builder = builder.reconnect_delay(delay_of(&seconds)?);
+    }
+    Ok(builder)
+}
+
+fn delay_of(text: &str) -> Result<Duration, BuildError> {
+    let seconds = text.trim().parse::<f64>().ok().filter(|seconds| (0.0..=LONGEST_DELAY).contains(seconds));
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or(BuildError::InvalidVariable {
+        name: RECONNECT_DELAY,
+        expected: "a number of seconds from 0 to 86400, such as `5` or `0.5`",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_from(variables: &[(&str, &str)]) -> Result<WaygateBuilder, BuildError> {
+        read(|name| {
+            let value = variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            value.ok_or(VarError::NotPresent)
+        })
+    }
+
+    const NEEDED: [(&str, &str); 2] = [(SERVER_URL, "http://localhost:9000"), (APP_ID, "payments-service")];
+
+    #[test]
+    fn what_is_blank_counts_as_not_set() {
+        let builder = read_from(&[&NEEDED[..], &[(TOKEN, " "), (ENVIRONMENT, "")]].concat()).unwrap();
+        let shown = format!("{builder:?}");
+        assert!(shown.contains("payments-service") && shown.contains("environment: None"), "{shown}");
+    }
+
+    #[test]
+    fn errors_name_the_variable() {
+        let message = |extra: &[(&str, &str)]| read_from(&[&NEEDED[..], extra].concat()).unwrap_err().to_string();
+        assert!(read_from(&[]).unwrap_err().to_string().contains("`WAYGATE_SERVER_URL` is not set"));
+        assert!(read_from(&NEEDED[..1]).unwrap_err().to_string().contains("`WAYGATE_APP_ID` is not set"));
+        assert!(message(&[(USERNAME, "admin")]).contains("`WAYGATE_PASSWORD` is not set"));
+        assert!(message(&[(PASSWORD, "secret")]).contains("`WAYGATE_USERNAME` is not set"));
+        assert!(message(&[(TOKEN, "t"), (USERNAME, "a")]).contains("both set"));
+        for bad in ["soon", "-1", "NaN", "inf", "1e9"] {
+            assert!(message(&[(RECONNECT_DELAY, bad)]).contains("`WAYGATE_RECONNECT_DELAY`"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let builder = read_from(&[&NEEDED[..], &[(USERNAME, "admin"), (PASSWORD, "hunter2")]].concat()).unwrap();
+        assert!(!format!("{builder:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,26 @@
+//! What can be wrong with the settings. After the start there are no errors: there is a status.
+
+use waygate_api::client::{ClientError, InvalidServerUrl};
+use waygate_core::InvalidName;
+
+/// Why the SDK cannot start with the given settings.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    #[error("the server URL is not usable: {0}")]
+    ServerUrl(#[source] InvalidServerUrl),
+    #[error("the app id is not usable: {0}")]
+    AppId(#[source] InvalidName),
+    #[error("the environment is not usable: {0}")]
+    Environment(#[source] InvalidName),
+    #[error("the connection cannot be set up: {0}")]
+    Client(#[source] ClientError),
+    #[error("`{name}` is not set; expected {expected}")]
+    MissingVariable { name: &'static str, expected: &'static str },
+    #[error("`{name}` is not usable: expected {expected}")]
+    InvalidVariable { name: &'static str, expected: &'static str },
+    #[error("`{one}` and `{other}` are both set; expected one of them")]
+    ConflictingVariables { one: &'static str, other: &'static str },
+    #[error("there is no tokio runtime here; call `start` within one, such as in `#[tokio::main]`")]
+    NoRuntime,
+}

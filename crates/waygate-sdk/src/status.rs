@@ -1,0 +1,94 @@
+//! How a service's following of the control plane stands.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use waygate_core::{Cursor, Environment};
+
+/// A moment of the SDK's life, from [`Waygate::status`](crate::Waygate::status).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    pub phase: Phase,
+    /// Where in the control plane's history the rules in force stand; `None` while only declared states are known.
+    pub cursor: Option<Cursor>,
+    /// The environment that gates compare with.
+    pub environment: Option<Environment>,
+    /// How many routes the service has declared, those included that were observed in use.
+    pub declared: usize,
+    /// Whether the control plane knows all of them.
+    pub registered: bool,
+    /// How many of them the control plane has refused in the last registration.
+    pub rejected: usize,
+    /// How many elements of frames could not be read since the start; each kept its last known value.
+    pub skipped: u64,
+}
+
+/// Whether the rules in force are those of the control plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The first attempt is under way; declared states are in force.
+    Starting,
+    /// Every change of the control plane arrives.
+    Live,
+    /// Changes do not arrive at the moment; what was known last stays in force, and attempts go on.
+    Stale { since: Timestamp, why: Outage },
+}
+
+/// Why changes do not arrive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Outage {
+    #[error("the control plane cannot be reached: {reason}")]
+    Unreachable { reason: String },
+    /// The token or the credentials are refused. Attempts go on, slowly.
+    #[error("the control plane refuses the credentials: {message}")]
+    Unauthorized { message: String },
+    #[error("the control plane answers {status}: {message}")]
+    Refused { status: u16, message: String, retry_after: Option<Duration> },
+    #[error("nothing was heard of the control plane for {} seconds", after.as_secs())]
+    Silent { after: Duration },
+    #[error("the control plane sent something unreadable: {reason}")]
+    Malformed { reason: String },
+    /// Something between what was known and what came is missing.
+    #[error("the stream is not continuous: {reason}")]
+    Gap { reason: String },
+    #[error("the stream has ended")]
+    Ended,
+    #[error("the control plane ends the stream: {reason}")]
+    Goodbye { reason: String, retry_after: Duration },
+    /// [`Waygate::shutdown`](crate::Waygate::shutdown) was called.
+    #[error("the SDK was shut down")]
+    Stopped,
+}
+
+impl Outage {
+    /// The wait that the server asked for.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Goodbye { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl Status {
+    pub(crate) fn starting(environment: Option<Environment>) -> Self {
+        Self {
+            phase: Phase::Starting,
+            cursor: None,
+            environment,
+            declared: 0,
+            registered: true,
+            rejected: 0,
+            skipped: 0,
+        }
+    }
+
+    /// Live, with every declared route registered.
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Live && self.registered
+    }
+}

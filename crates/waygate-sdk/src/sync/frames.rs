@@ -1,0 +1,133 @@
+//! What each frame does to the replica.
+
+use waygate_api::stream::{Frame, Skipped};
+use waygate_core::{Change, Cursor, LocalKey, Revision, ServiceView};
+
+use crate::status::Outage;
+use crate::sync::Syncer;
+use crate::sync::source::Source;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a frame means for the connection.
+#[derive(Debug)]
+pub(super) enum Step {
+    On,
+    /// Everything up to here has arrived.
+    CaughtUp,
+    End(Outage),
+}
+
+impl<S: Source> Syncer<S> {
+    pub(super) fn take(&mut self, frame: Frame) -> Step {
+        match frame {
+            Frame::Snapshot { cursor, mut view, skipped } => {
+                let last_known = self.replica.view();
+                for element in &skipped {
+                    keep_last_known(&mut view, &last_known, &element.what);
+                }
+                self.replica.replace_view(*view);
+                self.note(&skipped);
+                let other_history = self.cursor.as_ref().is_none_or(|known| known.epoch != cursor.epoch);
+                if other_history || self.replica.lacks_declared() {
+                    self.registration.is_due();
+                }
+                self.moved_to(cursor);
+                Step::On
+            }
+            Frame::Commit { cursor, after, changes, skipped } => {
+                if let Err(outage) = self.check_continuity(&cursor, Some(after)) {
+                    return Step::End(outage);
+                }
+                self.apply(&changes);
+                self.note(&skipped);
+                self.moved_to(cursor);
+                Step::On
+            }
+            Frame::Bookmark { cursor, .. } => {
+                if let Err(outage) = self.check_continuity(&cursor, None) {
+                    return Step::End(outage);
+                }
+                self.moved_to(cursor);
+                Step::CaughtUp
+            }
+            Frame::Goodbye { reason, retry_after_ms } => {
+                Step::End(Outage::Goodbye { reason, retry_after: Duration::from_millis(retry_after_ms) })
+            }
+        }
+    }
+
+    /// Whether a frame joins on to what is known. A commit names the revision before it; a bookmark names only where
+    /// it stands, which may be where the replica is already. Where the history is another one, the next attempt
+    /// starts from nothing.
+    fn check_continuity(&mut self, cursor: &Cursor, after: Option<Revision>) -> Result<(), Outage> {
+        let Some(known) = &self.cursor else {
+            return Err(Outage::Gap { reason: format!("{cursor} came before any snapshot") });
+        };
+        let reason = format!("at {known} came {cursor}");
+        let same_place = cursor.revision == known.revision;
+        if cursor.epoch != known.epoch
+            || (after.is_none() && cursor.revision < known.revision)
+            || (same_place && cursor.lineage != known.lineage)
+        {
+            self.cursor = None;
+            return Err(Outage::Gap { reason });
+        }
+        match after {
+            Some(after) if after > known.revision || cursor.revision <= known.revision => Err(Outage::Gap { reason }),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, changes: &[Change]) {
+        let mut view = self.replica.view();
+        for change in changes {
+            view.apply(change);
+        }
+        self.replica.replace_view(view);
+    }
+
+    fn moved_to(&mut self, cursor: Cursor) {
+        if self.cursor.as_ref() != Some(&cursor) {
+            self.replica.moved_to(&cursor);
+            self.cursor = Some(cursor);
+        }
+    }
+
+    fn note(&self, skipped: &[Skipped]) {
+        if !skipped.is_empty() {
+            self.replica.skipped(skipped.len());
+        }
+        for Skipped { what, why } in skipped {
+            tracing::warn!(element = %what, %why, "an element cannot be read; its last known value stays in force");
+        }
+    }
+}
+
+/// An element of a snapshot that this build cannot read keeps the value that it had.
+fn keep_last_known(view: &mut ServiceView, last_known: &ServiceView, what: &str) {
+    let service = Arc::make_mut(&mut view.service);
+    let global = Arc::make_mut(&mut view.global);
+    match what.split_once(' ') {
+        Some(("routes", key)) => keep_entry(&mut service.routes, &last_known.service.routes, key),
+        Some(("route_limits", key)) => keep_entry(&mut service.route_limits, &last_known.service.route_limits, key),
+        Some(("global", "maintenance")) => global.maintenance = last_known.global.maintenance.clone(),
+        Some(("global", "rate_limit")) => global.rate_limit.clone_from(&last_known.global.rate_limit),
+        Some(("service", "maintenance")) => service.maintenance = last_known.service.maintenance.clone(),
+        Some(("service", "rate_limit")) => service.rate_limit.clone_from(&last_known.service.rate_limit),
+        _ => {}
+    }
+}
+
+fn keep_entry<T: Clone>(
+    entries: &mut std::collections::BTreeMap<LocalKey, T>,
+    last_known: &std::collections::BTreeMap<LocalKey, T>,
+    key: &str,
+) {
+    if let Ok(key) = key.parse::<LocalKey>()
+        && let Some(value) = last_known.get(&key)
+    {
+        entries.insert(key, value.clone());
+    }
+}

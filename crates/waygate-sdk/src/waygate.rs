@@ -1,0 +1,143 @@
+//! The handle by which a service uses the SDK.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use waygate_core::{Decision, RequestFacts, ServiceId, Snapshot};
+
+use crate::builder::WaygateBuilder;
+use crate::config;
+use crate::control::Control;
+use crate::declare::Routes;
+use crate::error::BuildError;
+use crate::replica::Replica;
+use crate::session::Session;
+use crate::status::Status;
+use crate::tower::WaygateLayer;
+
+/// A service's connection to its control plane, and the rules that it enforces.
+///
+/// Cheap to clone: clones are the same connection. Layers and guarded routers hold one too, so following goes on as
+/// long as the service is there; when the last clone is dropped it ends, and [`Waygate::shutdown`] ends it in order.
+#[derive(Clone)]
+pub struct Waygate(Arc<Inner>);
+
+struct Inner {
+    app_id: ServiceId,
+    replica: Arc<Replica>,
+    session: Option<Session>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+    syncer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Waygate {
+    /// Begins the settings of a connection: the control plane's URL, and the name under which operators know this
+    /// service. Mistakes in either come out at [`WaygateBuilder::start`].
+    pub fn builder(server_url: &str, app_id: &str) -> WaygateBuilder {
+        WaygateBuilder::new(server_url, app_id)
+    }
+
+    /// Reads the settings from the environment.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `WAYGATE_SERVER_URL` | the control plane, such as `http://localhost:9000`; required |
+    /// | `WAYGATE_APP_ID` | the name of this service; required |
+    /// | `WAYGATE_TOKEN` | a token for this service |
+    /// | `WAYGATE_USERNAME`, `WAYGATE_PASSWORD` | or credentials to log in with |
+    /// | `WAYGATE_ENV` | the environment that gates compare with |
+    /// | `WAYGATE_RECONNECT_DELAY` | seconds between two attempts, such as `5` or `0.5` |
+    ///
+    /// A variable that is blank counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], naming the variable and what is accepted.
+    pub fn from_env() -> Result<WaygateBuilder, BuildError> {
+        config::from_env()
+    }
+
+    pub(crate) fn new(
+        app_id: ServiceId,
+        replica: Arc<Replica>,
+        session: Option<Session>,
+        stop: CancellationToken,
+        syncer: JoinHandle<()>,
+    ) -> Self {
+        let guard = stop.clone().drop_guard();
+        Self(Arc::new(Inner { app_id, replica, session, stop, _stop_on_drop: guard, syncer: Mutex::new(Some(syncer)) }))
+    }
+
+    /// The name of this service.
+    pub fn app_id(&self) -> &ServiceId {
+        &self.0.app_id
+    }
+
+    /// Declares routes. They are enforced as declared from now on, registered with the control plane in one batch,
+    /// and follow whatever the control plane says about them.
+    pub fn declare(&self, routes: Routes) {
+        self.0.replica.declare(routes.into_declarations());
+    }
+
+    /// A tower layer that guards whatever it wraps. With axum, put it on with `Router::layer`, where the matched
+    /// template is known; elsewhere paths are matched against the known templates.
+    pub fn layer(&self) -> WaygateLayer {
+        WaygateLayer::new(self.clone())
+    }
+
+    /// Decides about one request and hands the decision to `act`, which borrows from the rules in force. For
+    /// frameworks that the layer does not fit.
+    ///
+    /// Takes no lock and does not wait.
+    pub fn check<T>(&self, facts: &impl RequestFacts, act: impl FnOnce(Decision<'_>) -> T) -> T {
+        let snapshot = self.0.replica.snapshot().load();
+        act(snapshot.decide(facts))
+    }
+
+    /// The rules in force, to keep.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.replica.snapshot().load_full()
+    }
+
+    /// How the connection stands.
+    pub fn status(&self) -> Status {
+        self.0.replica.status().borrow().clone()
+    }
+
+    /// Waits until the service is live and its routes are registered; `false` when `timeout` passes before. Nobody
+    /// has to wait: without, declared states are enforced until the control plane's arrive.
+    pub async fn ready(&self, timeout: Duration) -> bool {
+        let mut status = self.0.replica.status();
+        let ready = tokio::time::timeout(timeout, status.wait_for(Status::is_ready)).await;
+        matches!(ready, Ok(Ok(_)))
+    }
+
+    /// Switches routes and maintenance of this service at the control plane.
+    pub fn control(&self) -> Control {
+        Control::new(self.0.session.clone(), self.0.app_id.clone())
+    }
+
+    /// Closes the stream and ends following. What is in force stays in force for requests that still come.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        let syncer = self.0.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(syncer) = syncer {
+            // It fails only where the runtime itself is being torn down.
+            let _ = syncer.await;
+        }
+    }
+
+    pub(crate) fn replica(&self) -> &Arc<Replica> {
+        &self.0.replica
+    }
+}
+
+impl fmt::Debug for Waygate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Waygate").field("app_id", &self.0.app_id).field("status", &self.status()).finish()
+    }
+}
