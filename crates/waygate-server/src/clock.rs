@@ -1,9 +1,10 @@
-//! The only place of this crate that reads the clock.
+//! The one place that reads the clock.
 
-use waygate_core::Timestamp;
+use jiff::Timestamp;
 
-/// The time now.
-#[expect(clippy::disallowed_methods, reason = "this is the edge at which time enters")]
+/// The present time, to the microsecond: what the reference's clients can read.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

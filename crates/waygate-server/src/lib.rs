@@ -1,1 +1,40 @@
+//! The Waygate control plane as a library: REST, streams and authentication over a store, as a [`Router`](axum::Router)
+//! to mount or to serve.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use waygate_server::Server;
+//! use waygate_store::MemoryStore;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::builder()
+//!     .backend(Arc::new(MemoryStore::new()?))
+//!     .auth(("admin", "secret"))
+//!     .secret_key("stable-key-for-persistent-tokens")
+//!     .build()
+//!     .await?;
+//! let app = axum::Router::new().nest("/waygate", server.router());
+//! # let _: axum::Router = app;
+//! # Ok(())
+//! # }
+//! ```
 
+mod api;
+mod app;
+mod auth;
+mod builder;
+mod clock;
+mod compat;
+mod control;
+mod embedded;
+mod error;
+mod serve;
+mod server;
+
+pub use api::{Endpoint, endpoints};
+pub use auth::{Access, Credentials};
+pub use builder::{BuildError, ServerBuilder};
+pub use control::{Applied, ControlPlane, ExecuteError};
+pub use embedded::{Operator, OperatorError};
+pub use serve::ServeError;
+pub use server::Server;

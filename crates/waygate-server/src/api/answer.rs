@@ -1,0 +1,30 @@
+//! Answers, with the revision that they stand for.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use waygate_api::{headers, paths};
+use waygate_core::{Revision, State};
+
+use crate::control::Applied;
+
+/// The answer to a read: what was asked for, and at which revision it was read.
+pub(crate) fn read(state: &State, body: impl Serialize) -> Response {
+    (revision(state.cursor.revision), Json(body)).into_response()
+}
+
+/// The answer to a change: what is there now, the revision of the change, and what the caller should know.
+pub(crate) fn changed(applied: &Applied, body: impl Serialize) -> Response {
+    let mut head = revision(applied.revision);
+    for notice in applied.ended.iter().map(|ended| format!("ended: {ended}")).chain(applied.warnings.iter().cloned()) {
+        if let Ok(value) = HeaderValue::from_str(&paths::percent_encoded(&notice)) {
+            head.append(headers::NOTICE, value);
+        }
+    }
+    (head, Json(body)).into_response()
+}
+
+fn revision(revision: Revision) -> HeaderMap {
+    HeaderMap::from_iter([(crate::error::header_name(headers::REVISION), HeaderValue::from(revision.0))])
+}

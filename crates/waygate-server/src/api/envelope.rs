@@ -1,0 +1,76 @@
+//! What every request and answer has in common: a request id, protective headers, the body of a refusal, a count.
+
+use std::any::Any;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use waygate_api::headers;
+
+use crate::app::App;
+use crate::compat;
+use crate::error::ApiError;
+
+/// The longest request id that is taken from a caller.
+const LONGEST_REQUEST_ID: usize = 128;
+
+pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -> Response {
+    app.count_request();
+    let id = request_id(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
+        if refusal.status.is_server_error() {
+            tracing::warn!(request.id = %id, %method, path, status = refusal.status.as_u16(), "{}", refusal.body.error);
+        }
+        write_refusal(&mut response, refusal, &id);
+    }
+    let head = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        head.insert(headers::REQUEST_ID, id);
+    }
+    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    head.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if response.extensions_mut().remove::<BreakOff>().is_some() { compat::broken_off(response) } else { response }
+}
+
+/// Marks a refusal that is to be broken off rather than completed.
+#[derive(Clone)]
+struct BreakOff;
+
+/// Has refusals of an endpoint broken off, see [`compat::broken_off`].
+pub(crate) async fn break_off(mut response: Response) -> Response {
+    if !response.status().is_success() {
+        response.extensions_mut().insert(BreakOff);
+    }
+    response
+}
+
+/// A handler panicked; the panic hook has told the log.
+pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    ApiError::internal().into_response()
+}
+
+fn write_refusal(response: &mut Response, mut refusal: ApiError, id: &str) {
+    refusal.body.request_id = Some(id.to_owned());
+    let text = serde_json::to_vec(&refusal.body).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = Body::from(text);
+}
+
+/// The caller's own id where it is harmless, else a new one.
+fn request_id(head: &HeaderMap) -> String {
+    let harmless = |id: &&str| {
+        (1..=LONGEST_REQUEST_ID).contains(&id.len())
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    let given = head.get(headers::REQUEST_ID).and_then(|value| value.to_str().ok()).filter(harmless);
+    given.map_or_else(new_request_id, ToOwned::to_owned)
+}
+
+fn new_request_id() -> String {
+    format!("{:016x}", getrandom::u64().unwrap_or_default())
+}

@@ -1,0 +1,55 @@
+//! How services follow the control plane: the two streams are opened here.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use waygate_api::headers;
+use waygate_core::Cursor;
+
+use crate::api::names::{Parameters, app_id};
+use crate::api::stream::{Frames, Holder, respond};
+use crate::app::App;
+use crate::auth::Principal;
+use crate::compat::Envelopes;
+use crate::control::feed::Subject;
+use crate::error::ApiError;
+
+/// Our frames about the service that `service` names, resumed after `Last-Event-ID` where that is possible.
+pub(super) async fn frames(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+    head: HeaderMap,
+) -> Result<Response, ApiError> {
+    let service = parameters
+        .service()?
+        .ok_or_else(|| ApiError::invalid_field("service", "expected the service to follow: `?service=…`"))?;
+    principal.require_read(&service)?;
+    // A cursor that cannot be read is as good as none: the stream begins with a snapshot.
+    let resume: Option<Cursor> = head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
+    let subject = Subject::Service(service.clone());
+    let stopping = app.stopping.clone();
+    Ok(respond(&app.control, subject, resume.as_ref(), Frames(service), holder(&principal), stopping))
+}
+
+/// The guide's envelopes: about the service that the SDK names in its header, else about everything that the caller
+/// may see.
+pub(super) async fn events(
+    State(app): State<App>,
+    principal: Principal,
+    head: HeaderMap,
+) -> Result<Response, ApiError> {
+    let subject = match app_id(&head)?.or_else(|| principal.only_service().cloned()) {
+        Some(service) => {
+            principal.require_read(&service)?;
+            Subject::Service(service)
+        }
+        None => Subject::Everything,
+    };
+    let stopping = app.stopping.clone();
+    Ok(respond(&app.control, subject, None, Envelopes, holder(&principal), stopping))
+}
+
+fn holder(principal: &Principal) -> Holder {
+    Holder { token: principal.token.clone(), expires: principal.expires }
+}

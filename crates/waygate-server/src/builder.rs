@@ -1,0 +1,123 @@
+//! The settings of a server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use waygate_store::{Store, StoreError};
+
+use crate::app::App;
+use crate::auth::{Authority, Credentials, Lifetimes, Secret, Users};
+use crate::control::ControlPlane;
+use crate::server::Server;
+
+/// How long people's tokens are good for, unless set.
+const TOKEN_EXPIRY: Duration = Duration::from_hours(24);
+/// How long services' tokens are good for, unless set: a year.
+const SDK_TOKEN_EXPIRY: Duration = Duration::from_hours(365 * 24);
+
+/// The settings of a server; see each method for its default.
+#[must_use = "settings are nothing before `build`"]
+pub struct ServerBuilder {
+    backend: Option<Arc<dyn Store>>,
+    credentials: Credentials,
+    secret_key: Option<SecretString>,
+    lifetimes: Lifetimes,
+}
+
+/// Why a server cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    #[error("no backend is set: `ServerBuilder::backend` takes the store to keep state in")]
+    NoBackend,
+    /// Users that cannot be used; which and why.
+    #[error("{0}")]
+    Credentials(String),
+    #[error("the secret key is empty")]
+    EmptySecretKey,
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+    /// The store cannot be loaded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self {
+            backend: None,
+            credentials: Credentials::none(),
+            secret_key: None,
+            lifetimes: Lifetimes { person: TOKEN_EXPIRY, service: SDK_TOKEN_EXPIRY },
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Where state is kept. Must be given.
+    pub fn backend(mut self, store: Arc<dyn Store>) -> Self {
+        self.backend = Some(store);
+        self
+    }
+
+    /// Who may log in: a pair of user and password, an array of pairs, or [`Credentials`]. Without, everybody may
+    /// do everything.
+    pub fn auth(mut self, credentials: impl Into<Credentials>) -> Self {
+        self.credentials = credentials.into();
+        self
+    }
+
+    /// The secret that tokens are made with. With the same one, tokens outlive a restart and are good on every node.
+    /// Without, a random one is made: tokens end with the process.
+    pub fn secret_key(mut self, secret: impl Into<String>) -> Self {
+        self.secret_key = Some(SecretString::from(secret.into()));
+        self
+    }
+
+    /// How long people's tokens are good for: a day, unless set.
+    pub fn token_expiry(mut self, lifetime: Duration) -> Self {
+        self.lifetimes.person = lifetime;
+        self
+    }
+
+    /// How long services' tokens are good for: a year, unless set.
+    pub fn sdk_token_expiry(mut self, lifetime: Duration) -> Self {
+        self.lifetimes.service = lifetime;
+        self
+    }
+
+    /// Loads the store and starts the control plane.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]; nothing has been started then.
+    pub async fn build(self) -> Result<Server, BuildError> {
+        let store = self.backend.ok_or(BuildError::NoBackend)?;
+        let secret = match &self.secret_key {
+            Some(key) if key.expose_secret().is_empty() => return Err(BuildError::EmptySecretKey),
+            Some(key) => Secret::of(key.expose_secret()),
+            None => Secret::random().map_err(|_| BuildError::NoRandomness)?,
+        };
+        let users =
+            Users::of(&self.credentials, &secret).map_err(|problem| BuildError::Credentials(problem.to_string()))?;
+        if users.is_some() && self.secret_key.is_none() {
+            tracing::warn!("no secret key is set: a random one is used, and every token ends with this process");
+        }
+        let authority = Authority::new(users, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
+        let control = ControlPlane::start(store).await?;
+        Ok(Server::new(App::new(control, authority)))
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServerBuilder")
+            .field("backend", &self.backend)
+            .field("credentials", &self.credentials)
+            .field("lifetimes", &self.lifetimes)
+            .finish_non_exhaustive()
+    }
+}
