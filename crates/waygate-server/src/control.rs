@@ -6,6 +6,7 @@
 
 pub(crate) mod feed;
 mod follower;
+mod scheduler;
 mod writer;
 
 use std::fmt;
@@ -95,7 +96,9 @@ impl ControlPlane {
         });
         inner.tasks.spawn(follower::run(inner.clone()));
         inner.tasks.spawn(writer::run(inner.clone(), requests));
-        Ok(Self(inner))
+        let control = Self(inner);
+        control.0.tasks.spawn(scheduler::run(control.clone(), control.0.ending.clone()));
+        Ok(control)
     }
 
     /// The newest state that this node knows to be durable. Never waits.
