@@ -127,7 +127,8 @@ pub fn draft(number: u64) -> Draft {
         0 => MaintenanceScope::Global,
         other => MaintenanceScope::Service(format!("service-{other}").parse().unwrap()),
     };
-    let maintenance = |reason: String| Maintenance { enabled: number.is_multiple_of(2), reason, ..Maintenance::default() };
+    let maintenance =
+        |reason: String| Maintenance { enabled: number.is_multiple_of(2), reason, ..Maintenance::default() };
     let set = |reason| Change::MaintenanceSet { scope: scope.clone(), maintenance: maintenance(reason) };
     let switched = Record {
         action: Action::ServiceMaintenanceOn,

@@ -1,6 +1,7 @@
 //! The newest state with the log that led to it, and how watchers follow it. Shared by the stores of this crate.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream;
@@ -14,14 +15,12 @@ use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, StoreError, Wa
 const WATCHER_BATCH: usize = 64;
 
 /// What everybody may see: durable commits only.
-#[derive(Debug)]
 pub(crate) struct Timeline {
     moment: Arc<Mutex<Moment>>,
     /// Wakes watchers. They read the log themselves, so a slow one costs nothing but its place in it.
     moved: watch::Sender<()>,
 }
 
-#[derive(Debug)]
 struct Moment {
     state: State,
     log: CommitLog,
@@ -101,6 +100,13 @@ impl Timeline {
                 Err(error) => (Err(error), None),
             })
         })))
+    }
+}
+
+impl fmt::Debug for Timeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cursor = lock(&self.moment).state.cursor.clone();
+        formatter.debug_struct("Timeline").field("cursor", &cursor).finish_non_exhaustive()
     }
 }
 

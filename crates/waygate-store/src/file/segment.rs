@@ -167,3 +167,22 @@ impl OpenSegment {
         self.file.sync_all()
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use super::*;
+
+    #[test]
+    fn g23_what_can_be_neither_written_nor_cut_back_refuses_until_a_restart() {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut segment = OpenSegment { path, file, length: 0, commits: 0, broken: None };
+        let refused = segment.append(b"line\n", 1).unwrap_err();
+        assert!(matches!(refused, StoreError::Full(_)), "{refused:?}");
+        let refused = segment.append(b"line\n", 1).unwrap_err();
+        assert!(matches!(&refused, StoreError::Unavailable(text) if text.contains("restart")), "{refused:?}");
+        assert_eq!(segment.commits, 0);
+    }
+}
