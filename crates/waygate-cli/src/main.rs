@@ -1,1 +1,21 @@
-fn main() {}
+//! The `waygate` binary: the operator's command line, and the control plane itself.
+//!
+//! - `cli` says what can be typed, `commands` what it does, one file per group.
+//! - `context` finds the server, `credentials` keeps the tokens.
+//! - `printer` is the only way to print; `render` makes text of what the API answers.
+
+mod cli;
+mod clock;
+mod commands;
+mod context;
+mod credentials;
+mod error;
+mod moment;
+mod printer;
+mod render;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run().into()
+}

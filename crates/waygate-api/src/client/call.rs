@@ -142,6 +142,21 @@ impl Client {
         self.call(Method::POST, path, &[], Some(body), &[]).await
     }
 
+    /// A post that is refused with a conflict when its subject is no longer at `expected`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; as for every call.
+    pub async fn post_expecting<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        expected: Revision,
+    ) -> Result<Answer<T>, ClientError> {
+        let expected = format!("\"{}\"", expected.0);
+        self.call(Method::POST, path, &[], Some(body), &[("if-match", &expected)]).await
+    }
+
     /// # Errors
     ///
     /// [`ClientError`]; as for every call.

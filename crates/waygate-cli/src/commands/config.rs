@@ -1,0 +1,81 @@
+//! `config`: which control plane, and what is kept about it.
+
+use waygate_api::client::ServerUrl;
+
+use crate::cli::ConfigCommand;
+use crate::clock;
+use crate::context::{Context, text_variable};
+use crate::credentials::Session;
+use crate::error::{CliError, CliResult};
+use crate::printer::{Colour, Format};
+use crate::render::table::{Cell, Table};
+
+pub(crate) fn run(context: &Context, command: ConfigCommand) -> CliResult {
+    match command {
+        ConfigCommand::SetUrl { url } => set_url(context, &url),
+        ConfigCommand::Show => show(context),
+    }
+}
+
+fn set_url(context: &Context, url: &str) -> CliResult {
+    let url: ServerUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
+    Context::config_file()?.update(|config| config.choose(&url))?;
+    context.printer.data(Some(Colour::Green), &format!("✓ the server is {url}"));
+    if text_variable("WAYGATE_SERVER_URL").is_some_and(|chosen| chosen.trim_end_matches('/') != url.as_str()) {
+        context.printer.warn("WAYGATE_SERVER_URL is set and goes before it");
+    }
+    Ok(())
+}
+
+/// Purely local: what is stored, never asking the server.
+fn show(context: &Context) -> CliResult {
+    let file = Context::config_file()?;
+    let config = file.read()?;
+    let server = context.server(Some(&file), &config)?;
+    let session = config.session(&server.url);
+    let service = text_variable("WAYGATE_SERVICE");
+    let others: Vec<&str> = config.other_origins().collect();
+    let token_variable = text_variable("WAYGATE_TOKEN").is_some();
+    let printer = &context.printer;
+    if printer.format == Format::Json {
+        let answer = serde_json::json!({
+            "server_url": server.url.to_string(),
+            "source": server.source.to_string(),
+            "username": session.map(|session| &session.username),
+            "expires_at": session.and_then(|session| session.expires_at.as_ref()),
+            "token_from_environment": token_variable,
+            "service": service,
+            "config_file": file.path().display().to_string(),
+            "other_servers": others,
+        });
+        printer.json(&answer.to_string());
+        return Ok(());
+    }
+    let mut table = Table::new(vec!["Setting", "Value"]);
+    let mut row = |name: &str, value: Cell| table.push(vec![Cell::new(name), value]);
+    row("Server URL", Cell::new(format!("{}  ({})", server.url, server.source)));
+    if token_variable {
+        row("Token", Cell::new("from WAYGATE_TOKEN"));
+    }
+    row("Username", Cell::new(session.map_or("(not logged in)", |session| &session.username)));
+    row("Token expires", expiry(session));
+    row("Config file", Cell::new(file.path().display().to_string()));
+    if let Some(service) = service {
+        row("Service", Cell::new(format!("{service}  (WAYGATE_SERVICE)")));
+    }
+    if !others.is_empty() {
+        row("Also logged in", Cell::new(others.join(", ")));
+    }
+    printer.table(&table);
+    Ok(())
+}
+
+fn expiry(session: Option<&Session>) -> Cell {
+    let Some(session) = session else { return Cell::new("(no token)") };
+    let at = session.expires_at.as_deref().unwrap_or("(never)");
+    if session.is_over(clock::now()) {
+        Cell::new(format!("{at}  (expired)")).coloured(Colour::Red)
+    } else {
+        Cell::new(at).coloured(Colour::Green)
+    }
+}

@@ -1,0 +1,238 @@
+//! `global` and `service-maintenance`: maintenance of everything, or of one service.
+
+use serde_json::value::RawValue;
+use waygate_api::client::Answer;
+use waygate_api::maintenance::{MaintenanceRequest, MaintenanceView};
+use waygate_api::paths;
+use waygate_core::{LocalKey, ServiceId};
+
+use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
+use crate::commands::lifecycle::until_of;
+use crate::context::{Connection, Context, Read};
+use crate::error::{CliError, CliResult};
+use crate::moment;
+use crate::printer::{Colour, Format};
+
+/// What is put into maintenance.
+#[derive(Clone)]
+enum Scope {
+    Everything,
+    Service(ServiceId),
+}
+
+impl Scope {
+    fn service(name: &str) -> CliResult<Self> {
+        name.parse().map(Self::Service).map_err(|error| CliError::usage(format!("{error}")))
+    }
+
+    fn path(&self, action: Option<&str>) -> String {
+        let path = match self {
+            Self::Everything => paths::GLOBAL.to_owned(),
+            Self::Service(service) => paths::service(service.as_str(), "maintenance"),
+        };
+        action.map_or(path.clone(), |action| format!("{path}/{action}"))
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Self::Everything => "Global maintenance".to_owned(),
+            Self::Service(service) => format!("Service maintenance ({service})"),
+        }
+    }
+
+    /// What to type to block it, said to whoever restored what was not blocked.
+    fn way_to_block(&self) -> String {
+        match self {
+            Self::Everything => "to block every route use waygate global enable".to_owned(),
+            Self::Service(service) => format!("to block its routes use waygate sm enable {service}"),
+        }
+    }
+}
+
+pub(crate) async fn global(context: &Context, command: GlobalCommand) -> CliResult {
+    let scope = Scope::Everything;
+    match command {
+        GlobalCommand::Status => status(context, &scope).await,
+        GlobalCommand::Enable(switch) => enable(context, &scope, switch, false).await,
+        GlobalCommand::Disable { reason } => disable(context, &scope, reason).await,
+        GlobalCommand::ExemptAdd { route } => {
+            edit(context, &route, |exempt, route| {
+                if !exempt.contains(route) {
+                    exempt.push(route.clone());
+                }
+            })
+            .await
+        }
+        GlobalCommand::ExemptRemove { route } => {
+            edit(context, &route, |exempt, route| exempt.retain(|other| other != route)).await
+        }
+    }
+}
+
+pub(crate) async fn service(context: &Context, command: ServiceCommand) -> CliResult {
+    match command {
+        ServiceCommand::Status { service } => status(context, &Scope::service(&service)?).await,
+        ServiceCommand::Enable { service, switch, allow_unknown } => {
+            enable(context, &Scope::service(&service)?, switch, allow_unknown).await
+        }
+        ServiceCommand::Disable { service, reason } => disable(context, &Scope::service(&service)?, reason).await,
+    }
+}
+
+async fn status(context: &Context, scope: &Scope) -> CliResult {
+    let Read { raw, value: view } = context.connect()?.get::<MaintenanceView>(&scope.path(None), &[]).await?;
+    let printer = &context.printer;
+    if printer.format == Format::Json {
+        printer.json(raw.get());
+        return Ok(());
+    }
+    let (word, colour) = if view.enabled { ("ON", Colour::Yellow) } else { ("OFF", Colour::Green) };
+    printer.data(Some(colour), &format!("{}: {word}", scope.title()));
+    if !view.enabled && view.exempt_paths.is_empty() {
+        return Ok(());
+    }
+    if view.enabled {
+        printer.data(None, &format!("  Reason              : {}", or_dash(&view.reason)));
+        let included = if view.include_force_active { "yes" } else { "no" };
+        printer.data(None, &format!("  Include force_active: {included}"));
+        if let Some(until) = view.until {
+            printer.data(None, &format!("  Until               : {}", moment::shown(until)));
+        }
+    }
+    if view.exempt_paths.is_empty() {
+        printer.data(None, "  Exempt paths        : (none)");
+    } else {
+        printer.data(None, "  Exempt paths        :");
+        view.exempt_paths.iter().for_each(|path| printer.data(None, &format!("    • {path}")));
+    }
+    Ok(())
+}
+
+async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unknown: bool) -> CliResult {
+    let exempt_paths = switch.exempt.iter().map(|route| exemption(route)).collect::<CliResult<Vec<_>>>()?;
+    let body = MaintenanceRequest {
+        reason: switch.reason,
+        exempt_paths: Some(exempt_paths),
+        include_force_active: switch.include_force_active,
+        until: until_of(switch.until.as_deref())?,
+        shadow: false,
+        allow_unknown,
+    };
+    let connection = context.connect()?;
+    let answer = connection.client.post(&scope.path(Some("enable")), &body).await;
+    let answer = answer.map_err(|error| connection.failure(error))?;
+    enabled(context, &connection, scope, answer)
+}
+
+/// What is on now.
+fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: Answer<Box<RawValue>>) -> CliResult {
+    let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
+    let printer = &context.printer;
+    if printer.format == Format::Json {
+        printer.json(raw.get());
+    } else {
+        printer.data(Some(Colour::Yellow), &format!("⚠ {} ENABLED", scope.title()));
+        if !view.reason.is_empty() {
+            printer.data(None, &format!("  Reason: {}", view.reason));
+        }
+        if !view.exempt_paths.is_empty() {
+            printer.data(None, &format!("  Exempt: {}", view.exempt_paths.join(", ")));
+        }
+        if let Some(until) = view.until {
+            printer.data(None, &format!("  Until:  {}", moment::shown(until)));
+        }
+        if view.include_force_active {
+            printer.data(Some(Colour::Red), "  force_active routes are blocked as well");
+        }
+    }
+    said(context, &view, &answer.notices);
+    Ok(())
+}
+
+async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult {
+    let body = serde_json::json!({ "reason": reason });
+    let (read, notices) = context.connect()?.post::<MaintenanceView>(&scope.path(Some("disable")), &body).await?;
+    let printer = &context.printer;
+    if printer.format == Format::Json {
+        printer.json(read.raw.get());
+    } else if read.value.changed != Some(false) {
+        printer.data(Some(Colour::Green), &format!("✓ {} DISABLED", scope.title()));
+    }
+    if read.value.changed == Some(false) {
+        printer.note(&format!("was already off; {}", scope.way_to_block()));
+    }
+    said(context, &read.value, &notices);
+    Ok(())
+}
+
+/// Edits the exemptions of the maintenance that is on. Where somebody switches it meanwhile, the edit is refused, so
+/// that it can never switch anything on.
+async fn edit(context: &Context, route: &str, change: impl FnOnce(&mut Vec<String>, &String)) -> CliResult {
+    let scope = Scope::Everything;
+    let route = exemption(route)?;
+    let connection = context.connect()?;
+    let view = connection.get::<MaintenanceView>(&scope.path(None), &[]).await?.value;
+    if !view.enabled {
+        return Err(CliError::failed("global maintenance is off, so there is nothing to exempt from")
+            .hint(format!("exempt it when you switch on: waygate global enable --exempt {route}")));
+    }
+    let mut exempt = view.exempt_paths.clone();
+    change(&mut exempt, &route);
+    if exempt == view.exempt_paths {
+        context.printer.note("the exemptions are already so");
+        return Ok(());
+    }
+    let body = MaintenanceRequest {
+        reason: view.reason,
+        exempt_paths: Some(exempt),
+        include_force_active: view.include_force_active,
+        until: view.until,
+        shadow: view.shadow,
+        allow_unknown: false,
+    };
+    let answer = connection.client.post_expecting(&scope.path(Some("enable")), &body, view.changed_at).await;
+    let answer: Answer<Box<RawValue>> = answer.map_err(|error| connection.failure(error))?;
+    let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
+    if context.printer.format == Format::Json {
+        context.printer.json(raw.get());
+    } else {
+        let exempt = if view.exempt_paths.is_empty() { "(none)".to_owned() } else { view.exempt_paths.join(", ") };
+        context.printer.data(Some(Colour::Green), &format!("✓ exempt from global maintenance: {exempt}"));
+    }
+    said(context, &view, &answer.notices);
+    Ok(())
+}
+
+fn said(context: &Context, view: &MaintenanceView, notices: &[String]) {
+    for line in view.warnings.iter().chain(notices.iter().filter(|notice| !view.warnings.contains(notice))) {
+        context.printer.warn(&format!("note: {line}"));
+    }
+}
+
+/// An exemption as it is stored: `/path` or `METHOD:/path`. A bare word is a path.
+fn exemption(text: &str) -> CliResult<String> {
+    let text = text.trim();
+    let bare = !text.is_empty() && !text.starts_with('/') && !text.contains(':');
+    let text = if bare { format!("/{text}") } else { text.to_owned() };
+    let key: LocalKey = text.parse().map_err(|error| CliError::usage(format!("`--exempt`: {error}")))?;
+    Ok(key.to_string())
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "—" } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exemptions_are_checked_and_normal() {
+        for (text, stored) in [("health", "/health"), ("get:/a", "GET:/a"), (" /ready ", "/ready")] {
+            assert_eq!(exemption(text).unwrap(), stored);
+        }
+        for bad in ["", "pay:GET:/a", "BREW:/a"] {
+            assert!(exemption(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `login`, `logout` and `whoami`.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::value::RawValue;
+use waygate_api::auth::{LoginAnswer, LoginRequest, Me};
+use waygate_api::client::ClientError;
+use waygate_api::error::ErrorCode;
+use waygate_api::paths;
+
+use crate::cli::Login;
+use crate::context::{Context, text_variable};
+use crate::credentials::Session;
+use crate::error::{CliError, CliResult};
+use crate::moment;
+use crate::printer::{Colour, Format, ask};
+
+pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
+    let file = Context::config_file()?;
+    let server = context.server(Some(&file), &file.read()?)?;
+    let username = match login.username.filter(|username| !username.is_empty()) {
+        Some(username) => username,
+        None => ask("Username: ")
+            .filter(|username| !username.is_empty())
+            .ok_or_else(|| CliError::usage("a username is needed: `waygate login USERNAME`"))?,
+    };
+    let password = password(login.password, login.password_stdin)?;
+    let connection = context.connect_to(server, None)?;
+    let request =
+        LoginRequest { username, password: password.expose_secret().to_owned(), platform: Some("cli".to_owned()) };
+    let answer = match connection.client.post::<LoginAnswer>(paths::LOGIN, &request).await {
+        Ok(answer) => answer.value,
+        Err(error) => {
+            let refused = matches!(&error, ClientError::Refused { status: 401, .. });
+            let open = matches!(&error, ClientError::Refused { body, .. } if body.code == ErrorCode::AuthNotConfigured);
+            let mut failure = connection.failure(error);
+            if refused {
+                failure.message = format!("wrong username or password for {}", connection.server.url);
+                failure.hints.clear();
+            }
+            return Err(if open { failure.hint("no login is needed there") } else { failure });
+        }
+    };
+    let session =
+        Session { token: answer.token, username: answer.username.clone(), expires_at: Some(answer.expires_at.clone()) };
+    file.update(|config| config.keep(&connection.server.url, session))?;
+    let printer = &context.printer;
+    printer.data(Some(Colour::Green), &format!("✓ logged in to {} as {}", connection.server.url, answer.username));
+    let expires = answer.expires_at.parse::<Timestamp>().map_or(answer.expires_at, moment::shown);
+    printer.data(None, &format!("  Session expires: {expires}"));
+    if text_variable("WAYGATE_TOKEN").is_some() {
+        printer.warn("WAYGATE_TOKEN is set and goes before this login");
+    }
+    Ok(())
+}
+
+/// The password: given, read from stdin, or asked for without showing it. Whoever pipes it in need not say so.
+fn password(given: Option<String>, from_stdin: bool) -> CliResult<SecretString> {
+    if let Some(password) = given.filter(|password| !password.is_empty()) {
+        return Ok(password.into());
+    }
+    if !from_stdin && std::io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ")
+            .map(SecretString::from)
+            .map_err(|error| CliError::usage(format!("cannot ask for the password: {error}")));
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| CliError::usage(format!("cannot read the password from stdin: {error}")))?;
+    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if password.is_empty() {
+        return Err(CliError::usage("a password is needed: none came from stdin").hint("or give it with `--password`"));
+    }
+    Ok(password.to_owned().into())
+}
+
+/// Forgets the session first, so that it is gone whatever the server says, then ends it there.
+pub(crate) async fn logout(context: &Context) -> CliResult {
+    let file = Context::config_file()?;
+    let config = file.read()?;
+    let server = context.server(Some(&file), &config)?;
+    let printer = &context.printer;
+    if config.session(&server.url).is_none() {
+        printer.note(&format!("nobody is logged in to {}", server.url));
+        return Ok(());
+    }
+    let Some(session) = file.update(|config| config.forget(&server.url))? else { return Ok(()) };
+    printer.data(Some(Colour::Green), &format!("✓ logged out of {}", server.url));
+    if session.is_over(crate::clock::now()) {
+        return Ok(());
+    }
+    let connection = context.connect_to(server, Some(&session.token))?;
+    let empty = serde_json::Map::new();
+    if let Err(error) = connection.client.post::<Box<RawValue>>(paths::LOGOUT, &empty).await {
+        let end = session.expires_at.as_deref().and_then(|at| at.parse().ok()).map(moment::shown);
+        let end = end.map_or_else(String::new, |end| format!("; it ends by itself at {end}"));
+        printer.warn(&format!("the token could not be ended at the server: {}{end}", connection.failure(error)));
+    }
+    Ok(())
+}
+
+pub(crate) async fn whoami(context: &Context) -> CliResult {
+    let connection = context.connect()?;
+    let read = connection.get::<Me>(paths::ME, &[]).await?;
+    let printer = &context.printer;
+    if printer.format == Format::Json {
+        printer.json(read.raw.get());
+        return Ok(());
+    }
+    let me = read.value;
+    printer.data(None, &format!("{} ({}) at {}", me.username, me.platform, connection.server.url));
+    if let Some(end) = me.expires_at {
+        printer.data(None, &format!("  Session expires: {}", moment::shown(end)));
+    }
+    if !connection.client.has_token() && me.username == "anonymous" {
+        printer.note("  the server asks for no login: everybody who reaches it may switch routes");
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use waygate_api::client::ClientError;
+use waygate_api::error::{ErrorBody, ErrorCode};
+
+use crate::context::Server;
+
+pub(crate) type CliResult<T = ()> = Result<T, CliError>;
+
+/// What the process says to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// Done, or already so.
+    Success = 0,
+    /// Refused or failed in a way that no other code names.
+    Failed = 1,
+    /// A bad flag, route, duration or time; nothing was sent.
+    Usage = 2,
+    /// No such route or service.
+    NotFound = 3,
+    /// A login is needed, or was refused.
+    Authentication = 4,
+    /// Ambiguous, force-active, or changed in the meantime.
+    Conflict = 5,
+    /// No answer from the server.
+    Unreachable = 6,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// A failure with what to do about it.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) status: ExitStatus,
+    pub(crate) message: String,
+    /// What to do next, or what may have been meant; one line each.
+    pub(crate) hints: Vec<String>,
+    code: Option<ErrorCode>,
+    http_status: Option<u16>,
+    server: Option<String>,
+    request_id: Option<String>,
+}
+
+/// The shape of an error under `-o json`.
+#[derive(Serialize)]
+struct Problem<'e> {
+    code: Option<ErrorCode>,
+    message: &'e str,
+    hint: Option<String>,
+    exit: u8,
+    status: Option<u16>,
+    server: Option<&'e str>,
+    request_id: Option<&'e str>,
+}
+
+#[derive(Serialize)]
+struct ProblemLine<'e> {
+    error: Problem<'e>,
+}
+
+impl CliError {
+    pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            hints: Vec::new(),
+            code: None,
+            http_status: None,
+            server: None,
+            request_id: None,
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message)
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Failed, message)
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What a failed call to `server` means for the person at the terminal.
+    pub(crate) fn of_call(error: ClientError, server: &Server) -> Self {
+        let mut failure = match error {
+            ClientError::Refused { status, body, retry_after } => Self::refused(status, *body, retry_after, server),
+            unreachable @ (ClientError::Unreachable { .. } | ClientError::Timeout { .. }) => {
+                let told = match unreachable {
+                    ClientError::Unreachable { reason, .. } => format!("cannot reach {}: {reason}", server.url),
+                    _ => format!("{} did not answer in time", server.url),
+                };
+                Self::new(ExitStatus::Unreachable, told).hint(format!("the URL comes from {}", server.source))
+            }
+            malformed @ ClientError::Malformed { .. } => Self::failed(malformed.to_string())
+                .hint(format!("is {} a Waygate server? The URL comes from {}", server.url, server.source)),
+            other => Self::failed(other.to_string()),
+        };
+        failure.server = Some(server.url.to_string());
+        failure
+    }
+
+    fn refused(status: u16, body: ErrorBody, retry_after: Option<u64>, server: &Server) -> Self {
+        let exit = match (status, body.code) {
+            (401 | 403, _) | (_, ErrorCode::TooManyAttempts) => ExitStatus::Authentication,
+            (404, _) => ExitStatus::NotFound,
+            (409 | 412, _) => ExitStatus::Conflict,
+            _ => ExitStatus::Failed,
+        };
+        let mut failure = Self::new(exit, body.error);
+        if status == 401 && body.code != ErrorCode::InvalidCredentials {
+            failure.hints.push(format!("log in with `waygate login`; the server is {}", server.url));
+        }
+        if status == 404 && body.code == ErrorCode::Unknown {
+            failure.hints.push(format!("the server is {}, from {}", server.url, server.source));
+        }
+        if let Some(seconds) = retry_after {
+            failure.hints.push(format!("try again in {seconds} seconds"));
+        }
+        let told = |name: &&String| !failure.message.contains(name.as_str());
+        let near: Vec<String> = body.near.iter().filter(told).map(|name| format!("did you mean `{name}`?")).collect();
+        let candidates = body.ambiguous_matches.unwrap_or_default();
+        failure.hints.extend(near);
+        failure.hints.extend(candidates.iter().map(|key| format!("one of them: {key}")));
+        failure.code = Some(body.code);
+        failure.http_status = Some(status);
+        failure.request_id = body.request_id;
+        failure
+    }
+
+    /// The error as one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        let problem = Problem {
+            code: self.code,
+            message: &self.message,
+            hint: (!self.hints.is_empty()).then(|| self.hints.join("; ")),
+            exit: self.status as u8,
+            status: self.http_status,
+            server: self.server.as_deref(),
+            request_id: self.request_id.as_deref(),
+        };
+        serde_json::to_string(&ProblemLine { error: problem }).unwrap_or_else(|_| self.message.clone())
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}

@@ -1,0 +1,5 @@
+//! Text made of what the API answers.
+
+pub(crate) mod json;
+pub(crate) mod route;
+pub(crate) mod table;

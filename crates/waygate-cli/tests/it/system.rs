@@ -1,0 +1,11 @@
+//! The whole thing, in real processes: our server, the guide's Python service with the unmodified PyPI client, our Rust
+//! service, and both command lines.
+//!
+//! They need the Python peer (`scripts/peer`) and the example services, which `scripts/test` prepares. Without them
+//! they fail, and say what is missing.
+
+mod guide;
+mod outage;
+mod process;
+mod proxy;
+mod world;

@@ -1,0 +1,189 @@
+//! A control plane, two services and two command lines, for one test.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::{Process, example, peer, repository, waygate};
+
+/// The guide's promise is a few milliseconds; on a loaded machine a second is still "at once".
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// Where a test's processes live.
+pub struct World {
+    pub folder: TempDir,
+    pub server: Process,
+    auth: Option<&'static str>,
+    port: u16,
+}
+
+/// An answer of a service.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl World {
+    /// A control plane on a free port that keeps its state in a file; open, or with `admin:secret`.
+    pub fn start(auth: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = auth.then_some("admin:secret");
+        let server = serve(&folder, auth, 0);
+        let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
+        Self { folder, server, auth, port }
+    }
+
+    /// Starts the control plane again, at the same address and on the same state.
+    pub fn restart(&mut self) {
+        self.server = serve(&self.folder, self.auth, self.port);
+    }
+
+    pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// The guide's payments service, unmodified but for the address of the control plane.
+    pub fn payments_at(&self, url: &str) -> Process {
+        let file = if self.auth.is_some() { "payments_app_auth.py" } else { "payments_app.py" };
+        let peer_files = repository().join("tests/peer");
+        let mut command = Command::new(peer("python"));
+        command
+            .arg(peer_files.join("run_app.py"))
+            .arg(peer_files.join(file))
+            .args(["--server", url, "--reconnect-delay", "1.0"])
+            .env("WAYGATE_USERNAME", "admin")
+            .env("WAYGATE_PASSWORD", "secret");
+        Process::start("the Python payments service", &mut command)
+    }
+
+    pub fn payments(&self) -> Process {
+        self.payments_at(self.url())
+    }
+
+    /// Our Rust example, with user and password where the control plane asks for them.
+    pub fn orders(&self) -> Process {
+        self.orders_with(|command| {
+            if self.auth.is_some() {
+                command.env("WAYGATE_USERNAME", "admin").env("WAYGATE_PASSWORD", "secret");
+            }
+        })
+    }
+
+    pub fn orders_with(&self, adjust: impl FnOnce(&mut Command)) -> Process {
+        let mut command = Command::new(example("orders-service"));
+        command
+            .env_clear()
+            .env("PORT", "0")
+            .env("WAYGATE_SERVER_URL", self.url())
+            .env("WAYGATE_APP_ID", "orders-service")
+            .env("WAYGATE_RECONNECT_DELAY", "1");
+        adjust(&mut command);
+        Process::start("the Rust orders service", &mut command)
+    }
+
+    /// Runs our command line.
+    pub fn ours(&self, line: &str) -> Output {
+        self.run(Command::new(waygate()), line)
+    }
+
+    /// Runs the reference's command line.
+    pub fn theirs(&self, line: &str) -> Output {
+        self.run(Command::new(peer("waygate")), line)
+    }
+
+    fn run(&self, mut command: Command, line: &str) -> Output {
+        // Both share the home, and so the login.
+        command
+            .env("HOME", self.folder.path())
+            .env("WAYGATE_SERVER_URL", self.url())
+            .env("COLUMNS", "200")
+            .env_remove("WAYGATE_SERVICE")
+            .args(words(line))
+            .output()
+            .unwrap()
+    }
+
+    /// Runs our command line, which must succeed, and gives what it printed.
+    pub fn ok(&self, line: &str) -> String {
+        succeeded(line, &self.ours(line))
+    }
+
+    /// Runs the reference's command line, which must succeed.
+    pub fn theirs_ok(&self, line: &str) -> String {
+        succeeded(line, &self.theirs(line))
+    }
+
+    /// How many requests the control plane has answered.
+    pub async fn requests(&self, token: Option<&str>) -> u64 {
+        let mut request = reqwest::Client::new().get(format!("{}/api/server", self.url()));
+        if let Some(token) = token {
+            request = request.header("X-Waygate-Token", token);
+        }
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["requests"].as_u64().unwrap_or_else(|| panic!("no request count in {answer}"))
+    }
+
+    /// The token that a login has stored, where the guide says to copy it from.
+    pub fn stored_token(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join(".waygate/config.json")).unwrap();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        config["auth"]["token"].as_str().unwrap().to_owned()
+    }
+}
+
+fn serve(folder: &TempDir, auth: Option<&str>, port: u16) -> Process {
+    let mut command = Command::new(waygate());
+    command
+        .arg("serve")
+        .args(["--port", &port.to_string()])
+        .arg("--backend")
+        .arg(format!("file:{}", folder.path().join("waygate-state.json").display()))
+        .env_remove("WAYGATE_AUTH");
+    if let Some(auth) = auth {
+        command.args(["--auth", auth]);
+    }
+    Process::start("waygate serve", &mut command)
+}
+
+pub fn succeeded(line: &str, output: &Output) -> String {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "`{line}` failed with {}:\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
+}
+
+/// Splits a command line at blanks, but not within double quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (position, part) in line.split('"').enumerate() {
+        if position % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(ToOwned::to_owned));
+        }
+    }
+    words
+}
+
+/// What a service answers.
+pub async fn get(service: &Process, path: &str) -> Answer {
+    let response = reqwest::get(format!("{}{path}", service.url)).await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}
+
+/// Waits until a service answers a path with a status, and gives that answer.
+pub async fn eventually(service: &Process, path: &str, status: u16) -> Answer {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let answer = get(service, path).await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(begun.elapsed() < SOON, "{}{path} still answers {answer:?}, not {status}", service.url);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
