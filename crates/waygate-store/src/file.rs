@@ -1,40 +1,4 @@
 //! Commits in files: a readable document with the state, and an append-only log beside it.
-//!
-//! # On disk
-//!
-//! For a store at `waygate-state.json`:
-//!
-//! | path | what it is |
-//! |---|---|
-//! | `waygate-state.json` | the *checkpoint*: the whole state at one revision, as one indented JSON document with a format version and a CRC-32 of its state |
-//! | `waygate-state.json.log/` | the log, in *segments* |
-//! | `waygate-state.json.log/00000000000000000001.jsonl` | a segment, named by the first revision that it holds |
-//! | `waygate-state.json.lock` | locked while a server runs; holds its process id. Left behind when it ends |
-//! | `waygate-state.json.tmp-…` | a file in the making; a left over one is removed at the next start |
-//!
-//! Files are `0600`, directories that the store makes are `0700`, whatever the umask. Every other name beside the
-//! document is free for others to use.
-//!
-//! A segment is lines of JSON, each `{"crc32":"<8 hex digits>","entry":…}` with the CRC-32 of the entry's bytes. The first entry
-//! is `{"version":1,"after":"<cursor>"}`, the place that the segment goes on from. Every other one is
-//! `{"commit":…,"left":n}`, where `left` counts the commits of the same batch that follow; it is left out when zero.
-//!
-//! # What happens when
-//!
-//! - **A batch is committed**: its lines are appended and synchronised, once, before anybody sees the commits. When
-//!   that fails, the segment is cut back to its last durable length; when that fails too, commits are refused until
-//!   a restart.
-//! - **Every 1,000 commits, and at a clean end**: the checkpoint is replaced (new file, fsync, rename, fsync of the
-//!   directory). A segment with that many commits is followed by a new one, and segments that hold only commits
-//!   beyond [`Retention`](crate::Retention) are deleted. The log reaches further back than the checkpoint: audit,
-//!   undo and resumed streams live on it.
-//! - **Opening**: the checkpoint is read, then the log, which must meet it and be without a gap. Commits after the
-//!   checkpoint are applied. An unfinished batch at the very end, which a crash leaves and which was never
-//!   acknowledged, is dropped with a warning. Anything else that is odd refuses the start with
-//!   [`StoreError::Corrupt`] and leaves every byte where it is.
-//!
-//! A checkpoint without a log is a valid backup: history then begins with it. Copy the log first and the checkpoint
-//! after it if you copy both while a server runs.
 
 mod checkpoint;
 mod disk;
@@ -74,12 +38,48 @@ impl Default for FileOptions {
     }
 }
 
-/// Keeps its commits in files beside each other; see the crate's `file` module for what lies where.
+/// Keeps its commits in files: a readable document with the state, and an append-only log beside it.
 ///
 /// What [`Store::commit`] returns is on disk, synchronised. All blocking work is done by a thread of its own.
 ///
 /// [`Store::close`] writes a checkpoint and lets the files go. Dropping the store lets them go without a checkpoint,
 /// after the commit in progress; nothing is lost by it.
+///
+/// # On disk
+///
+/// For a store at `waygate-state.json`:
+///
+/// | path | what it is |
+/// |---|---|
+/// | `waygate-state.json` | the *checkpoint*: the whole state at one revision, as JSON with a version and a CRC-32 |
+/// | `waygate-state.json.log/` | the log, in *segments* |
+/// | `waygate-state.json.log/00000000000000000001.jsonl` | a segment, named by the first revision that it holds |
+/// | `waygate-state.json.lock` | locked while a server runs; holds its process id. Left behind when it ends |
+/// | `waygate-state.json.tmp-…` | a file in the making; a left over one is removed at the next start |
+///
+/// Files are `0600`, directories that the store makes are `0700`, whatever the umask. Every other name beside the
+/// document is free for others to use.
+///
+/// A segment is lines of JSON, each `{"crc32":"<8 hex digits>","entry":…}` with the CRC-32 of the entry's bytes. The
+/// first entry is `{"version":1,"after":"<cursor>"}`, the place that the segment goes on from. Every other one is
+/// `{"commit":…,"left":n}`, where `left` counts the commits of the same batch that follow; it is left out when zero.
+///
+/// # What happens when
+///
+/// - **A batch is committed**: its lines are appended and synchronised, once, before anybody sees the commits. When
+///   that fails, the segment is cut back to its last durable length; when that fails too, commits are refused until
+///   a restart.
+/// - **Every 1,000 commits, and at a clean end**: the checkpoint is replaced (new file, fsync, rename, fsync of the
+///   directory). A segment with that many commits is followed by a new one, and segments that hold only commits
+///   beyond [`Retention`] are deleted. The log reaches further back than the checkpoint: audit,
+///   undo and resumed streams live on it.
+/// - **Opening**: the checkpoint is read, then the log, which must meet it and be without a gap. Commits after the
+///   checkpoint are applied. An unfinished batch at the very end, which a crash leaves and which was never
+///   acknowledged, is dropped with a warning. Anything else that is odd refuses the start with
+///   [`StoreError::Corrupt`] and leaves every byte where it is.
+///
+/// A checkpoint alone is a valid backup: history then begins with it. To copy both while a server runs, copy the
+/// checkpoint first and the log after it.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,

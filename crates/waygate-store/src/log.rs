@@ -37,6 +37,7 @@ impl CommitLog {
         Self { start, commits: VecDeque::new(), retention }
     }
 
+    #[cfg(feature = "file")]
     pub(crate) fn start(&self) -> &Cursor {
         &self.start
     }

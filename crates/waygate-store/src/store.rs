@@ -21,6 +21,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Appends the drafts as consecutive commits: all of them or none, with one flush, and only if `base` is still
     /// the newest cursor. When this returns, the commits are durable as far as the store promises.
     ///
+    /// No drafts are no commits, but the base is still compared.
+    ///
     /// After [`CommitError::Store`] the commits may or may not have happened; [`Store::find`] tells.
     async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError>;
 
@@ -33,7 +35,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The commit that a draft has become, if it has and is still in the log.
     async fn find(&self, id: &waygate_core::DraftId) -> Result<Option<Arc<Commit>>, StoreError>;
 
-    /// Writes down whatever is only in memory, before the process ends. Commits are durable without it.
+    /// Ends the store: writes down what makes the next start quick and lets go of what it holds. Commits are refused
+    /// from then on, watchers get what they have not had and then [`StoreError::Unavailable`]. Commits are durable
+    /// without it, and closing twice is harmless.
     async fn close(&self) -> Result<(), StoreError>;
 
     /// What an operator is told that this store is, such as `memory` or `file:waygate-state.json`. Without secrets.
@@ -52,6 +56,7 @@ pub struct HistoryQuery {
 /// Past commits, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryPage {
+    /// As many as were asked for, if there are.
     pub commits: Vec<Arc<Commit>>,
     /// Whether older ones are kept.
     pub more: bool,
@@ -80,7 +85,11 @@ pub enum StoreError {
 pub enum CommitError {
     /// Somebody else has committed since; plan again on the newest state.
     #[error("the state has moved on to {current}")]
-    Conflict { current: Cursor },
+    Conflict {
+        /// The newest place.
+        current: Cursor,
+    },
+    /// The store could not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -94,6 +103,7 @@ pub enum WatchError {
     /// The cursor is of another history: load the state again.
     #[error("{after} is of another history")]
     OtherHistory { after: Cursor },
+    /// The store has failed, or was closed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

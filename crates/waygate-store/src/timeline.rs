@@ -43,6 +43,7 @@ impl Timeline {
     }
 
     /// The place right before the oldest kept commit.
+    #[cfg(feature = "file")]
     pub(crate) fn start(&self) -> Cursor {
         lock(&self.moment).log.start().clone()
     }

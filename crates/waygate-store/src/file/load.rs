@@ -50,15 +50,15 @@ pub(crate) fn load(paths: &Paths, options: FileOptions) -> Result<Loaded, StoreE
         }
         newest = Some(content);
     }
-    let (log, segment) = match (log, newest) {
-        (Some(log), Some(newest)) => {
-            if *log.newest() != state.cursor {
-                let what = format!("it ends at {}, the checkpoint is at {at}", log.newest());
-                return Err(disk::damaged(&newest.path, newest.whole, &what));
-            }
-            (log, OpenSegment::resume(&newest)?)
+    let (log, segment) = if let (Some(log), Some(newest)) = (log, newest) {
+        if *log.newest() != state.cursor {
+            let what = format!("it ends at {}, the checkpoint is at {at}", log.newest());
+            return Err(disk::damaged(&newest.path, newest.whole, &what));
         }
-        _ => (CommitLog::new(at.clone(), options.retention), start_log(paths, &at)?),
+        (log, OpenSegment::resume(&newest)?)
+    } else {
+        tracing::warn!(log = %paths.log.display(), cursor = %at, "no log is there; history begins with the checkpoint");
+        (CommitLog::new(at.clone(), options.retention), start_log(paths, &at)?)
     };
     paths.remove_unfinished();
     let since_checkpoint = usize::try_from(state.cursor.revision.0 - at.revision.0).unwrap_or(usize::MAX);

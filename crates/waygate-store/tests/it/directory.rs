@@ -76,13 +76,21 @@ impl Directory {
         directory
     }
 
-    /// Asserts that the store is refused, and that not a byte has changed. Gives what is said.
-    pub(crate) async fn refused(&self) -> String {
+    /// Opens the store, or gives what is said, having asserted that not a byte has changed.
+    pub(crate) async fn open_or_refuse(&self) -> Result<FileStore, String> {
         let before = self.content();
-        let error = self.open().await.unwrap_err();
+        let error = match self.open().await {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
         assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
         assert!(self.content() == before, "files have changed");
-        error.to_string()
+        Err(error.to_string())
+    }
+
+    /// What is said when the store is refused, which it must be.
+    pub(crate) async fn refused(&self) -> String {
+        self.open_or_refuse().await.unwrap_err()
     }
 }
 
