@@ -42,20 +42,23 @@ impl Backoff {
         *self = Self::new(self.base);
     }
 
-    /// The wait after a failure, with jitter: between half of it and all of it, or a little over what was asked for.
+    /// The wait after a failure, with jitter: between half of it and all of it, or a little over what was asked for. A
+    /// goodbye may ask for less, as long as trouble is young.
     pub(crate) fn after(&mut self, outage: &Outage, now: Instant) -> Duration {
         let since = *self.failing_since.get_or_insert(now);
-        let longest = Self::LONGEST.max(self.base);
-        let whole = self.base.saturating_mul(1 << self.doublings).min(longest);
-        if matches!(outage, Outage::Unauthorized { .. }) || now.duration_since(since) >= Self::PATIENCE {
+        let is_young = now.duration_since(since) < Self::PATIENCE;
+        let whole = self.base.saturating_mul(1 << self.doublings).min(Self::LONGEST.max(self.base));
+        if matches!(outage, Outage::Unauthorized { .. }) || !is_young {
             self.doublings = (self.doublings + 1).min(Self::MOST_DOUBLINGS);
         }
-        let wait = match outage.retry_after() {
-            Some(asked) => {
-                let spread = self.base.min(Duration::from_secs(1));
-                asked.min(Self::LONGEST_ASKED) + spread.mul_f64(random_fraction())
-            }
-            None => whole.mul_f64(0.5 + random_fraction() / 2.0),
+        let own = whole.mul_f64(0.5 + random_fraction() / 2.0);
+        let asked = outage.retry_after().map(|asked| {
+            let spread = self.base.min(Duration::from_secs(1));
+            asked.min(Self::LONGEST_ASKED) + spread.mul_f64(random_fraction())
+        });
+        let wait = match (outage, asked) {
+            (Outage::Goodbye { .. }, Some(asked)) if is_young => asked,
+            (_, asked) => asked.unwrap_or_default().max(own),
         };
         wait.max(Self::SHORTEST)
     }

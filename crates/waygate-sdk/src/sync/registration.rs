@@ -17,7 +17,10 @@ use crate::sync::source::Source;
 pub(super) struct Registration {
     replica: Arc<Replica>,
     backoff: Backoff,
+    /// Everything has to be told anew.
     due: bool,
+    /// The generation of declarations that the control plane was told last.
+    told: u64,
     not_before: Option<Instant>,
     /// A batch under way, with its answer to come.
     sending: Option<(Batch, BoxFuture<'static, Result<RegisterAnswer, Outage>>)>,
@@ -25,7 +28,7 @@ pub(super) struct Registration {
 
 impl Registration {
     pub(super) fn new(replica: Arc<Replica>, backoff: Backoff) -> Self {
-        Self { replica, backoff, due: true, not_before: None, sending: None }
+        Self { replica, backoff, due: false, told: 0, not_before: None, sending: None }
     }
 
     /// The control plane may not know the routes.
@@ -46,9 +49,8 @@ impl Registration {
             }
             return;
         }
-        if !self.due {
+        while !self.due && self.replica.is_complete(self.told) {
             self.replica.declared().await;
-            self.due = true;
         }
         if let Some(not_before) = self.not_before {
             tokio::time::sleep_until(not_before).await;
@@ -57,6 +59,7 @@ impl Registration {
         self.due = false;
         let batch = self.replica.batch();
         if batch.declarations.is_empty() {
+            self.told = batch.generation;
             return;
         }
         let routes = batch.declarations.iter().map(registered_route).collect();
@@ -72,7 +75,7 @@ impl Registration {
                     let path = rejected.path.as_deref().unwrap_or_default();
                     tracing::warn!(route = path, error = rejected.error, "the control plane refuses a declared route");
                 }
-                self.due = !self.replica.is_complete(batch.generation);
+                self.told = batch.generation;
             }
             Err(outage) => {
                 let now = Instant::now();
