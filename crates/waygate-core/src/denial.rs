@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::decide::Denial;
+use crate::limit::Exceeded;
 
 /// The answer to a stopped request: a JSON body and, where the end is known, a `Retry-After`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct DenialResponse {
 }
 
 #[derive(Serialize)]
-struct Body<'d> {
-    error: Inner<'d>,
+struct Body<T> {
+    error: T,
 }
 
 #[derive(Serialize)]
@@ -33,6 +34,41 @@ struct Inner<'d> {
     path: &'d str,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TooMany<'d> {
+    code: &'static str,
+    message: &'static str,
+    limit: &'d str,
+    retry_after_seconds: u64,
+    reset_at: String,
+    path: &'d str,
+    layer: &'static str,
+    policy: String,
+}
+
+impl Exceeded<'_> {
+    /// The answer for a request to `path`, the concrete one. Its headers, apart from `Retry-After`, are those of the
+    /// [standing](crate::Standing::headers).
+    pub fn response(&self, path: &str) -> DenialResponse {
+        let standing = &self.standing;
+        let error = TooMany {
+            code: "RATE_LIMIT_EXCEEDED",
+            message: "Too many requests",
+            limit: standing.limit.as_str(),
+            retry_after_seconds: standing.reset_after_seconds,
+            reset_at: in_offset_form(in_microseconds(standing.reset_at)),
+            path,
+            layer: standing.layer.as_str(),
+            policy: standing.policy_name(),
+        };
+        DenialResponse {
+            status: 429,
+            retry_after: Some(standing.reset_after_seconds),
+            body: serde_json::to_string(&Body { error }).unwrap_or_default(),
+        }
+    }
 }
 
 impl Denial<'_> {
@@ -79,6 +115,12 @@ impl<'d> Inner<'d> {
 fn in_offset_form(at: Timestamp) -> String {
     let text = at.to_string();
     text.strip_suffix('Z').map_or(text.clone(), |head| format!("{head}+00:00"))
+}
+
+/// Rounded up to what most clients can read.
+fn in_microseconds(at: Timestamp) -> Timestamp {
+    let rounding = jiff::TimestampRound::new().smallest(jiff::Unit::Microsecond).mode(jiff::RoundMode::Ceil);
+    at.round(rounding).unwrap_or(at)
 }
 
 /// Whole seconds from `now` until `until`, rounded up, at least 1.

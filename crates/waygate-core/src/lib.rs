@@ -75,8 +75,9 @@ pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId};
 pub use jiff::Timestamp;
 pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, LifecycleKind, Route, Temporary, Window};
 pub use limit::{
-    Algorithm, KeyStrategy, LIMIT_GRAMMAR, LimitExpression, OnBackendFailure, OnMissingKey, Quota, RateLimitPolicy,
-    Tier,
+    API_KEY_HEADER, Algorithm, CallerFacts, Charged, Cidr, CounterMemory, DEFAULT_TIER_RESOLVER, Exceeded, KeyStrategy,
+    LIMIT_GRAMMAR, LimitExpression, LocalCounters, Meter, OnBackendFailure, OnMissingKey, Quota, RateLimitPolicy,
+    Standing, Step, Tier, Usage, client_ip,
 };
 pub use maintenance::{Maintenance, MaintenanceScope};
 pub use revision::{Cursor, Epoch, Lineage, Revision};

@@ -20,3 +20,5 @@ mod replication;
 mod windows;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod limits_vectors;

@@ -1,0 +1,86 @@
+//! What a charge comes to, and what callers are told about it.
+
+use jiff::Timestamp;
+
+use super::{LimitExpression, Quota, RateLimitPolicy};
+use crate::decide::Layer;
+use crate::route::LocalKey;
+
+/// What the limits of a request say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Charged<'s> {
+    /// All limits admit the request, and it has been counted by each.
+    Admitted {
+        /// The limit with the least left, which is the one that bites first; `None` where no limit applies.
+        tightest: Option<Standing<'s>>,
+        /// What would have denied it, were it enforced and not in shadow. It has not been counted there.
+        shadow: Option<Exceeded<'s>>,
+    },
+    /// A limit denies the request, and nothing has been counted anywhere.
+    Exceeded(Exceeded<'s>),
+}
+
+/// A limit that denies a request. Of several, the one with the longest wait, and of equals the outermost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exceeded<'s> {
+    /// Nothing is left; its reset is when a request passes again.
+    pub standing: Standing<'s>,
+    /// The caller came without the key that the policy insists on. No wait is enough then; the period is told.
+    pub missing_key: bool,
+}
+
+/// Where a caller stands with one quota of one limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing<'s> {
+    /// [`Layer::GlobalLimit`], [`Layer::ServiceLimit`] or [`Layer::RouteLimit`].
+    pub layer: Layer,
+    /// The route, where the limit is one of a route.
+    pub route: Option<&'s LocalKey>,
+    pub policy: &'s RateLimitPolicy,
+    /// The caller's tier, where the policy has tiers.
+    pub tier: Option<&'s str>,
+    /// The limit as it was written, that of the tier where there is one.
+    pub limit: &'s LimitExpression,
+    /// The term of the limit that this is about.
+    pub quota: Quota,
+    /// How many requests pass at once where nothing is used: the quota's amount and the burst.
+    pub capacity: u64,
+    /// How many requests would pass at once now.
+    pub remaining: u64,
+    /// Whole seconds until more remain, rounded up, at least 1.
+    pub reset_after_seconds: u64,
+    /// When more remain.
+    pub reset_at: Timestamp,
+}
+
+impl Standing<'_> {
+    /// The policy by name: `global`, `service`, or the route.
+    pub fn policy_name(&self) -> String {
+        match (self.layer, self.route) {
+            (_, Some(route)) => route.to_string(),
+            (Layer::GlobalLimit, None) => "global".to_owned(),
+            (_, None) => "service".to_owned(),
+        }
+    }
+
+    /// The headers of a governed answer, admitted or denied: the `X-RateLimit-*` as integers (the reset in seconds since
+    /// 1970, rounded up), and beside them `RateLimit` and `RateLimit-Policy` as
+    /// draft-ietf-httpapi-ratelimit-headers-11 has them. `Retry-After` belongs to denied answers only and is part of
+    /// the [denial](crate::DenialResponse).
+    pub fn headers(&self) -> [(&'static str, String); 5] {
+        let name = match self.layer {
+            Layer::GlobalLimit => "global",
+            Layer::ServiceLimit => "service",
+            _ => "route",
+        };
+        let Self { capacity, remaining, reset_after_seconds, .. } = self;
+        let reset = self.reset_at.as_second() + i64::from(self.reset_at.subsec_nanosecond() > 0);
+        [
+            ("x-ratelimit-limit", capacity.to_string()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("x-ratelimit-reset", reset.to_string()),
+            ("ratelimit-policy", format!(r#""{name}";q={capacity};w={}"#, self.quota.period_seconds)),
+            ("ratelimit", format!(r#""{name}";r={remaining};t={reset_after_seconds}"#)),
+        ]
+    }
+}

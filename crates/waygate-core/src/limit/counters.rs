@@ -1,0 +1,259 @@
+//! The counters of one replica.
+
+mod shard;
+
+use std::array;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::shard::Shard;
+use super::RateLimitPolicy;
+use super::caller::{CallerFacts, Charge, Limit, Subject, SubjectHasher};
+use super::charged::{Charged, Exceeded, Standing};
+use super::meter::{Meter, Step, nanos};
+use crate::decide::{Layer, LimitChain};
+use crate::route::LocalKey;
+
+/// The counters of one service in one process, of all its limits.
+///
+/// A counter belongs to a policy (its layer, its route, its generation), a tier, a caller and the position of a quota
+/// in the limit; not to the amount or the period. So counts survive edits and new snapshots, and a policy of a new
+/// generation starts afresh: that is a reset.
+///
+/// # Memory
+/// Callers choose their keys, so memory is bounded whatever they send. A key is 16 bytes of a hash, a counter is 64
+/// bytes with its place in the table (more with `moving_window`, see below), and there are at most 896,000 of them by
+/// default: 64 shards of 14,000, at most 64 MiB. Counters that say nothing more, because their period is over, make room
+/// first. Where there is none, a caller who is not yet counted is not let through uncounted, nor does he push others
+/// out: with all such callers of the policy whose keys fall into the same shard he shares one counter with the
+/// policy's limit. So flooding with keys gains an attacker at most 64 callers' worth, and those who were counted before
+/// notice nothing.
+///
+/// The logs of `moving_window` have one cell of 16 bytes for each request of the last period, at most 1,026, and
+/// together at most 32,768 cells in each shard beyond the first of each (32 MiB in all). Where these are used up, logs
+/// stop growing and count a request as of the latest one, which denies more and never admits more.
+#[derive(Debug)]
+pub struct LocalCounters {
+    shards: Box<[Mutex<Shard>; SHARDS]>,
+    hasher: SubjectHasher,
+}
+
+/// How much counters take up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CounterMemory {
+    /// Counters of their own, of callers who have used something lately.
+    pub counters: usize,
+    /// Counters that are shared for want of room.
+    pub shared: usize,
+    /// Their tables and logs, without what the allocator adds.
+    pub bytes: usize,
+}
+
+const SHARDS: usize = 64;
+const LAYERS: usize = 3;
+
+/// One policy of a chain with whom it charges.
+struct Line<'s> {
+    layer: Layer,
+    route: Option<&'s LocalKey>,
+    policy: &'s RateLimitPolicy,
+    charge: Charge<'s>,
+}
+
+/// The shards that a request needs, each locked once, always in the same order.
+struct Locked<'c> {
+    indices: [usize; LAYERS],
+    guards: [Option<MutexGuard<'c, Shard>>; LAYERS],
+}
+
+impl LocalCounters {
+    /// The most counters by default.
+    pub const DEFAULT_MOST: usize = 896_000;
+
+    pub fn new() -> Self {
+        Self::with_most(Self::DEFAULT_MOST)
+    }
+
+    /// With room for about `most` counters, at least one in each of 64 shards.
+    pub fn with_most(most: usize) -> Self {
+        let each = (most / SHARDS).max(1);
+        let shards = Box::new(array::from_fn(|_| Mutex::new(Shard::new(each))));
+        Self { shards, hasher: SubjectHasher::default() }
+    }
+
+    /// Charges a request of `facts`' caller to all limits of the chain: all are asked first, and it is counted only if
+    /// all admit it. Limits in shadow are asked and counted likewise, and deny nothing.
+    ///
+    /// No other request comes between asking and counting. Nothing is allocated for callers who are already counted, but
+    /// for the growth of a `moving_window`'s log.
+    pub fn charge<'s>(&self, chain: &LimitChain<'s>, facts: &impl CallerFacts, now: Timestamp) -> Charged<'s> {
+        let line = |layer, route, policy: &'s RateLimitPolicy| Line {
+            layer,
+            route,
+            policy,
+            charge: self.hasher.charge(layer, route, policy, facts),
+        };
+        let lines = [
+            chain.global.map(|policy| line(Layer::GlobalLimit, None, policy)),
+            chain.service.map(|policy| line(Layer::ServiceLimit, None, policy)),
+            chain.route.map(|(key, policy)| line(Layer::RouteLimit, Some(key), policy)),
+        ];
+        let mut locked = self.lock(&lines, now);
+        let mut denial = None;
+        let mut shadow = None;
+        let mut counted = [false; LAYERS];
+        for (line, counted) in lines.iter().zip(&mut counted) {
+            let Some(line) = line else { continue };
+            let exceeded = self.exceeded(line, &mut locked, now);
+            *counted = exceeded.is_none();
+            let into = if line.policy.enforcement.is_shadow() { &mut shadow } else { &mut denial };
+            *into = longer(*into, exceeded);
+        }
+        if let Some(denial) = denial {
+            return Charged::Exceeded(denial);
+        }
+        let mut tightest = None;
+        for (line, counted) in lines.iter().zip(counted) {
+            let Some(line) = line.as_ref().filter(|_| counted) else { continue };
+            self.count(line, &mut locked, now, |standing| {
+                if !line.policy.enforcement.is_shadow() {
+                    tightest = Some(tightest.map_or(standing, |tightest| tighter(tightest, standing)));
+                }
+            });
+        }
+        Charged::Admitted { tightest, shadow }
+    }
+
+    /// How much is taken up now. Waits for each shard in turn: for metrics, not for each request.
+    pub fn memory(&self) -> CounterMemory {
+        let shards = self.shards.iter().map(|shard| lock(shard).memory());
+        shards.fold(CounterMemory::default(), |sum, one| CounterMemory {
+            counters: sum.counters + one.counters,
+            shared: sum.shared + one.shared,
+            bytes: sum.bytes + one.bytes,
+        })
+    }
+
+    fn lock<'c>(&'c self, lines: &[Option<Line<'_>>; LAYERS], now: Timestamp) -> Locked<'c> {
+        let mut indices = [usize::MAX; LAYERS];
+        for (index, line) in indices.iter_mut().zip(lines) {
+            if let Some(Charge::Subject(_, subject)) = line.as_ref().map(|line| &line.charge) {
+                *index = shard_of(subject);
+            }
+        }
+        indices.sort_unstable();
+        let guards = array::from_fn(|position| {
+            let repeated = position > 0 && indices[position - 1] == indices[position];
+            let mut shard = self.shards.get(indices[position]).filter(|_| !repeated).map(lock)?;
+            shard.make_room(nanos(now));
+            Some(shard)
+        });
+        Locked { indices, guards }
+    }
+
+    /// Asks each quota of a policy, and says which denies for the longest time.
+    fn exceeded<'s>(&self, line: &Line<'s>, locked: &mut Locked<'_>, now: Timestamp) -> Option<Exceeded<'s>> {
+        match &line.charge {
+            Charge::Exempt => None,
+            Charge::Blocked(limit) => {
+                let meter = Meter::of(line.policy, limit.expression).next()?;
+                let reset_after = Duration::from_secs(meter.quota.period_seconds);
+                let step = Step { allowed: false, remaining: 0, reset_after };
+                Some(Exceeded { standing: line.standing(limit, &meter, step, now), missing_key: true })
+            }
+            Charge::Subject(limit, subject) => {
+                let shard = locked.shard(subject)?;
+                let mut longest = None;
+                for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
+                    let crowd = || self.crowd(line, limit, position);
+                    let step = shard.peek(at_position(*subject, position), crowd, &meter, nanos(now));
+                    if !step.allowed {
+                        let standing = line.standing(limit, &meter, step, now);
+                        longest = longer(longest, Some(Exceeded { standing, missing_key: false }));
+                    }
+                }
+                longest
+            }
+        }
+    }
+
+    /// Counts a request with each quota of a policy, and tells where the caller stands with it.
+    fn count<'s>(&self, line: &Line<'s>, locked: &mut Locked<'_>, now: Timestamp, mut tell: impl FnMut(Standing<'s>)) {
+        let Charge::Subject(limit, subject) = &line.charge else { return };
+        let Some(shard) = locked.shard(subject) else { return };
+        for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
+            let crowd = || self.crowd(line, limit, position);
+            let step = shard.count(at_position(*subject, position), crowd, &meter, nanos(now));
+            tell(line.standing(limit, &meter, step, now));
+        }
+    }
+
+    /// The counter of all those of a policy for whom there is no room.
+    fn crowd(&self, line: &Line<'_>, limit: &Limit<'_>, position: usize) -> Subject {
+        at_position(self.hasher.crowd(line.layer, line.route, line.policy, limit.tier), position)
+    }
+}
+
+impl Default for LocalCounters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Locked<'_> {
+    fn shard(&mut self, subject: &Subject) -> Option<&mut Shard> {
+        let position = self.indices.iter().position(|index| *index == shard_of(subject))?;
+        self.guards[position].as_deref_mut()
+    }
+}
+
+impl<'s> Line<'s> {
+    fn standing(&self, limit: &Limit<'s>, meter: &Meter, step: Step, now: Timestamp) -> Standing<'s> {
+        let after = step.reset_after;
+        let reset_after_seconds = (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1);
+        Standing {
+            layer: self.layer,
+            route: self.route,
+            policy: self.policy,
+            tier: limit.tier,
+            limit: limit.expression,
+            quota: meter.quota,
+            capacity: meter.capacity(),
+            remaining: step.remaining,
+            reset_after_seconds,
+            reset_at: now.checked_add(after).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // A shard is whole between any two steps, so that a panic elsewhere under the lock harms nothing.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The top bits choose the shard; the table within it uses others.
+fn shard_of(subject: &Subject) -> usize {
+    (subject[0] >> 58) as usize
+}
+
+/// The counter of a quota by its position in the limit, in the same shard.
+fn at_position(subject: Subject, position: usize) -> Subject {
+    [subject[0], subject[1].wrapping_add(position as u64)]
+}
+
+/// Of two denials the one with the longer wait, of equals the first.
+fn longer<'s>(one: Option<Exceeded<'s>>, other: Option<Exceeded<'s>>) -> Option<Exceeded<'s>> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.standing.reset_at > one.standing.reset_at => Some(other),
+        (None, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// Of two standings the one with less left, then with the longer wait, then the first.
+fn tighter<'s>(one: Standing<'s>, other: Standing<'s>) -> Standing<'s> {
+    let is_tighter = (other.remaining, one.reset_at) < (one.remaining, other.reset_at);
+    if is_tighter { other } else { one }
+}

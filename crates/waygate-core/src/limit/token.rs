@@ -1,0 +1,46 @@
+//! The token bucket, as the generic cell rate algorithm sees it: how much has been taken out and not yet refilled.
+
+use super::meter::{Meter, Nanos, settled};
+
+/// What is missing in the bucket: whole tokens, and a part of one as the nanoseconds of a period that it stands for
+/// times the amount. Whole tokens so that they survive another amount or period.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TokenBucket {
+    pub(super) at: Nanos,
+    tokens: u64,
+    part: u64,
+}
+
+impl TokenBucket {
+    pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
+        let used = self.missing(meter, now).div_ceil(u128::from(meter.period()));
+        u64::try_from(used).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
+        let surplus = self.missing(meter, now).saturating_sub(u128::from(target) * u128::from(meter.period()));
+        let wait = surplus.div_ceil(u128::from(meter.quota.amount.max(1)));
+        let ahead = settled(self.at, now, meter.period()) - now;
+        ahead + u64::try_from(wait).unwrap_or(u64::MAX - ahead)
+    }
+
+    pub(crate) fn add(&mut self, meter: &Meter, now: Nanos) {
+        let period = u128::from(meter.period());
+        let missing = self.missing(meter, now) + period;
+        self.at = settled(self.at, now, meter.period());
+        self.tokens = u64::try_from(missing / period).unwrap_or(u64::MAX);
+        self.part = u64::try_from(missing % period).unwrap_or(0);
+    }
+
+    pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {
+        self.at.saturating_add(self.until_at_most(0, meter, self.at))
+    }
+
+    /// Tokens missing, in the `period`th part of one: a whole number that falls by `amount` each nanosecond.
+    fn missing(&self, meter: &Meter, now: Nanos) -> u128 {
+        let period = meter.period();
+        let taken = u128::from(self.tokens) * u128::from(period) + u128::from(self.part.min(period - 1));
+        let elapsed = settled(self.at, now, period).saturating_sub(self.at);
+        taken.saturating_sub(u128::from(meter.quota.amount) * u128::from(elapsed))
+    }
+}

@@ -1,0 +1,96 @@
+//! Windows that only count: the fixed one and the sliding estimate.
+
+use super::meter::{Meter, Nanos, settled, share, share_up};
+
+/// A window that begins with its first request and ends a period later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FixedWindow {
+    pub(super) start: Nanos,
+    count: u64,
+}
+
+impl FixedWindow {
+    pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
+        if now >= self.expires_at(meter) { 0 } else { self.count }
+    }
+
+    /// How long until the window is over.
+    pub(crate) fn until_over(&self, meter: &Meter, now: Nanos) -> u64 {
+        // A request from before the window's first one was only late.
+        (self.start.min(now) + meter.period()).saturating_sub(now)
+    }
+
+    pub(crate) fn add(&mut self, meter: &Meter, now: Nanos) {
+        if self.used(meter, now) == 0 {
+            *self = Self { start: now, count: 0 };
+        }
+        self.start = self.start.min(now);
+        self.count += 1;
+    }
+
+    pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {
+        self.start + meter.period()
+    }
+}
+
+/// Two counts of periods that are aligned to 1970: that of the latest request, and the one before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SlidingWindow {
+    pub(super) latest: Nanos,
+    previous: u64,
+    current: u64,
+}
+
+/// The counts as of one time.
+struct View {
+    previous: u64,
+    current: u64,
+    /// How much is left of the current period, at least 1.
+    left: u64,
+    /// How far the time is ahead of the clock.
+    ahead: u64,
+}
+
+impl SlidingWindow {
+    pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
+        let view = self.at(meter, now);
+        view.current + share(view.previous, view.left, meter.period())
+    }
+
+    /// The share of the previous period falls as time passes; after the period's end, the current count does so.
+    pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
+        let period = meter.period();
+        // The most that may be left of a period for a share of `count` that is at most `most`, rounded down.
+        let left_for = |most: u64, count: u64| (share_up(most + 1, period, count) - 1).min(period);
+        let View { previous, current, left, ahead } = self.at(meter, now);
+        let wait = match target.checked_sub(current) {
+            Some(most) if previous > 0 => left - left_for(most, previous).min(left),
+            Some(_) => 0,
+            None => left + period - left_for(target, current),
+        };
+        ahead + wait
+    }
+
+    pub(crate) fn add(&mut self, meter: &Meter, now: Nanos) {
+        let view = self.at(meter, now);
+        self.latest = settled(self.latest, now, meter.period());
+        self.previous = view.previous;
+        self.current = view.current + 1;
+    }
+
+    pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {
+        (self.latest / meter.period() + 2) * meter.period()
+    }
+
+    fn at(&self, meter: &Meter, now: Nanos) -> View {
+        let period = meter.period();
+        let settled = settled(self.latest, now, period);
+        let latest = self.latest.min(settled);
+        let (previous, current) = match settled / period - latest / period {
+            0 => (self.previous, self.current),
+            1 => (self.current, 0),
+            _ => (0, 0),
+        };
+        View { previous, current, left: period - settled % period, ahead: settled - now }
+    }
+}
