@@ -113,7 +113,12 @@ pub(crate) fn broken_off(refusal: Response) -> Response {
     let cut = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "a refused stream is broken off");
     let said = axum::body::to_bytes(body, 64 * 1024);
     let chunks = stream::once(async move { said.await.map_err(std::io::Error::other) });
-    let chunks = futures_util::StreamExt::chain(chunks, stream::once(async move { Err(cut) }));
+    let broken = stream::once(async move {
+        // Gives what has been said its turn on the wire: an error at once would take the answer's head back too.
+        tokio::task::yield_now().await;
+        Err(cut)
+    });
+    let chunks = futures_util::StreamExt::chain(chunks, broken);
     Response::from_parts(parts, Body::from_stream(chunks))
 }
 

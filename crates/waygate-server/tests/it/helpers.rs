@@ -1,0 +1,13 @@
+//! A server to test, and the callers that test it.
+
+mod caller;
+mod server;
+
+pub(crate) use caller::{Answer, Caller};
+pub(crate) use server::TestServer;
+pub(crate) use waygate_api::paths::path_key;
+
+/// The path of a route's endpoint.
+pub(crate) fn route(key: &str, action: &str) -> String {
+    waygate_api::paths::route(key, Some(action).filter(|action| !action.is_empty()))
+}

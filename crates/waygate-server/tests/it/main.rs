@@ -1,0 +1,15 @@
+//! The control plane through its public surface: real sockets, real requests.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod answers;
+mod audit;
+mod authority;
+mod embedding;
+mod helpers;
+mod input;
+mod maintenance;
+mod public;
+mod registration;
+mod routes;
+mod serving;
+mod tokens;
