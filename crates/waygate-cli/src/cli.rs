@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::printer::Format;
@@ -16,6 +15,7 @@ use crate::printer::Format;
     version,
     max_term_width = 110,
     disable_help_subcommand = true,
+    args_override_self = true,
     after_help = "Examples:
   waygate config set-url http://localhost:9000
   waygate login admin
@@ -138,7 +138,7 @@ pub(crate) struct Login {
 #[derive(Debug, Args)]
 pub(crate) struct InService {
     /// Only routes of this service
-    #[arg(long = "service", short, env = "WAYGATE_SERVICE", value_name = "SERVICE")]
+    #[arg(long = "service", short = 's', env = "WAYGATE_SERVICE", value_name = "SERVICE")]
     pub(crate) name: Option<String>,
 }
 
@@ -192,7 +192,7 @@ pub(crate) struct RouteMaintenance {
     /// When a planned maintenance begins
     #[arg(long, value_name = "TIME", requires = "end", conflicts_with = "until")]
     pub(crate) start: Option<String>,
-    /// When it ends
+    /// When it ends; a duration counts from the start
     #[arg(long, value_name = "TIME", requires = "start", conflicts_with = "until")]
     pub(crate) end: Option<String>,
 }
@@ -207,7 +207,7 @@ pub(crate) struct Schedule {
     /// When the maintenance begins: 2h, 2026-12-01T02:00Z
     #[arg(long, value_name = "TIME", required = true)]
     pub(crate) start: Option<String>,
-    /// When it ends
+    /// When it ends; a duration counts from the start
     #[arg(long, value_name = "TIME", required = true)]
     pub(crate) end: Option<String>,
     /// Why; callers and the audit log are told
@@ -359,7 +359,7 @@ pub(crate) struct Serve {
     #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
     pub(crate) sdk_token_expiry: u64,
     /// Serve without authentication where others can reach it
-    #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
     pub(crate) insecure_no_auth: bool,
 }
 
@@ -381,6 +381,15 @@ fn backend(text: &str) -> Result<Backend, String> {
     }
 }
 
+/// A switch in the environment: what says no, or nothing, is off.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected `true`, `yes`, `on`, `1`, `false`, `no`, `off` or `0`".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -390,6 +399,17 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn g19_switches_of_the_environment_that_say_no_are_off() {
+        for off in ["", "0", "false", "No", " OFF "] {
+            assert_eq!(switch(off), Ok(false), "{off}");
+        }
+        for on in ["1", "true", "YES", "on"] {
+            assert_eq!(switch(on), Ok(true), "{on}");
+        }
+        assert!(switch("maybe").is_err());
     }
 
     #[test]

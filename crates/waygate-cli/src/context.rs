@@ -174,7 +174,18 @@ impl Connection {
     }
 
     pub(crate) fn failure(&self, error: ClientError) -> CliError {
-        CliError::of_call(error, &self.server)
+        let needs_login = matches!(&error, ClientError::Refused { status: 401, .. });
+        let mut failure = CliError::of_call(error, &self.server);
+        if needs_login {
+            let url = &self.server.url;
+            failure.message = if self.client.has_token() {
+                format!("the token is not accepted by {url}: it has ended, or another server made it")
+            } else {
+                format!("not logged in to {url}")
+            };
+            failure.hints.push("log in with `waygate login`, or set WAYGATE_TOKEN".to_owned());
+        }
+        failure
     }
 }
 

@@ -156,10 +156,11 @@ impl ConfigFile {
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Config) -> T) -> CliResult<T> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         create_private(directory).map_err(|error| self.failure("make a directory for", &error))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options
             .open(self.path.with_extension("lock"))
             .and_then(|lock| lock.lock().map(|()| lock))
             .map_err(|error| self.failure("lock", &error))?;

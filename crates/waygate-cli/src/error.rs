@@ -43,10 +43,18 @@ pub(crate) struct CliError {
     pub(crate) message: String,
     /// What to do next, or what may have been meant; one line each.
     pub(crate) hints: Vec<String>,
-    code: Option<ErrorCode>,
-    http_status: Option<u16>,
     server: Option<String>,
+    refusal: Option<Box<Refusal>>,
+}
+
+/// What a server said beside its message.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    http_status: u16,
     request_id: Option<String>,
+    /// The routes that an ambiguous name may mean.
+    candidates: Vec<String>,
 }
 
 /// The shape of an error under `-o json`.
@@ -59,6 +67,8 @@ struct Problem<'e> {
     status: Option<u16>,
     server: Option<&'e str>,
     request_id: Option<&'e str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    candidates: &'e [String],
 }
 
 #[derive(Serialize)]
@@ -68,15 +78,7 @@ struct ProblemLine<'e> {
 
 impl CliError {
     pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            hints: Vec::new(),
-            code: None,
-            http_status: None,
-            server: None,
-            request_id: None,
-        }
+        Self { status, message: message.into(), hints: Vec::new(), server: None, refusal: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -120,9 +122,6 @@ impl CliError {
             _ => ExitStatus::Failed,
         };
         let mut failure = Self::new(exit, body.error);
-        if status == 401 && body.code != ErrorCode::InvalidCredentials {
-            failure.hints.push(format!("log in with `waygate login`; the server is {}", server.url));
-        }
         if status == 404 && body.code == ErrorCode::Unknown {
             failure.hints.push(format!("the server is {}, from {}", server.url, server.source));
         }
@@ -131,25 +130,29 @@ impl CliError {
         }
         let told = |name: &&String| !failure.message.contains(name.as_str());
         let near: Vec<String> = body.near.iter().filter(told).map(|name| format!("did you mean `{name}`?")).collect();
-        let candidates = body.ambiguous_matches.unwrap_or_default();
         failure.hints.extend(near);
-        failure.hints.extend(candidates.iter().map(|key| format!("one of them: {key}")));
-        failure.code = Some(body.code);
-        failure.http_status = Some(status);
-        failure.request_id = body.request_id;
+        let candidates = body.ambiguous_matches.unwrap_or_default();
+        if !candidates.is_empty() {
+            failure.message = format!("ambiguous: {} routes fit; name one of them", candidates.len());
+            failure.hints.extend(candidates.iter().cloned());
+        }
+        let refusal = Refusal { code: body.code, http_status: status, request_id: body.request_id, candidates };
+        failure.refusal = Some(Box::new(refusal));
         failure
     }
 
     /// The error as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
+        let refusal = self.refusal.as_deref();
         let problem = Problem {
-            code: self.code,
+            code: refusal.map(|refusal| refusal.code),
             message: &self.message,
             hint: (!self.hints.is_empty()).then(|| self.hints.join("; ")),
             exit: self.status as u8,
-            status: self.http_status,
+            status: refusal.map(|refusal| refusal.http_status),
             server: self.server.as_deref(),
-            request_id: self.request_id.as_deref(),
+            request_id: refusal.and_then(|refusal| refusal.request_id.as_deref()),
+            candidates: refusal.map(|refusal| refusal.candidates.as_slice()).unwrap_or_default(),
         };
         serde_json::to_string(&ProblemLine { error: problem }).unwrap_or_else(|_| self.message.clone())
     }

@@ -31,7 +31,8 @@ pub(crate) fn future(option: &str, text: &str, now: Timestamp) -> CliResult<Time
 pub(crate) fn parse(option: &str, text: &str, now: Timestamp) -> CliResult<Timestamp> {
     let text = text.trim();
     let at = match duration(text.strip_prefix('+').unwrap_or(text)) {
-        Some(duration) => now.checked_add(duration).ok(),
+        // Whole seconds read better, and nobody counts the rest.
+        Some(duration) => Timestamp::from_second(now.as_second()).and_then(|now| now.checked_add(duration)).ok(),
         None => {
             text.parse::<Timestamp>().ok().or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
         }

@@ -9,7 +9,7 @@ use waygate_core::{LocalKey, ServiceId};
 use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
 use crate::commands::lifecycle::until_of;
 use crate::context::{Connection, Context, Read};
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::{Colour, Format};
 
@@ -120,7 +120,13 @@ async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unk
     };
     let connection = context.connect()?;
     let answer = connection.client.post(&scope.path(Some("enable")), &body).await;
-    let answer = answer.map_err(|error| connection.failure(error))?;
+    let answer = answer.map_err(|error| {
+        let failure = connection.failure(error);
+        match failure.status {
+            ExitStatus::NotFound => failure.hint("`--allow-unknown` takes a service that is yet to come"),
+            _ => failure,
+        }
+    })?;
     enabled(context, &connection, scope, answer)
 }
 

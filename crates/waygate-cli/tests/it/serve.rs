@@ -1,0 +1,123 @@
+//! `waygate serve`: settings, start and end.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::context::{shown, waygate};
+
+/// A server of its own, and its URL.
+fn serve(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String) {
+    let mut command = waygate(home);
+    command.args(["serve", "--port", "0"]).args(arguments).envs(variables.iter().copied());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    child.stdout = Some(stdout.into_inner());
+    let url = line.trim().strip_prefix("waygate listening on ").unwrap_or_default().to_owned();
+    (child, url)
+}
+
+fn stop(mut child: Child, signal: &str) -> (Option<i32>, String, String) {
+    assert!(Command::new("/bin/kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    let mut texts = [String::new(), String::new()];
+    child.stdout.unwrap().read_to_string(&mut texts[0]).unwrap();
+    child.stderr.unwrap().read_to_string(&mut texts[1]).unwrap();
+    let [out, err] = texts;
+    (status.code(), out, err)
+}
+
+fn logs_in(home: &Path, url: &str, user: &str, password: &str) -> bool {
+    let output = waygate(home).args(["login", user, "-p", password, "--server", url]).output().unwrap();
+    output.status.success()
+}
+
+#[test]
+fn it_says_one_line_and_ends_well_on_both_signals() {
+    for signal in ["-TERM", "-INT"] {
+        let home = tempfile::tempdir().unwrap();
+        let (child, url) = serve(home.path(), &["--backend", "memory", "--auth", "admin:secret"], &[]);
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        let (code, out, err) = stop(child, signal);
+        assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+        let warnings: Vec<&str> = err.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), 1, "{err}");
+        assert!(warnings[0].contains("secret key"), "{err}");
+    }
+}
+
+#[test]
+fn tokens_and_state_outlive_a_restart_on_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--auth", "admin:secret"];
+    let (child, url) = serve(home.path(), &arguments, &[]);
+    assert!(logs_in(home.path(), &url, "admin", "secret"));
+    let enable = ["global", "enable", "--reason", "deploy", "--server", &url];
+    assert!(waygate(home.path()).args(enable).status().unwrap().success());
+    assert_eq!(stop(child, "-TERM").0, Some(0));
+    let secret = home.path().join("waygate-state.json.secret");
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.path().join(".waygate/config.json")).unwrap()).unwrap();
+    let (child, url) = serve(home.path(), &arguments, &[]);
+    let mut command = waygate(home.path());
+    command.args(["global", "status", "--json", "--server", &url]);
+    let output = command.env("WAYGATE_TOKEN", config["auth"]["token"].as_str().unwrap()).output().unwrap();
+    let state: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(&output)));
+    assert_eq!((&state["enabled"], &state["reason"]), (&true.into(), &"deploy".into()));
+
+    let mut second = waygate(home.path());
+    let second = second.args(["serve", "--port", "0"]).args(arguments).output().unwrap();
+    assert_eq!(second.status.code(), Some(1), "{}", shown(&second));
+    assert!(shown(&second).contains("waygate-state.json"), "{}", shown(&second));
+    stop(child, "-TERM");
+}
+
+#[test]
+fn settings_come_from_the_environment_too() {
+    let home = tempfile::tempdir().unwrap();
+    let variables = [
+        ("WAYGATE_AUTH", "alice:pw1,bob:pw:2"),
+        ("WAYGATE_BACKEND", "memory"),
+        ("WAYGATE_SECRET_KEY", "stable"),
+        ("WAYGATE_HOST", "localhost"),
+        ("WAYGATE_TOKEN_EXPIRY", "60"),
+        ("WAYGATE_INSECURE_NO_AUTH", "no"),
+    ];
+    let (child, url) = serve(home.path(), &[], &variables);
+    assert!(logs_in(home.path(), &url, "alice", "pw1") && logs_in(home.path(), &url, "bob", "pw:2"));
+    assert!(!logs_in(home.path(), &url, "alice", "pw2"));
+    assert!(!home.path().join("waygate-state.json").exists());
+    let (code, _, err) = stop(child, "-TERM");
+    assert_eq!((code, err.matches("WARN").count()), (Some(0), 0), "{err}");
+}
+
+#[test]
+fn g45_no_credentials_where_others_can_reach_it_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = waygate(home.path());
+        command.args(["serve", "--port", "0", "--backend", "memory"]).args(arguments).envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        (output.status.code(), shown(&output))
+    };
+    let (code, text) = refused(&["--host", "0.0.0.0"], &[]);
+    assert!(code == Some(2) && text.contains("--insecure-no-auth") && text.contains("--auth"), "{text}");
+    let (code, text) = refused(&["--host", "0.0.0.0"], &[("WAYGATE_INSECURE_NO_AUTH", "false")]);
+    assert_eq!(code, Some(2), "{text}");
+    let (code, text) = refused(&[], &[("WAYGATE_INSECURE_NO_AUTH", "maybe")]);
+    assert_eq!(code, Some(2), "{text}");
+    let (code, text) = refused(&["--auth", "admin"], &[]);
+    assert!(code == Some(2) && text.contains("USER:PASSWORD"), "{text}");
+    let (code, text) = refused(&["--backend", "redis://redis:6379/0"], &[]);
+    assert!(code == Some(2) && text.contains("later release"), "{text}");
+
+    let (child, url) = serve(home.path(), &["--host", "0.0.0.0", "--backend", "memory", "--insecure-no-auth"], &[]);
+    assert!(url.starts_with("http://0.0.0.0:"), "{url}");
+    assert!(stop(child, "-TERM").2.contains("everybody"));
+}
