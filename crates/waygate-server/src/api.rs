@@ -46,12 +46,13 @@ pub(crate) fn router(app: &App) -> Router {
         };
         router = router.route(endpoint.path, methods);
     }
-    router
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(envelope::panicked))
-        .layer(from_fn_with_state(app.clone(), envelope::wrap))
-        .with_state(app.clone())
+    let router = router.fallback(unknown_path).method_not_allowed_fallback(method_not_allowed);
+    enveloped(router, app).with_state(app.clone())
+}
+
+/// Adds what every request and answer has in common.
+fn enveloped(router: Router<App>, app: &App) -> Router<App> {
+    router.layer(CatchPanicLayer::custom(envelope::panicked)).layer(from_fn_with_state(app.clone(), envelope::wrap))
 }
 
 /// Strangers are not told which paths exist.
@@ -72,4 +73,31 @@ async fn method_not_allowed(State(app): State<App>, request: Request) -> ApiErro
 
 fn refused_unless_known(app: &App, request: &Request) -> Result<(), ApiError> {
     app.authority.identify(request.headers(), &app.control.current(), clock::now()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+    use waygate_store::MemoryStore;
+
+    use super::*;
+    use crate::server::Server;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_in_the_shape_of_every_refusal() {
+        let store = Arc::new(MemoryStore::new().unwrap());
+        let server = Server::builder().backend(store).build().await.unwrap();
+        let broken = Router::new().route("/", get(async || panic!("a mistake") as ()));
+        let router = enveloped(broken, server.app()).with_state(server.app().clone());
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let text = to_bytes(response.into_body(), 4096).await.unwrap();
+        let body: waygate_api::error::ErrorBody = serde_json::from_slice(&text).unwrap();
+        assert_eq!(body.code, ErrorCode::Internal);
+        assert!(body.request_id.is_some(), "{body:?}");
+    }
 }

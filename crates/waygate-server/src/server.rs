@@ -30,6 +30,11 @@ impl Server {
         Self { app }
     }
 
+    #[cfg(test)]
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     /// The API, to be mounted in a router of one's own: at the root, or below a prefix with
     /// [`Router::nest`]. Whoever mounts it calls [`Server::stop`] before the process ends.
     pub fn router(&self) -> Router {

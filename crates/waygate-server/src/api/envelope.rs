@@ -4,7 +4,8 @@ use std::any::Any;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -21,7 +22,10 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     app.count_request();
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let mut response = match check_host(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
     if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
         if refusal.status.is_server_error() {
             tracing::warn!(request.id = %id, %method, path, status = refusal.status.as_u16(), "{}", refusal.body.error);
@@ -47,6 +51,17 @@ pub(crate) async fn break_off(mut response: Response) -> Response {
         response.extensions_mut().insert(BreakOff);
     }
     response
+}
+
+/// Nothing here depends on the host, but a malformed one is a sign of somebody who tries (RFC 9112, 3.2).
+fn check_host(head: &HeaderMap) -> Result<(), ApiError> {
+    let mut hosts = head.get_all(HOST).iter();
+    let well_formed = |host: &HeaderValue| host.is_empty() || Authority::try_from(host.as_bytes()).is_ok();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => Ok(()),
+        (Some(host), None) if well_formed(host) => Ok(()),
+        _ => Err(ApiError::invalid_field("host", "expected one host, with or without a port")),
+    }
 }
 
 /// A handler panicked; the panic hook has told the log.

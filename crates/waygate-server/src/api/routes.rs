@@ -86,7 +86,7 @@ pub(super) async fn maintenance(
     fields: Fields,
 ) -> Result<Response, ApiError> {
     let (start, end) = (fields.time("start")?, fields.time("end")?);
-    if end.is_some() && fields.value("until").is_some() {
+    if end.is_some() && fields.time("until")?.is_some() {
         return Err(ApiError::invalid_field("until", "give either `end` or `until`"));
     }
     let to = match (start, end) {

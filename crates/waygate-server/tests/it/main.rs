@@ -12,4 +12,5 @@ mod public;
 mod registration;
 mod routes;
 mod serving;
+mod storage;
 mod tokens;
