@@ -1,8 +1,7 @@
 //! A service whose routes operators can switch off and on. Configured by its environment: `PORT` (0 picks one), and
 //! what `Waygate::from_env` reads.
 
-use std::error::Error;
-
+use anyhow::Context as _;
 use axum::Json;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -19,7 +18,7 @@ async fn payments() -> Json<Value> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let waygate = Waygate::from_env()?.start()?;
 
@@ -43,9 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the example's one setting of its own")]
-fn port() -> Result<u16, String> {
+fn port() -> anyhow::Result<u16> {
     let text = std::env::var("PORT").unwrap_or_else(|_| "8000".to_owned());
-    text.parse().map_err(|_| format!("`PORT` is `{text}`; expected a number from 0 to 65535"))
+    text.parse().with_context(|| format!("`PORT` is `{text}`; expected a number from 0 to 65535"))
 }
 
 #[expect(clippy::print_stdout, reason = "the line by which whoever starts the service learns its address")]

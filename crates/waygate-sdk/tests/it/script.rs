@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use waygate_sdk::api::sdk::{RegisterAnswer, RegisteredRoute, Rejected};
@@ -14,7 +14,23 @@ use waygate_sdk::core::{
 };
 use waygate_sdk::{FrameStream, Outage, Source, Waygate, WaygateBuilder};
 
-pub(crate) type Item = Result<Option<Frame>, Outage>;
+/// What comes over a connection.
+pub(crate) enum Item {
+    Frame(Frame),
+    /// A sign of life without content.
+    Alive,
+    Broken(Outage),
+}
+
+impl From<Item> for Result<Option<Frame>, Outage> {
+    fn from(item: Item) -> Self {
+        match item {
+            Item::Frame(frame) => Ok(Some(frame)),
+            Item::Alive => Ok(None),
+            Item::Broken(outage) => Err(outage),
+        }
+    }
+}
 
 /// What one attempt to connect meets.
 pub(crate) enum Connection {
@@ -86,15 +102,14 @@ impl Source for Script {
         seen.opens.push((Instant::now(), resume.clone()));
         let connection = (self.play)(seen.opens.len(), resume.as_ref());
         Box::pin(async move {
-            use futures_util::StreamExt as _;
             Ok(match connection {
                 Connection::Refused(outage) => return Err(outage),
                 Connection::Hanging => std::future::pending().await,
-                Connection::Ending(items) => Box::pin(stream::iter(items)) as FrameStream,
-                Connection::Silent(items) => Box::pin(stream::iter(items).chain(stream::pending())),
+                Connection::Ending(items) => Box::pin(played(items)) as FrameStream,
+                Connection::Silent(items) => Box::pin(played(items).chain(stream::pending())),
                 Connection::Open(items, more) => {
-                    let more = stream::unfold(more, async |mut more| Some((more.recv().await?, more)));
-                    Box::pin(stream::iter(items).chain(more))
+                    let more = stream::unfold(more, async |mut more| Some((more.recv().await?.into(), more)));
+                    Box::pin(played(items).chain(more))
                 }
             })
         })
@@ -114,6 +129,10 @@ impl Source for Script {
             .collect();
         Box::pin(async move { refusal.map_or(Ok(RegisterAnswer { states: Vec::new(), rejected }), Err) })
     }
+}
+
+fn played(items: Vec<Item>) -> impl futures_util::Stream<Item = Result<Option<Frame>, Outage>> + Send {
+    stream::iter(items).map(Item::into)
 }
 
 impl fmt::Debug for Script {
@@ -191,16 +210,16 @@ pub(crate) fn snapshot(cursor: Cursor, changes: impl IntoIterator<Item = Change>
 /// A snapshot with elements that could not be read.
 pub(crate) fn snapshot_without(cursor: Cursor, changes: impl IntoIterator<Item = Change>, skipped: &[&str]) -> Item {
     let skipped = skipped.iter().map(|what| Skipped { what: (*what).to_owned(), why: "odd".to_owned() }).collect();
-    Ok(Some(Frame::Snapshot { cursor, view: Box::new(view(changes)), skipped }))
+    Item::Frame(Frame::Snapshot { cursor, view: Box::new(view(changes)), skipped })
 }
 
 pub(crate) fn commit(cursor: Cursor, after: u64, changes: impl IntoIterator<Item = Change>) -> Item {
     let changes = changes.into_iter().collect();
-    Ok(Some(Frame::Commit { cursor, after: Revision(after), changes, skipped: Vec::new() }))
+    Item::Frame(Frame::Commit { cursor, after: Revision(after), changes, skipped: Vec::new() })
 }
 
 pub(crate) fn bookmark(cursor: Cursor) -> Item {
-    Ok(Some(Frame::Bookmark { cursor, digest: None }))
+    Item::Frame(Frame::Bookmark { cursor, digest: None })
 }
 
 /// Follows a control plane that has said this and goes on saying nothing.
@@ -214,7 +233,7 @@ pub(crate) async fn live(builder: WaygateBuilder, changes: Vec<Change>) -> Wayga
 
 /// Waits, bounded, until something holds.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + std::time::Duration::from_secs(3600);
+    let deadline = Instant::now() + std::time::Duration::from_hours(1);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -116,7 +116,7 @@ async fn what_does_not_join_on_is_not_applied_and_fetched_again() {
         ("another history", commit(elsewhere(9), 5, [disabled("GET:/a")]), None),
         ("a bookmark of another history", bookmark(elsewhere(5)), None),
         ("a bookmark of the past", bookmark(at(4)), None),
-        ("an unreadable frame", Err(Outage::Malformed { reason: "odd".to_owned() }), Some(5)),
+        ("an unreadable frame", Item::Broken(Outage::Malformed { reason: "odd".to_owned() }), Some(5)),
     ];
     for (what, item, resume) in broken {
         let (script, seen) = in_turn(vec![
@@ -151,7 +151,7 @@ async fn g11_silence_for_three_keep_alives_is_the_end_of_a_connection() {
     ready(&waygate).await;
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_secs(40)).await;
-        send.send(Ok(None)).unwrap();
+        send.send(Item::Alive).unwrap();
     }
     assert_eq!((seen.opens().len(), outage(&waygate)), (1, None));
     let last_sign = Instant::now();
@@ -176,8 +176,7 @@ async fn a_server_that_accepts_and_never_answers_holds_up_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_goodbye_the_service_comes_back_when_it_was_told_to() {
-    let goodbye =
-        Ok(Some(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 1500 }));
+    let goodbye = Item::Frame(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 1500 });
     let (script, seen) =
         in_turn(vec![Connection::Silent(caught_up(1, [goodbye])), Connection::Silent(caught_up(1, []))]);
     let waygate = builder().start_with(script).unwrap();
@@ -257,7 +256,7 @@ async fn declared_routes_are_registered_in_one_batch_and_the_server_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_registration_is_made_again_without_leaving_the_stream() {
-    let keep_alives = std::iter::repeat_with(|| Ok(None));
+    let keep_alives = std::iter::repeat_with(|| Item::Alive);
     let (send, more) = mpsc::unbounded_channel();
     let (script, seen) = in_turn(vec![Connection::Open(caught_up(1, keep_alives.take(3)), more)]);
     let refused = || Outage::Refused { status: 503, message: "busy".to_owned(), retry_after: None };
@@ -265,7 +264,7 @@ async fn a_failed_registration_is_made_again_without_leaving_the_stream() {
     let waygate = builder().start_with(script).unwrap();
     waygate.declare(Routes::new().get("/a").get("/reject"));
     let alive = tokio::spawn(async move {
-        while send.send(Ok(None)).is_ok() {
+        while send.send(Item::Alive).is_ok() {
             tokio::time::sleep(Duration::from_secs(15)).await;
         }
     });
@@ -324,9 +323,10 @@ async fn g6_a_refused_token_never_ends_the_attempts() {
 #[tokio::test(start_paused = true)]
 async fn g5_no_kind_of_failure_makes_a_loop() {
     let refused = |status, retry_after| Outage::Refused { status, message: String::new(), retry_after };
-    let goodbye = || Ok(Some(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 0 }));
-    let malformed = || Err(Outage::Malformed { reason: String::new() });
-    let kinds: [(&str, fn() -> Connection); 6] = [
+    let goodbye = || Item::Frame(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 0 });
+    let malformed = || Item::Broken(Outage::Malformed { reason: String::new() });
+    type Make = fn() -> Connection;
+    let kinds: [(&str, Make); 6] = [
         ("clean end", || Connection::Ending(vec![])),
         ("clean end after catch-up", || Connection::Ending(caught_up(1, []))),
         ("gap", || Connection::Silent(caught_up(1, [commit(at(9), 8, [])]))),
