@@ -47,6 +47,9 @@ pub(crate) struct Session {
     pub(crate) username: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<String>,
+    /// Who issued it. The reference's command line does not say, but leaves ours when it changes the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<String>,
 }
 
 impl std::fmt::Debug for Session {
@@ -91,6 +94,7 @@ impl Config {
 
     /// Keeps a session of `server`, which becomes the current server where there was none.
     pub(crate) fn keep(&mut self, server: &ServerUrl, session: Session) {
+        let session = Session { origin: Some(server.origin().to_owned()), ..session };
         if self.server_url.is_none() {
             self.choose(server);
         }
@@ -104,6 +108,18 @@ impl Config {
     /// Forgets the session of `server`.
     pub(crate) fn forget(&mut self, server: &ServerUrl) -> Option<Session> {
         if self.is_current(server) { self.auth.take() } else { self.servers.remove(server.origin()) }
+    }
+
+    /// Puts the session aside where another program has changed the server under it.
+    fn settle(&mut self) {
+        let issuer = self.auth.as_ref().and_then(|session| session.origin.clone());
+        let current = self.current_origin();
+        if let Some(issuer) = issuer.filter(|issuer| current.as_ref() != Some(issuer)) {
+            let others = current.and_then(|current| self.servers.remove(&current));
+            if let Some(session) = std::mem::replace(&mut self.auth, others) {
+                self.servers.insert(issuer, session);
+            }
+        }
     }
 
     fn is_current(&self, server: &ServerUrl) -> bool {
@@ -146,10 +162,12 @@ impl ConfigFile {
         };
         // Reading must work where the file is another user's or the disk is read-only.
         let _ = self.make_private();
-        serde_json::from_str(&text).map_err(|error| {
+        let mut config: Config = serde_json::from_str(&text).map_err(|error| {
             CliError::failed(format!("cannot understand `{}`: {error}", self.path.display()))
                 .hint("it has been left as it is; repair it or move it away")
-        })
+        })?;
+        config.settle();
+        Ok(config)
     }
 
     /// Changes what the file holds, as one step that no other process comes between.
@@ -237,7 +255,7 @@ mod tests {
     use super::*;
 
     fn session(token: &str) -> Session {
-        Session { token: token.into(), username: "ada".into(), expires_at: None }
+        Session { token: token.into(), username: "ada".into(), expires_at: None, origin: None }
     }
 
     #[test]
@@ -255,6 +273,17 @@ mod tests {
         config.choose(&a);
         assert_eq!(config.forget(&b).unwrap().token, "token-b");
         assert_eq!(token(&config, &a), Some("token-a".into()));
+    }
+
+    #[test]
+    fn g47_a_server_that_another_program_chose_does_not_get_our_token() {
+        let [a, b]: [ServerUrl; 2] = ["http://a:9000", "http://b:9000"].map(|url| url.parse().unwrap());
+        let mut config = Config::default();
+        config.keep(&a, session("token-a"));
+        config.server_url = Some(b.to_string());
+        config.settle();
+        assert!(config.session(&b).is_none());
+        assert_eq!(config.session(&a).unwrap().token, "token-a");
     }
 
     #[test]

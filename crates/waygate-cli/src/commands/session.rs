@@ -43,8 +43,12 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
             return Err(if open { failure.hint("no login is needed there") } else { failure });
         }
     };
-    let session =
-        Session { token: answer.token, username: answer.username.clone(), expires_at: Some(answer.expires_at.clone()) };
+    let session = Session {
+        token: answer.token,
+        username: answer.username.clone(),
+        expires_at: Some(answer.expires_at.clone()),
+        origin: None,
+    };
     file.update(|config| config.keep(&connection.server.url, session))?;
     let printer = &context.printer;
     printer.data(Some(Colour::Green), &format!("✓ logged in to {} as {}", connection.server.url, answer.username));

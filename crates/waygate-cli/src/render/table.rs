@@ -43,13 +43,17 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Fits the terminal's width by wrapping, never by cutting.
+    /// Fits the terminal's width by wrapping, never by cutting, and by leaving out columns without a text.
     pub(crate) fn boxed(&self, colour: bool) -> String {
+        let has_text = |column: &usize| {
+            *column == 0 || self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell.text != EMPTY))
+        };
+        let columns: Vec<usize> = (0..self.header.len()).filter(has_text).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(self.header.clone());
+        table.set_header(columns.iter().filter_map(|&column| self.header.get(column)));
         for row in &self.rows {
-            table.add_row(row.iter().map(|cell| {
+            table.add_row(columns.iter().filter_map(|&column| row.get(column)).map(|cell| {
                 let shown = BoxedCell::new(&cell.text);
                 match cell.colour.filter(|_| colour).and_then(ink) {
                     Some(ink) => shown.fg(ink),
@@ -95,6 +99,14 @@ fn ink(colour: Colour) -> Option<Color> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boxes_leave_out_columns_without_a_text() {
+        let mut table = Table::new(vec!["Route", "Reason", "Envs"]);
+        table.push(vec![Cell::new("/a"), Cell::new(""), Cell::new("dev")]);
+        let text = table.boxed(false);
+        assert!(text.contains("Envs") && !text.contains("Reason"), "{text}");
+    }
 
     #[test]
     fn piped_tables_are_aligned_and_complete() {

@@ -68,7 +68,8 @@ fn tokens_and_state_outlive_a_restart_on_a_file() {
     let mut command = waygate(home.path());
     command.args(["global", "status", "--json", "--server", &url]);
     let output = command.env("WAYGATE_TOKEN", config["auth"]["token"].as_str().unwrap()).output().unwrap();
-    let state: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(&output)));
+    let state: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(&output)));
     assert_eq!((&state["enabled"], &state["reason"]), (&true.into(), &"deploy".into()));
 
     let mut second = waygate(home.path());
