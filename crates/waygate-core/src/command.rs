@@ -217,7 +217,8 @@ impl Planner<'_> {
             Command::Register { service, routes } => self.register(service, routes),
             Command::Settle => Ok(self.settle()),
             Command::RevokeToken { id, expires } => {
-                if *expires <= self.now || self.state.revoked_tokens.contains_key(id) {
+                let refused_until = self.state.revoked_tokens.get(id);
+                if *expires <= self.now || refused_until.is_some_and(|until| expires <= until) {
                     return Ok(Plan::default());
                 }
                 Ok(self.single(Action::TokenRevoke, "", Change::TokenRevoked { id: id.clone(), expires: *expires }))

@@ -60,7 +60,8 @@ impl Planner<'_> {
                 after.enforcement = Enforcement::default();
             }
             MaintenanceSwitch::Exemptions { add, remove } => {
-                after.exempt.retain(|exempt| !remove.contains(exempt));
+                // What is both added and removed stays, in its place, however often it is asked for.
+                after.exempt.retain(|exempt| !remove.contains(exempt) || add.contains(exempt));
                 after.exempt.extend(add.iter().cloned());
                 after.exempt = deduplicated(&after.exempt);
             }

@@ -124,6 +124,14 @@ fn g36_editing_exemptions_never_switches() {
 }
 
 #[test]
+fn an_exemption_both_added_and_removed_stays_where_it_is() {
+    let mut world = two_services();
+    world.maintain(MaintenanceScope::Global, on(&["/one", "/orders"]), "m");
+    let both = MaintenanceSwitch::Exemptions { add: vec![parsed("/one")], remove: vec![parsed("/one")] };
+    assert!(world.maintain(MaintenanceScope::Global, both, "").records.is_empty());
+}
+
+#[test]
 fn exemptions_are_remembered_and_replaced_as_asked() {
     let mut world = two_services();
     world.maintain(of_service("pay"), on(&["/one", "/one", "GET:/one"]), "m");
@@ -253,12 +261,14 @@ fn revocations_are_kept_until_the_token_would_have_ended() {
     world.run(&revoke("two", 5000), at(0));
     assert!(world.run(&revoke("one", 1000), at(0)).records.is_empty());
     assert!(world.run(&revoke("over", 0), at(0)).records.is_empty());
-    assert_eq!(world.state.revoked_tokens.len(), 2);
+    assert_eq!(world.run(&revoke("later", 10), at(0)).records.len(), 1);
+    assert_eq!(world.run(&revoke("later", 3000), at(10)).records.len(), 1, "an entry that is over does not count");
+    assert_eq!(world.state.revoked_tokens.len(), 3);
     world.switch("/one", Switch::disable(), "", at(999));
-    assert_eq!(world.state.revoked_tokens.len(), 2);
+    assert_eq!(world.state.revoked_tokens.len(), 3);
     world.switch("/one", Switch::enable(), "", at(1000));
     let left: Vec<&str> = world.state.revoked_tokens.keys().map(waygate_core::TokenId::as_str).collect();
-    assert_eq!(left, ["two"]);
+    assert_eq!(left, ["later", "two"]);
 }
 
 #[test]

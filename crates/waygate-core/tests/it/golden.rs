@@ -112,7 +112,7 @@ fn full_policy() -> RateLimitPolicy {
         burst: 5,
         tiers: vec![Tier { name: "gold".to_owned(), limit: parsed("unlimited") }],
         tier_resolver: Some("plan".to_owned()),
-        exempt_ips: vec!["10.0.0.0/8".to_owned()],
+        exempt_ips: vec![parsed("10.0.0.0/8")],
         exempt_roles: vec!["admin".to_owned()],
         exempt_routes: vec![parsed("GET:/health")],
         enabled: false,

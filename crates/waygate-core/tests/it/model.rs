@@ -138,7 +138,7 @@ impl Model {
             }
             Command::Settle => Ok(self.settle(now)),
             Command::RevokeToken { id, expires } => {
-                let fresh = now < *expires && !self.revoked.contains_key(id.as_str());
+                let fresh = now < *expires && self.revoked.get(id.as_str()).is_none_or(|until| until < expires);
                 if fresh {
                     self.revoked.insert(id.as_str().to_owned(), *expires);
                 }
@@ -296,7 +296,8 @@ impl MaintenanceModel {
                 *self = Self { exempt, changed_at, ..Self::default() };
             }
             MaintenanceSwitch::Exemptions { add, remove } => {
-                let gone: Vec<String> = remove.iter().map(ToString::to_string).collect();
+                let gone = remove.iter().filter(|key| !add.contains(key));
+                let gone: Vec<String> = gone.map(ToString::to_string).collect();
                 self.exempt.retain(|key| !gone.contains(key));
                 self.exempt_too(add);
             }
@@ -415,8 +416,9 @@ proptest! {
     }
 
     #[test]
-    fn a_command_repeated_right_after_commits_nothing(steps in steps(), command in command()) {
-        prop_assume!(!speaks_anew(&command));
+    fn a_command_repeated_right_after_commits_nothing(
+        steps in steps(), command in command().prop_filter("harmless", |command| !speaks_anew(command))
+    ) {
         let (mut world, now) = led_to(&steps);
         if world.try_run(&command, now).is_ok() {
             let again = plan(&world.state, &command, now);
