@@ -19,7 +19,7 @@ use crate::waygate::Waygate;
 
 pub use endpoint::{Endpoint, any, delete, get, patch, post, put};
 
-/// A router whose routes carry declarations, on the way to becoming a guarded [`axum::Router`](::axum::Router).
+/// A router whose routes carry declarations, on the way to becoming a guarded [`Router`].
 ///
 /// ```
 /// # use waygate_sdk::{Waygate, axum::{GuardedRouter, get}};

@@ -95,6 +95,7 @@ macro_rules! declarations {
         }
     };
 }
+#[cfg(feature = "axum")]
 pub(crate) use declarations;
 
 /// Routes with what is declared of them, for services that do not use [`GuardedRouter`](crate::axum::GuardedRouter).
@@ -171,6 +172,7 @@ impl Routes {
     }
 
     /// Takes the routes of another list over, below a prefix.
+    #[cfg(feature = "axum")]
     pub(crate) fn append(&mut self, prefix: &str, other: Self) {
         let below = other.routes.into_iter().map(|(method, path, traits)| (method, joined(prefix, &path), traits));
         self.routes.extend(below);
@@ -195,6 +197,7 @@ impl Routes {
 }
 
 /// The template of a route below a prefix, as axum forms it: nesting `/` below `/api` gives `/api`.
+#[cfg(feature = "axum")]
 pub(crate) fn joined(prefix: &str, path: &str) -> String {
     let prefix_without_slash = prefix.trim_end_matches('/');
     match path {
@@ -227,6 +230,7 @@ mod tests {
         assert_eq!(declared[2].control.lifecycle, Lifecycle::EnvGated(allowed));
     }
 
+    #[cfg(feature = "axum")]
     #[test]
     fn prefixes_join_as_in_the_router() {
         for (prefix, path, expected) in [

@@ -40,7 +40,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Outage {
-    #[error("the control plane cannot be reached: {reason}")]
+    #[error("the connection failed: {reason}")]
     Unreachable { reason: String },
     /// The token or the credentials are refused. Attempts go on, slowly.
     #[error("the control plane refuses the credentials: {message}")]

@@ -34,6 +34,7 @@ pub(crate) enum Naming {
     /// As the outermost router has it.
     Full,
     /// As the router that carries the layer has it, below a prefix: what that router is mounted under does not count.
+    #[cfg(feature = "axum")]
     Local { prefix: Arc<str> },
 }
 
@@ -155,7 +156,7 @@ impl<S> WaygateService<S> {
     #[cfg(not(feature = "axum"))]
     fn template<'r, B>(&self, _: &'r Request<B>) -> Option<Cow<'r, str>> {
         match self.naming {
-            Naming::Full | Naming::Local { .. } => None,
+            Naming::Full => None,
         }
     }
 }
