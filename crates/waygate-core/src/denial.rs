@@ -57,15 +57,15 @@ impl Exceeded<'_> {
             code: "RATE_LIMIT_EXCEEDED",
             message: "Too many requests",
             limit: standing.limit.as_str(),
-            retry_after_seconds: standing.reset_after_seconds,
-            reset_at: in_offset_form(in_microseconds(standing.reset_at)),
+            retry_after_seconds: standing.reset_after_seconds(),
+            reset_at: in_offset_form(in_microseconds(standing.reset_at())),
             path,
             layer: standing.layer.as_str(),
             policy: standing.policy_name(),
         };
         DenialResponse {
             status: 429,
-            retry_after: Some(standing.reset_after_seconds),
+            retry_after: Some(standing.reset_after_seconds()),
             body: serde_json::to_string(&Body { error }).unwrap_or_default(),
         }
     }

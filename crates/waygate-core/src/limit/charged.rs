@@ -1,5 +1,7 @@
 //! What a charge comes to, and what callers are told about it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{LimitExpression, Quota, RateLimitPolicy};
@@ -47,13 +49,23 @@ pub struct Standing<'s> {
     pub capacity: u64,
     /// How many requests would pass at once now.
     pub remaining: u64,
-    /// Whole seconds until more remain, rounded up, at least 1.
-    pub reset_after_seconds: u64,
-    /// When more remain.
-    pub reset_at: Timestamp,
+    /// The time of the request.
+    pub at: Timestamp,
+    /// How long until more remain if nothing passes meanwhile. For `0/period`, where no wait is enough, the period.
+    pub reset_after: Duration,
 }
 
 impl Standing<'_> {
+    /// Whole seconds until more remain, rounded up, at least 1: waiting so long is enough.
+    pub fn reset_after_seconds(&self) -> u64 {
+        (self.reset_after.as_secs() + u64::from(self.reset_after.subsec_nanos() > 0)).max(1)
+    }
+
+    /// When more remain.
+    pub fn reset_at(&self) -> Timestamp {
+        self.at.checked_add(self.reset_after).unwrap_or(Timestamp::MAX)
+    }
+
     /// The policy by name: `global`, `service`, or the route.
     pub fn policy_name(&self) -> String {
         match (self.layer, self.route) {
@@ -73,14 +85,15 @@ impl Standing<'_> {
             Layer::ServiceLimit => "service",
             _ => "route",
         };
-        let Self { capacity, remaining, reset_after_seconds, .. } = self;
-        let reset = self.reset_at.as_second() + i64::from(self.reset_at.subsec_nanosecond() > 0);
+        let Self { capacity, remaining, .. } = self;
+        let reset_at = self.reset_at();
+        let reset = reset_at.as_second() + i64::from(reset_at.subsec_nanosecond() > 0);
         [
             ("x-ratelimit-limit", capacity.to_string()),
             ("x-ratelimit-remaining", remaining.to_string()),
             ("x-ratelimit-reset", reset.to_string()),
             ("ratelimit-policy", format!(r#""{name}";q={capacity};w={}"#, self.quota.period_seconds)),
-            ("ratelimit", format!(r#""{name}";r={remaining};t={reset_after_seconds}"#)),
+            ("ratelimit", format!(r#""{name}";r={remaining};t={}"#, self.reset_after_seconds())),
         ]
     }
 }

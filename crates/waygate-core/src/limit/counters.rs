@@ -12,7 +12,7 @@ use self::shard::Shard;
 use super::RateLimitPolicy;
 use super::caller::{CallerFacts, Charge, Limit, Subject, SubjectHasher};
 use super::charged::{Charged, Exceeded, Standing};
-use super::meter::{Meter, Step, nanos};
+use super::meter::{Meter, Nanos, Step, nanos};
 use crate::decide::{Layer, LimitChain};
 use crate::route::LocalKey;
 
@@ -28,11 +28,11 @@ use crate::route::LocalKey;
 /// default: 64 shards of 14,000, at most 64 MiB. Counters that say nothing more, because their period is over, make room
 /// first. Where there is none, a caller who is not yet counted is not let through uncounted, nor does he push others
 /// out: with all such callers of the policy whose keys fall into the same shard he shares one counter with the
-/// policy's limit. So flooding with keys gains an attacker at most 64 callers' worth, and those who were counted before
-/// notice nothing.
+/// policy's limit. So flooding with keys gains an attacker at most 64 callers' worth beyond the counters that he fills,
+/// and those who are counted notice nothing.
 ///
-/// The logs of `moving_window` have one cell of 16 bytes for each request of the last period, at most 1,026, and
-/// together at most 32,768 cells in each shard beyond the first of each (32 MiB in all). Where these are used up, logs
+/// The logs of `moving_window` have beside the latest request one cell of 16 bytes for each other one of the last period,
+/// at most 1,026, and together two for each counter that there may be (by default 28 MiB). Where these are used up, logs
 /// stop growing and count a request as of the latest one, which denies more and never admits more.
 #[derive(Debug)]
 pub struct LocalCounters {
@@ -64,6 +64,7 @@ struct Line<'s> {
 
 /// The shards that a request needs, each locked once, always in the same order.
 struct Locked<'c> {
+    now: Nanos,
     indices: [usize; LAYERS],
     guards: [Option<MutexGuard<'c, Shard>>; LAYERS],
 }
@@ -87,7 +88,8 @@ impl LocalCounters {
     /// all admit it. Limits in shadow are asked and counted likewise, and deny nothing.
     ///
     /// No other request comes between asking and counting. Nothing is allocated for callers who are already counted, but
-    /// for the growth of a `moving_window`'s log.
+    /// for the growth of a `moving_window`'s log, and where what has expired is removed: at most once a second, at least
+    /// once a minute in each shard.
     pub fn charge<'s>(&self, chain: &LimitChain<'s>, facts: &impl CallerFacts, now: Timestamp) -> Charged<'s> {
         let line = |layer, route, policy: &'s RateLimitPolicy| Line {
             layer,
@@ -100,7 +102,7 @@ impl LocalCounters {
             chain.service.map(|policy| line(Layer::ServiceLimit, None, policy)),
             chain.route.map(|(key, policy)| line(Layer::RouteLimit, Some(key), policy)),
         ];
-        let mut locked = self.lock(&lines, now);
+        let mut locked = self.lock(&lines, nanos(now));
         let mut denial = None;
         let mut shadow = None;
         let mut counted = [false; LAYERS];
@@ -136,7 +138,7 @@ impl LocalCounters {
         })
     }
 
-    fn lock<'c>(&'c self, lines: &[Option<Line<'_>>; LAYERS], now: Timestamp) -> Locked<'c> {
+    fn lock<'c>(&'c self, lines: &[Option<Line<'_>>; LAYERS], now: Nanos) -> Locked<'c> {
         let mut indices = [usize::MAX; LAYERS];
         for (index, line) in indices.iter_mut().zip(lines) {
             if let Some(Charge::Subject(_, subject)) = line.as_ref().map(|line| &line.charge) {
@@ -147,10 +149,10 @@ impl LocalCounters {
         let guards = array::from_fn(|position| {
             let repeated = position > 0 && indices[position - 1] == indices[position];
             let mut shard = self.shards.get(indices[position]).filter(|_| !repeated).map(lock)?;
-            shard.make_room(nanos(now));
+            shard.make_room(now);
             Some(shard)
         });
-        Locked { indices, guards }
+        Locked { now, indices, guards }
     }
 
     /// Asks each quota of a policy, and says which denies for the longest time.
@@ -164,11 +166,12 @@ impl LocalCounters {
                 Some(Exceeded { standing: line.standing(limit, &meter, step, now), missing_key: true })
             }
             Charge::Subject(limit, subject) => {
+                let instant = locked.now;
                 let shard = locked.shard(subject)?;
                 let mut longest = None;
                 for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
                     let crowd = || self.crowd(line, limit, position);
-                    let step = shard.peek(at_position(*subject, position), crowd, &meter, nanos(now));
+                    let step = shard.peek(at_position(*subject, position), crowd, &meter, instant);
                     if !step.allowed {
                         let standing = line.standing(limit, &meter, step, now);
                         longest = longer(longest, Some(Exceeded { standing, missing_key: false }));
@@ -182,10 +185,11 @@ impl LocalCounters {
     /// Counts a request with each quota of a policy, and tells where the caller stands with it.
     fn count<'s>(&self, line: &Line<'s>, locked: &mut Locked<'_>, now: Timestamp, mut tell: impl FnMut(Standing<'s>)) {
         let Charge::Subject(limit, subject) = &line.charge else { return };
+        let instant = locked.now;
         let Some(shard) = locked.shard(subject) else { return };
         for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
             let crowd = || self.crowd(line, limit, position);
-            let step = shard.count(at_position(*subject, position), crowd, &meter, nanos(now));
+            let step = shard.count(at_position(*subject, position), crowd, &meter, instant);
             tell(line.standing(limit, &meter, step, now));
         }
     }
@@ -211,8 +215,6 @@ impl Locked<'_> {
 
 impl<'s> Line<'s> {
     fn standing(&self, limit: &Limit<'s>, meter: &Meter, step: Step, now: Timestamp) -> Standing<'s> {
-        let after = step.reset_after;
-        let reset_after_seconds = (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1);
         Standing {
             layer: self.layer,
             route: self.route,
@@ -222,8 +224,8 @@ impl<'s> Line<'s> {
             quota: meter.quota,
             capacity: meter.capacity(),
             remaining: step.remaining,
-            reset_after_seconds,
-            reset_at: now.checked_add(after).unwrap_or(Timestamp::MAX),
+            at: now,
+            reset_after: step.reset_after,
         }
     }
 }
@@ -246,7 +248,7 @@ fn at_position(subject: Subject, position: usize) -> Subject {
 /// Of two denials the one with the longer wait, of equals the first.
 fn longer<'s>(one: Option<Exceeded<'s>>, other: Option<Exceeded<'s>>) -> Option<Exceeded<'s>> {
     match (one, other) {
-        (Some(one), Some(other)) if other.standing.reset_at > one.standing.reset_at => Some(other),
+        (Some(one), Some(other)) if other.standing.reset_after > one.standing.reset_after => Some(other),
         (None, other) => other,
         (one, _) => one,
     }
@@ -254,6 +256,6 @@ fn longer<'s>(one: Option<Exceeded<'s>>, other: Option<Exceeded<'s>>) -> Option<
 
 /// Of two standings the one with less left, then with the longer wait, then the first.
 fn tighter<'s>(one: Standing<'s>, other: Standing<'s>) -> Standing<'s> {
-    let is_tighter = (other.remaining, one.reset_at) < (one.remaining, other.reset_at);
+    let is_tighter = (other.remaining, one.reset_after) < (one.remaining, other.reset_after);
     if is_tighter { other } else { one }
 }

@@ -95,7 +95,8 @@ impl fmt::Debug for LimitExpression {
 }
 
 const LARGEST_AMOUNT: u64 = 1_000_000_000;
-const LONGEST_PERIOD: u64 = 3650 * 86_400;
+/// Ten years, in seconds.
+pub(super) const LONGEST_PERIOD: u64 = 3650 * 86_400;
 
 fn parse_quota(term: &str) -> Option<Quota> {
     let (amount, rest) = leading_number(term.trim())?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::expression::Quota;
+use super::expression::{LONGEST_PERIOD, Quota};
 use super::moving::MovingLog;
 use super::token::TokenBucket;
 use super::windows::{FixedWindow, SlidingWindow};
@@ -60,7 +60,7 @@ pub struct Usage(pub(crate) Used);
 pub(crate) enum Used {
     Fixed(FixedWindow),
     Sliding(SlidingWindow),
-    Moving(Box<MovingLog>),
+    Moving(MovingLog),
     Tokens(TokenBucket),
 }
 
@@ -72,11 +72,12 @@ impl Meter {
 
     /// How many requests pass at once where nothing is used: the amount and the burst, or none for an amount of 0.
     pub fn capacity(&self) -> u64 {
-        if self.quota.amount == 0 { 0 } else { self.quota.amount + u64::from(self.burst) }
+        if self.quota.amount == 0 { 0 } else { self.quota.amount.saturating_add(self.burst.into()) }
     }
 
+    /// The period in nanoseconds: never 0, and never longer than a limit may say.
     pub(crate) fn period(&self) -> u64 {
-        self.quota.period_seconds * SECOND
+        self.quota.period_seconds.clamp(1, LONGEST_PERIOD) * SECOND
     }
 }
 
@@ -86,7 +87,7 @@ impl Usage {
         Self(match algorithm {
             Algorithm::FixedWindow => Used::Fixed(FixedWindow::default()),
             Algorithm::SlidingWindow => Used::Sliding(SlidingWindow::default()),
-            Algorithm::MovingWindow => Used::Moving(Box::default()),
+            Algorithm::MovingWindow => Used::Moving(MovingLog::default()),
             Algorithm::TokenBucket => Used::Tokens(TokenBucket::default()),
         })
     }
@@ -208,14 +209,26 @@ pub(crate) fn settled(latest: Nanos, now: Nanos, period: u64) -> Nanos {
     if is_ahead(latest, now, period) { now } else { now.max(latest) }
 }
 
-/// `count * nanoseconds / divisor`, rounded down. The divisor is not 0; the quotient fits.
+/// `count * nanoseconds / divisor`, rounded down. The divisor is not 0; what does not fit is the largest number.
 pub(crate) fn share(count: u64, nanoseconds: u64, divisor: u64) -> u64 {
-    let quotient = u128::from(count) * u128::from(nanoseconds) / u128::from(divisor);
-    u64::try_from(quotient).unwrap_or(u64::MAX)
+    divided(u128::from(count) * u128::from(nanoseconds), divisor)
 }
 
 /// `count * nanoseconds / divisor`, rounded up.
 pub(crate) fn share_up(count: u64, nanoseconds: u64, divisor: u64) -> u64 {
-    let quotient = (u128::from(count) * u128::from(nanoseconds)).div_ceil(u128::from(divisor));
-    u64::try_from(quotient).unwrap_or(u64::MAX)
+    divided_up(u128::from(count) * u128::from(nanoseconds), divisor)
+}
+
+/// `number / divisor`, rounded up.
+pub(crate) fn divided_up(number: u128, divisor: u64) -> u64 {
+    divided(number + u128::from(divisor - 1), divisor)
+}
+
+/// `number / divisor`, rounded down.
+pub(crate) fn divided(number: u128, divisor: u64) -> u64 {
+    // Dividing 128 bits is slow, and hardly ever needed.
+    match u64::try_from(number) {
+        Ok(number) => number / divisor,
+        Err(_) => u64::try_from(number / u128::from(divisor)).unwrap_or(u64::MAX),
+    }
 }

@@ -4,37 +4,54 @@ use std::collections::VecDeque;
 
 use super::meter::{Meter, Nanos, is_ahead};
 
-/// When requests passed, oldest first.
+/// When requests passed.
 ///
 /// Up to a capacity of [`MovingLog::EXACT`] each request has its own time. Above it times are rounded up to the
-/// 1,024th part of the period, so that a log has at most 1,026 cells of 16 bytes whatever the capacity; a request
-/// then counts for up to that part longer than a period, never shorter.
+/// 1,024th part of the period, so that a log has about 1,024 cells at most whatever the capacity; a request then counts for
+/// up to that part longer than a period, never shorter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MovingLog {
+    latest: Cell,
+    // Apart, because most callers of a flood come once.
+    older: Option<Box<Older>>,
+}
+
+/// Requests of the same time, 16 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Cell {
+    at: Nanos,
+    count: u64,
+}
+
+/// The cells before the latest, oldest first, and the sum of their counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Older {
     cells: VecDeque<Cell>,
     total: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cell {
-    at: Nanos,
-    count: u32,
-}
-
 impl MovingLog {
     /// The largest capacity that is logged exactly.
-    pub(crate) const EXACT: u64 = 1024;
+    const EXACT: u64 = 1024;
     const MOST_CELLS: usize = 1026;
 
     pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
-        let gone = self.cells.iter().take_while(|cell| is_over(cell, meter, now));
-        self.total - gone.map(|cell| u64::from(cell.count)).sum::<u64>()
+        if self.latest.is_over(meter, now) {
+            return 0;
+        }
+        let older = self.older.as_ref().map_or(0, |older| {
+            let gone = older.cells.iter().take_while(|cell| cell.is_over(meter, now));
+            older.total - gone.map(|cell| cell.count).sum::<u64>()
+        });
+        older + self.latest.count
     }
 
     pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
-        let mut left = self.total;
-        for cell in &self.cells {
-            left = left.saturating_sub(u64::from(cell.count));
+        let older = self.older.as_deref();
+        let mut left = older.map_or(0, |older| older.total) + self.latest.count;
+        let cells = older.into_iter().flat_map(|older| &older.cells).chain([&self.latest]);
+        for cell in cells {
+            left -= cell.count;
             if left <= target {
                 return (cell.at + meter.period() + 1).saturating_sub(now);
             }
@@ -43,57 +60,71 @@ impl MovingLog {
     }
 
     pub(crate) fn add(&mut self, meter: &Meter, now: Nanos, may_grow: bool) {
-        while let Some(cell) = self.cells.front().filter(|cell| is_over(cell, meter, now)) {
-            self.total -= u64::from(cell.count);
-            self.cells.pop_front();
+        if let Some(older) = &mut self.older {
+            older.forget(meter, now);
         }
-        self.total += 1;
         let at = rounded_up(meter, now);
-        let is_full = self.cells.len() >= Self::MOST_CELLS || (self.cells.len() == self.cells.capacity() && !may_grow);
-        match self.cells.back_mut() {
-            Some(latest) if (is_full || latest.at >= at) && latest.count < u32::MAX => {
-                latest.at = latest.at.max(at);
-                latest.count += 1;
-            }
-            _ => self.push(Cell { at, count: 1 }),
+        if self.latest.is_over(meter, now) {
+            self.latest = Cell { at, count: 1 };
+        } else if self.latest.at >= at || !self.has_room(may_grow) {
+            self.latest.at = self.latest.at.max(at);
+            self.latest.count += 1;
+        } else {
+            self.older.get_or_insert_default().push(self.latest);
+            self.latest = Cell { at, count: 1 };
         }
     }
 
     pub(crate) fn rebase(&mut self, meter: &Meter, now: Nanos) {
-        if self.cells.back().is_some_and(|latest| is_ahead(latest.at, now, meter.period())) {
-            for cell in &mut self.cells {
+        if is_ahead(self.latest.at, now, meter.period()) {
+            let older = self.older.iter_mut().flat_map(|older| &mut older.cells);
+            for cell in older.chain([&mut self.latest]) {
                 cell.at = cell.at.min(now);
             }
         }
     }
 
     pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {
-        self.cells.back().map_or(0, |latest| latest.at + meter.period() + 1)
+        self.latest.at + meter.period() + 1
     }
 
-    /// How many cells it has room for.
-    pub(crate) fn room(&self) -> usize {
-        self.cells.capacity()
+    /// The memory of its older cells, in cells, without what the allocator adds.
+    pub(crate) fn older_cells(&self) -> usize {
+        self.older.as_ref().map_or(0, |older| older.cells.capacity() + size_of::<Older>().div_ceil(Self::CELL_BYTES))
     }
 
-    /// Its memory, without what the allocator adds.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.room() * size_of::<Cell>()
-    }
+    pub(crate) const CELL_BYTES: usize = size_of::<Cell>();
 
-    fn push(&mut self, cell: Cell) {
-        if self.cells.len() == self.cells.capacity() {
-            // From one upwards: most callers of most services are few.
-            let length = self.cells.len();
-            self.cells.reserve_exact(length.min(Self::MOST_CELLS.saturating_sub(length)).max(1));
-        }
-        self.cells.push_back(cell);
+    fn has_room(&self, may_grow: bool) -> bool {
+        let (length, capacity) =
+            self.older.as_ref().map_or((0, 0), |older| (older.cells.len(), older.cells.capacity()));
+        length < Self::MOST_CELLS && (length < capacity || may_grow)
     }
 }
 
-/// A request that is exactly a period old still counts.
-fn is_over(cell: &Cell, meter: &Meter, now: Nanos) -> bool {
-    cell.at + meter.period() < now
+impl Older {
+    fn push(&mut self, cell: Cell) {
+        let length = self.cells.len();
+        if length == self.cells.capacity() {
+            // From one upwards: most callers of most services are few.
+            self.cells.reserve_exact(length.clamp(1, MovingLog::MOST_CELLS - length));
+        }
+        self.total += cell.count;
+        self.cells.push_back(cell);
+    }
+
+    fn forget(&mut self, meter: &Meter, now: Nanos) {
+        while let Some(cell) = self.cells.pop_front_if(|cell| cell.is_over(meter, now)) {
+            self.total -= cell.count;
+        }
+    }
+}
+
+impl Cell {
+    /// A request that is exactly a period old still counts.
+    fn is_over(&self, meter: &Meter, now: Nanos) -> bool {
+        self.count == 0 || self.at + meter.period() < now
+    }
 }
 
 fn rounded_up(meter: &Meter, now: Nanos) -> Nanos {

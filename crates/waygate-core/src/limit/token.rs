@@ -1,6 +1,6 @@
 //! The token bucket, as the generic cell rate algorithm sees it: how much has been taken out and not yet refilled.
 
-use super::meter::{Meter, Nanos, settled};
+use super::meter::{Meter, Nanos, divided, divided_up, settled};
 
 /// What is missing in the bucket: whole tokens, and a part of one as the nanoseconds of a period that it stands for
 /// times the amount. Whole tokens so that they survive another amount or period.
@@ -13,23 +13,22 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
-        let used = self.missing(meter, now).div_ceil(u128::from(meter.period()));
-        u64::try_from(used).unwrap_or(u64::MAX)
+        divided_up(self.missing(meter, now), meter.period())
     }
 
     pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
         let surplus = self.missing(meter, now).saturating_sub(u128::from(target) * u128::from(meter.period()));
-        let wait = surplus.div_ceil(u128::from(meter.quota.amount.max(1)));
         let ahead = settled(self.at, now, meter.period()) - now;
-        ahead + u64::try_from(wait).unwrap_or(u64::MAX - ahead)
+        ahead.saturating_add(divided_up(surplus, meter.quota.amount.max(1)))
     }
 
     pub(crate) fn add(&mut self, meter: &Meter, now: Nanos) {
-        let period = u128::from(meter.period());
-        let missing = self.missing(meter, now) + period;
-        self.at = settled(self.at, now, meter.period());
-        self.tokens = u64::try_from(missing / period).unwrap_or(u64::MAX);
-        self.part = u64::try_from(missing % period).unwrap_or(0);
+        let period = meter.period();
+        let missing = self.missing(meter, now);
+        let whole = divided(missing, period);
+        self.at = settled(self.at, now, period);
+        self.tokens = whole + 1;
+        self.part = u64::try_from(missing - u128::from(whole) * u128::from(period)).unwrap_or(0);
     }
 
     pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {

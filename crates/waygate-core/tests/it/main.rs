@@ -22,3 +22,7 @@ mod windows;
 mod world;
 #[cfg(test)]
 mod limits_vectors;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod limits_caller;

@@ -1,13 +1,13 @@
 //! One shard of the counters: a table with a cap.
 
 use std::collections::HashMap;
-use std::mem::size_of;
 
 use foldhash::fast::RandomState;
 
 use super::CounterMemory;
 use crate::limit::caller::Subject;
 use crate::limit::meter::{Meter, Nanos, SECOND, Step, Usage, Used};
+use crate::limit::moving::MovingLog;
 
 /// A 64th of the counters.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Shard {
     /// Whether callers who are not yet counted have to share.
     is_full: bool,
     swept_at: Nanos,
-    /// Cells of logs beyond the first of each.
+    /// The older cells of all logs.
     cells: usize,
 }
 
@@ -31,8 +31,8 @@ struct Counter {
     expires_at: Nanos,
 }
 
-/// How many cells the logs of a shard may have beyond the first of each.
-const MOST_CELLS: usize = 32_768;
+/// How many older cells logs may have together, for each counter that there may be.
+const CELLS_EACH: usize = 2;
 /// Removing what has expired costs a pass over the shard: at most once a second, and once a minute without need.
 const SWEEP_AT_MOST_EVERY: u64 = SECOND;
 const SWEEP_AT_LEAST_EVERY: u64 = 60 * SECOND;
@@ -69,7 +69,7 @@ impl Shard {
 
     /// Counts a request that was allowed, and says where the counter stands after it.
     pub(super) fn count(&mut self, key: Subject, shared: impl FnOnce() -> Subject, meter: &Meter, now: Nanos) -> Step {
-        let may_grow = self.cells < MOST_CELLS;
+        let may_grow = self.cells < self.most.saturating_mul(CELLS_EACH);
         let fresh = || Counter { usage: Usage::new(meter.algorithm), expires_at: 0 };
         let counter = if self.is_full && !self.own.contains_key(&key) {
             self.shared.entry(shared()).or_insert_with(fresh)
@@ -84,11 +84,10 @@ impl Shard {
     }
 
     pub(super) fn memory(&self) -> CounterMemory {
-        let logs = [&self.own, &self.shared].into_iter().flat_map(HashMap::values).map(Counter::log_bytes);
         CounterMemory {
             counters: self.own.len(),
             shared: self.shared.len(),
-            bytes: table_bytes(&self.own) + table_bytes(&self.shared) + logs.sum::<usize>(),
+            bytes: table_bytes(&self.own) + table_bytes(&self.shared) + self.cells * MovingLog::CELL_BYTES,
         }
     }
 
@@ -106,17 +105,10 @@ impl Shard {
 }
 
 impl Counter {
-    /// Cells of its log beyond the first.
+    /// The older cells of its log.
     fn cells(&self) -> usize {
         match &self.usage.0 {
-            Used::Moving(log) => log.room().saturating_sub(1),
-            _ => 0,
-        }
-    }
-
-    fn log_bytes(&self) -> usize {
-        match &self.usage.0 {
-            Used::Moving(log) => log.bytes(),
+            Used::Moving(log) => log.older_cells(),
             _ => 0,
         }
     }
