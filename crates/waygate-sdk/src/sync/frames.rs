@@ -1,14 +1,14 @@
 //! What each frame does to the replica.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use waygate_api::stream::{Frame, Skipped};
 use waygate_core::{Change, Cursor, LocalKey, Revision, ServiceView};
 
 use crate::status::Outage;
 use crate::sync::Syncer;
 use crate::sync::source::Source;
-
-use std::sync::Arc;
-use std::time::Duration;
 
 /// What a frame means for the connection.
 #[derive(Debug)]

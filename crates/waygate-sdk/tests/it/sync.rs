@@ -13,6 +13,8 @@ use crate::script::{
     global_maintenance, live, route, service_maintenance, set, snapshot, snapshot_without,
 };
 
+type Make = fn() -> Connection;
+
 struct Get(&'static str);
 
 impl RequestFacts for Get {
@@ -325,7 +327,6 @@ async fn g5_no_kind_of_failure_makes_a_loop() {
     let refused = |status, retry_after| Outage::Refused { status, message: String::new(), retry_after };
     let goodbye = || Item::Frame(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 0 });
     let malformed = || Item::Broken(Outage::Malformed { reason: String::new() });
-    type Make = fn() -> Connection;
     let kinds: [(&str, Make); 6] = [
         ("clean end", || Connection::Ending(vec![])),
         ("clean end after catch-up", || Connection::Ending(caught_up(1, []))),
