@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Actor, InvalidName, ServiceId, TokenId};
+use crate::id::{Actor, InvalidName, ServiceId, TokenId, WebhookId};
 use crate::lifecycle::Route;
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::{Cursor, Revision};
 use crate::route::RouteKey;
 use crate::scope::Scope;
+use crate::webhook::Webhook;
 
 /// One step from a state to the next. Each names its subject and carries its whole new value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ pub enum Change {
         id: TokenId,
         expires: Timestamp,
     },
+    /// Never leaves the servers.
+    WebhookSet {
+        id: WebhookId,
+        webhook: Arc<Webhook>,
+    },
+    /// Never leaves the servers.
+    WebhookRemoved {
+        id: WebhookId,
+    },
     /// Changes nothing: an audit entry about `subject`. Never leaves the servers.
     Noted {
         subject: String,
@@ -73,7 +83,9 @@ impl Change {
                 scope.service().map_or(Audience::Everyone, Audience::Service)
             }
             Self::ServiceRemoved { service } => Audience::Service(service),
-            Self::TokenRevoked { .. } | Self::Noted { .. } => Audience::Servers,
+            Self::TokenRevoked { .. } | Self::WebhookSet { .. } | Self::WebhookRemoved { .. } | Self::Noted { .. } => {
+                Audience::Servers
+            }
         }
     }
 
@@ -112,9 +124,17 @@ pub enum Action {
     Login,
     LoginFailed,
     Logout,
+    WebhookSet,
+    WebhookRemoved,
+    WebhookSecretRotated,
 }
 
 impl Action {
+    /// What services and sessions do by themselves; shown and told only where it is asked for by name.
+    pub const fn is_routine(self) -> bool {
+        matches!(self, Self::Register | Self::TokenRevoke | Self::Login | Self::LoginFailed | Self::Logout)
+    }
+
     /// The text of the wire and of lists.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -139,6 +159,9 @@ impl Action {
             Self::Login => "login",
             Self::LoginFailed => "login_failed",
             Self::Logout => "logout",
+            Self::WebhookSet => "webhook_set",
+            Self::WebhookRemoved => "webhook_removed",
+            Self::WebhookSecretRotated => "webhook_secret_rotated",
         }
     }
 }

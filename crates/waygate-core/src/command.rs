@@ -8,18 +8,20 @@ mod maintenance;
 mod register;
 mod resolve;
 mod settle;
+mod webhook;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::change::{Action, Change, Record};
-use crate::id::{ServiceId, TokenId};
+use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle};
 use crate::maintenance::MaintenanceScope;
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey, RouteSelector};
 use crate::state::State;
+use crate::webhook::WebhookSettings;
 
 /// The longest reason, in characters.
 pub const LONGEST_REASON: usize = 2000;
@@ -29,6 +31,8 @@ pub const MOST_ROUTES: usize = 10_000;
 pub const MOST_EXEMPTIONS: usize = 1000;
 /// The most planned windows of one route.
 pub const MOST_WINDOWS: usize = 100;
+/// The most webhooks.
+pub const MOST_WEBHOOKS: usize = 100;
 
 /// One request for a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,12 @@ pub enum Command {
     Settle,
     /// Ends a token before its time.
     RevokeToken { id: TokenId, expires: Timestamp },
+    /// Makes a webhook, or gives one other settings. Its secret stays.
+    SetWebhook { id: WebhookId, to: WebhookSettings, reason: String, expected: Option<Revision> },
+    /// Forgets a webhook; what it has not been told yet it is not told any more.
+    RemoveWebhook { id: WebhookId, reason: String, expected: Option<Revision> },
+    /// Gives a webhook its next signing secret.
+    RotateWebhookSecret { id: WebhookId, reason: String, expected: Option<Revision> },
     /// An audit entry without a change.
     Note { action: Action, subject: String, reason: String },
     /// Several commands as one commit: all of them, or none.
@@ -152,6 +162,8 @@ pub enum CommandError {
     ForceActive { key: Box<RouteKey> },
     #[error("no service `{service}` is known{}", near_matches(near))]
     UnknownService { service: ServiceId, near: Vec<String> },
+    #[error("no webhook `{id}` is known")]
+    UnknownWebhook { id: WebhookId },
     #[error("{field}: {message}")]
     Invalid { field: &'static str, message: String },
     #[error("`{subject}` has changed: expected revision {expected}, it is at {actual}")]
@@ -222,6 +234,15 @@ impl Planner<'_> {
                     return Ok(Plan::default());
                 }
                 Ok(self.single(Action::TokenRevoke, "", Change::TokenRevoked { id: id.clone(), expires: *expires }))
+            }
+            Command::SetWebhook { id, to, reason, expected } => {
+                self.set_webhook(id, to, checked_reason(reason)?, *expected)
+            }
+            Command::RemoveWebhook { id, reason, expected } => {
+                self.remove_webhook(id, checked_reason(reason)?, *expected)
+            }
+            Command::RotateWebhookSecret { id, reason, expected } => {
+                self.rotate_webhook_secret(id, checked_reason(reason)?, *expected)
             }
             Command::Note { action, subject, reason } => {
                 Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject: subject.clone() }))

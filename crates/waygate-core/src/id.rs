@@ -98,6 +98,11 @@ name_type! {
     TokenId, check_token_id
 }
 
+name_type! {
+    /// The id of a webhook, given by the control plane: 1 to 64 ASCII letters, digits, `-` or `_`.
+    WebhookId, check_webhook_id
+}
+
 impl Environment {
     /// Parses a list of environments, as it comes from outside.
     pub fn parse_all<'a>(
@@ -129,12 +134,17 @@ fn check_actor(text: &str) -> Result<(), InvalidName> {
 }
 
 fn check_token_id(text: &str) -> Result<(), InvalidName> {
+    check_word(text, "a token id")
+}
+
+fn check_webhook_id(text: &str) -> Result<(), InvalidName> {
+    check_word(text, "a webhook id")
+}
+
+fn check_word(text: &str, what: &str) -> Result<(), InvalidName> {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if text.is_empty() || text.len() > 64 || !text.chars().all(letters) {
-        return Err(InvalidName(format!(
-            "a token id is 1 to 64 ASCII letters, digits, `-` or `_`; got {}",
-            quote(text)
-        )));
+        return Err(InvalidName(format!("{what} is 1 to 64 ASCII letters, digits, `-` or `_`; got {}", quote(text))));
     }
     Ok(())
 }

@@ -62,16 +62,17 @@ mod schedule;
 mod scope;
 mod snapshot;
 mod state;
+mod webhook;
 
 pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
 pub use command::{
-    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_WINDOWS, MaintenanceSwitch,
-    Plan, Switch, plan,
+    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_WEBHOOKS, MOST_WINDOWS,
+    MaintenanceSwitch, Plan, Switch, plan,
 };
 pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};
 pub use facts::RequestFacts;
-pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId};
+pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId, WebhookId};
 pub use jiff::Timestamp;
 pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, LifecycleKind, Route, Temporary, Window};
 pub use limit::{
@@ -86,3 +87,4 @@ pub use schedule::Schedule;
 pub use scope::Scope;
 pub use snapshot::{Snapshot, SnapshotCell};
 pub use state::{GlobalState, OutOfOrder, ServiceState, ServiceView, State};
+pub use webhook::{Webhook, WebhookFormat, WebhookSettings};

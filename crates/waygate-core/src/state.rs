@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Commit};
-use crate::id::{ServiceId, TokenId};
+use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::Route;
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::Cursor;
 use crate::route::{LocalKey, RouteKey};
 use crate::scope::Scope;
+use crate::webhook::Webhook;
 
 /// What concerns every service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct State {
     /// Tokens that are refused, each until it would have ended anyway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked_tokens: Arc<BTreeMap<TokenId, Timestamp>>,
+    /// Who is told of changes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub webhooks: Arc<BTreeMap<WebhookId, Arc<Webhook>>>,
 }
 
 /// A commit does not follow the state that it was to be applied to.
@@ -61,7 +65,13 @@ pub struct OutOfOrder {
 impl State {
     /// Nothing yet, at the beginning of a history.
     pub fn new(start: Cursor) -> Self {
-        Self { cursor: start, global: Arc::default(), services: BTreeMap::new(), revoked_tokens: Arc::default() }
+        Self {
+            cursor: start,
+            global: Arc::default(),
+            services: BTreeMap::new(),
+            revoked_tokens: Arc::default(),
+            webhooks: Arc::default(),
+        }
     }
 
     /// Moves on by one commit.
@@ -106,6 +116,12 @@ impl State {
             Change::TokenRevoked { id, expires } => {
                 Arc::make_mut(&mut self.revoked_tokens).insert(id.clone(), *expires);
             }
+            Change::WebhookSet { id, webhook } => {
+                Arc::make_mut(&mut self.webhooks).insert(id.clone(), webhook.clone());
+            }
+            Change::WebhookRemoved { id } => {
+                Arc::make_mut(&mut self.webhooks).remove(id);
+            }
             Change::Noted { .. } => {}
         }
     }
@@ -146,6 +162,10 @@ impl State {
                 }]
             }
             Change::ServiceRemoved { service } => self.changes_to_recreate(service),
+            Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => vec![match self.webhooks.get(id) {
+                Some(webhook) => Change::WebhookSet { id: id.clone(), webhook: webhook.clone() },
+                None => Change::WebhookRemoved { id: id.clone() },
+            }],
             Change::TokenRevoked { .. } | Change::Noted { .. } => Vec::new(),
         }
     }
@@ -247,7 +267,10 @@ impl ServiceState {
             }
             Change::RateLimitCleared { .. } => self.rate_limit = None,
             Change::ServiceRemoved { .. } => *self = Self::default(),
-            Change::TokenRevoked { .. } | Change::Noted { .. } => {}
+            Change::TokenRevoked { .. }
+            | Change::WebhookSet { .. }
+            | Change::WebhookRemoved { .. }
+            | Change::Noted { .. } => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The encodings that lie on disks and travel on streams. A difference here is a break for everyone who has stored or
 //! sent one: `UPDATE_GOLDEN=1` writes the files anew, and the change log has to say so.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use waygate_core::{
     Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, KeyStrategy,
     Lifecycle, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy, Record,
-    Revision, Route, Scope, ServiceView, State, Temporary, Tier, Window,
+    Revision, Route, Scope, ServiceView, State, Temporary, Tier, Webhook, WebhookFormat, WebhookSettings, Window,
 };
 
 use crate::world::{at, empty_state, parsed};
@@ -142,8 +143,33 @@ fn changes() -> Vec<Change> {
         Change::RateLimitCleared { scope: Scope::Route(key()) },
         Change::ServiceRemoved { service: parsed("R&D team") },
         Change::TokenRevoked { id: parsed("token-1"), expires: at(123) },
+        Change::WebhookSet { id: parsed("hook-1"), webhook: Arc::new(full_webhook()) },
+        Change::WebhookSet { id: parsed("hook-2"), webhook: Arc::new(plain_webhook()) },
+        Change::WebhookRemoved { id: parsed("hook-1") },
         Change::Noted { subject: "ada".to_owned() },
     ]
+}
+
+fn plain_webhook() -> Webhook {
+    let settings = WebhookSettings {
+        sealed_url: "sealed".to_owned(),
+        format: WebhookFormat::Generic,
+        services: BTreeSet::new(),
+        actions: BTreeSet::new(),
+        enabled: true,
+    };
+    Webhook { settings, generation: 1, rotated: None, since: Revision(2), changed_at: Revision(2) }
+}
+
+fn full_webhook() -> Webhook {
+    let settings = WebhookSettings {
+        format: WebhookFormat::Slack,
+        services: BTreeSet::from([parsed("pay")]),
+        actions: BTreeSet::from([Action::Disable, Action::WebhookSet]),
+        enabled: false,
+        ..plain_webhook().settings
+    };
+    Webhook { settings, generation: 2, rotated: Some(at(60_000)), since: Revision(2), changed_at: Revision(9) }
 }
 
 fn record(action: Action, change: Change, before: Vec<Change>) -> Record {
@@ -165,7 +191,13 @@ fn full_commit() -> Commit {
 /// A state in which every kind of change has left something.
 fn full_state() -> State {
     let lasting = changes().into_iter().filter(|change| {
-        !matches!(change, Change::RouteRemoved { .. } | Change::RateLimitCleared { .. } | Change::ServiceRemoved { .. })
+        !matches!(
+            change,
+            Change::RouteRemoved { .. }
+                | Change::RateLimitCleared { .. }
+                | Change::ServiceRemoved { .. }
+                | Change::WebhookRemoved { .. }
+        )
     });
     let records = lasting.map(|change| record(Action::Register, change, Vec::new())).collect();
     let cause = Cause { actor: parsed("ada"), platform: Platform::Sdk, at: at(0) };
@@ -210,6 +242,9 @@ fn each_name_of_a_list_keeps_its_encoding() {
         Action::Login,
         Action::LoginFailed,
         Action::Logout,
+        Action::WebhookSet,
+        Action::WebhookRemoved,
+        Action::WebhookSecretRotated,
     ];
     let platforms = [Platform::Cli, Platform::Sdk, Platform::Dashboard, Platform::Api, Platform::System];
     for action in actions {

@@ -17,6 +17,8 @@ mod registration;
 #[cfg(test)]
 mod replication;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod windows;
 #[cfg(test)]
 mod world;

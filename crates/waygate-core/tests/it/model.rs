@@ -145,6 +145,9 @@ impl Model {
                 Ok(fresh)
             }
             Command::Note { .. } => Ok(true),
+            Command::SetWebhook { .. } | Command::RemoveWebhook { .. } | Command::RotateWebhookSecret { .. } => {
+                unreachable!("webhooks have tests of their own")
+            }
             Command::All(commands) => {
                 let mut changed = false;
                 for command in commands {
@@ -370,9 +373,15 @@ fn modelled(state: &State) -> Model {
 /// something must be there.
 fn speaks_anew(command: &Command) -> bool {
     match command {
-        Command::Note { .. } | Command::RemoveRoute { .. } | Command::RemoveService { .. } => true,
+        Command::Note { .. }
+        | Command::RemoveRoute { .. }
+        | Command::RemoveService { .. }
+        | Command::RemoveWebhook { .. }
+        | Command::RotateWebhookSecret { .. } => true,
         // With an expectation, the caller asks to be told.
-        Command::Route { expected, .. } | Command::Maintenance { expected, .. } => expected.is_some(),
+        Command::Route { expected, .. }
+        | Command::Maintenance { expected, .. }
+        | Command::SetWebhook { expected, .. } => expected.is_some(),
         // What one of them did another may have undone.
         Command::All(commands) => commands.len() > 1 || commands.iter().any(speaks_anew),
         Command::Register { .. } | Command::Settle | Command::RevokeToken { .. } => false,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use waygate_core::{
     Action, Change, Command, Control, Declaration, Deprecation, Enforcement, Environment, Lifecycle, LocalKey,
     Maintenance, MaintenanceScope, MaintenanceSwitch, RateLimitPolicy, Revision, Route, RouteKey, RouteSelector, Scope,
-    ServiceId, Switch, Temporary, Timestamp, Window,
+    ServiceId, Switch, Temporary, Timestamp, Webhook, WebhookFormat, WebhookSettings, Window,
 };
 
 use crate::world::{at, parsed};
@@ -51,6 +51,17 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     ];
     let simple = simple.boxed();
     prop_oneof![9 => simple.clone(), 1 => vec(simple, 0..4).prop_map(Command::All)]
+}
+
+/// Of no service in its filter: the text of its change would name one that it does not concern.
+fn webhook() -> impl Strategy<Value = WebhookSettings> {
+    (prop::sample::select(&["one", "two"][..]), any::<bool>()).prop_map(|(url, enabled)| WebhookSettings {
+        sealed_url: url.to_owned(),
+        format: WebhookFormat::default(),
+        services: BTreeSet::new(),
+        actions: BTreeSet::new(),
+        enabled,
+    })
 }
 
 pub(crate) fn service() -> impl Strategy<Value = ServiceId> {
@@ -213,6 +224,11 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
         2 => limit_scope().prop_map(|scope| Change::RateLimitCleared { scope }),
         1 => service().prop_map(|service| Change::ServiceRemoved { service }),
         1 => time().prop_map(|expires| Change::TokenRevoked { id: parsed("token"), expires }),
+        2 => (0..2_u8, webhook()).prop_map(|(id, settings)| Change::WebhookSet {
+            id: parsed(&format!("hook-{id}")),
+            webhook: Webhook { settings, generation: 1, rotated: None, since: Revision(1), changed_at: Revision(1) }.into(),
+        }),
+        1 => (0..2_u8).prop_map(|id| Change::WebhookRemoved { id: parsed(&format!("hook-{id}")) }),
         1 => Just(Change::Noted { subject: "ada".to_owned() }),
     ]
 }

@@ -69,7 +69,7 @@ proptest! {
                 SERVICES.into_iter().filter(|service| change.concerns(&parsed(service))).collect();
             let encoded = serde_json::to_value(change).unwrap();
             let named: Vec<&str> = SERVICES.into_iter().filter(|service| names(&encoded, service)).collect();
-            let secret = matches!(change, Change::TokenRevoked { .. } | Change::Noted { .. });
+            let secret = matches!(change, Change::TokenRevoked { .. } | Change::Noted { .. } | Change::WebhookSet { .. } | Change::WebhookRemoved { .. });
             let expected = if secret { vec![] } else if named.is_empty() { SERVICES.to_vec() } else { named };
             prop_assert_eq!(concerned, expected, "{:?}", change);
         }
