@@ -45,6 +45,7 @@ pub enum ErrorCode {
     UnknownRoute,
     UnknownService,
     UnknownPath,
+    UnknownWebhook,
     AmbiguousRoute,
     ForceActive,
     RevisionConflict,

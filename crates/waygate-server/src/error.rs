@@ -82,6 +82,7 @@ impl From<CommandError> for ApiError {
                 refusal.body.near = near;
                 refusal
             }
+            CommandError::UnknownWebhook { .. } => Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownWebhook, text),
             CommandError::AmbiguousRoute { matches, .. } => {
                 let mut refusal = Self::new(StatusCode::CONFLICT, ErrorCode::AmbiguousRoute, text);
                 refusal.body.ambiguous_matches = Some(matches);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use waygate_api::audit::AuditEntry;
 use waygate_core::{
     Action, Change, Commit, LifecycleKind, MaintenanceScope, Record, RouteKey, RouteSelector, Scope, ServiceId,
+    WebhookId,
 };
 use waygate_store::HistoryQuery;
 
@@ -88,7 +89,7 @@ impl Filter {
     fn takes(&self, commit: &Commit, record: &Record) -> bool {
         let action = match self.action {
             Some(action) => record.action == action,
-            None => !is_routine(record.action),
+            None => !record.action.is_routine(),
         };
         let subject = Subject::of(&record.change);
         action
@@ -98,17 +99,12 @@ impl Filter {
     }
 }
 
-/// What services and sessions do by themselves; listed only when it is asked for by name.
-fn is_routine(action: Action) -> bool {
-    matches!(action, Action::Register | Action::TokenRevoke | Action::Login | Action::LoginFailed | Action::Logout)
-}
-
 fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
     let cause = &commit.draft.cause;
     let subject = Subject::of(&record.change);
     let (previous_status, new_status) = statuses(record, cause.at);
     AuditEntry {
-        id: format!("{}-{index}", commit.draft.id.as_str()),
+        id: entry_id(commit, index),
         timestamp: cause.at,
         path: subject.path(),
         service: subject.service().map(ToString::to_string),
@@ -122,30 +118,37 @@ fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
     }
 }
 
+/// The id of a commit's record, in the log and in deliveries.
+pub(crate) fn entry_id(commit: &Commit, index: usize) -> String {
+    format!("{}-{index}", commit.draft.id.as_str())
+}
+
 /// What a change is about.
 #[derive(Clone, Copy)]
-enum Subject<'c> {
+pub(crate) enum Subject<'c> {
     Route(&'c RouteKey),
     Maintenance(&'c MaintenanceScope),
     RateLimit(&'c Scope),
     Service(&'c ServiceId),
+    Webhook(&'c WebhookId),
     Other(&'c str),
 }
 
 impl<'c> Subject<'c> {
-    fn of(change: &'c Change) -> Self {
+    pub(crate) fn of(change: &'c Change) -> Self {
         match change {
             Change::RouteSet { key, .. } | Change::RouteRemoved { key } => Self::Route(key),
             Change::MaintenanceSet { scope, .. } => Self::Maintenance(scope),
             Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => Self::RateLimit(scope),
             Change::ServiceRemoved { service } => Self::Service(service),
             Change::TokenRevoked { id, .. } => Self::Other(id.as_str()),
+            Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => Self::Webhook(id),
             Change::Noted { subject } => Self::Other(subject),
         }
     }
 
     /// The name by which the reference's log calls it.
-    fn path(self) -> String {
+    pub(crate) fn path(self) -> String {
         match self {
             Self::Route(key) | Self::RateLimit(Scope::Route(key)) => key.to_string(),
             Self::Maintenance(MaintenanceScope::Global) => "__global__".to_owned(),
@@ -153,16 +156,17 @@ impl<'c> Subject<'c> {
             Self::RateLimit(Scope::Global) => "__global_rl__".to_owned(),
             Self::RateLimit(Scope::Service(service)) => format!("__waygate:svc_rl:{service}__"),
             Self::Service(service) => service.to_string(),
+            Self::Webhook(id) => format!("webhook:{id}"),
             Self::Other(subject) => subject.to_owned(),
         }
     }
 
-    fn service(self) -> Option<&'c ServiceId> {
+    pub(crate) fn service(self) -> Option<&'c ServiceId> {
         match self {
             Self::Route(key) => Some(&key.service),
             Self::Maintenance(MaintenanceScope::Service(service)) | Self::Service(service) => Some(service),
             Self::RateLimit(scope) => scope.service(),
-            Self::Maintenance(MaintenanceScope::Global) | Self::Other(_) => None,
+            Self::Maintenance(MaintenanceScope::Global) | Self::Webhook(_) | Self::Other(_) => None,
         }
     }
 

@@ -69,6 +69,8 @@ fn states_of(record: &Record, now: Timestamp) -> Vec<Value> {
         Change::RateLimitSet { .. }
         | Change::RateLimitCleared { .. }
         | Change::TokenRevoked { .. }
+        | Change::WebhookSet { .. }
+        | Change::WebhookRemoved { .. }
         | Change::Noted { .. } => Vec::new(),
     }
 }
