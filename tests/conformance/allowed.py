@@ -5,8 +5,9 @@ import tomllib
 from dataclasses import dataclass, field
 
 # Where a defect is described; see README.md.
-SOURCES = re.compile(r"(semantics B\d+|control B\d\d|delivery A\d\d|http-api \d+(\.\d+)*|issue \d+ .+)")
+SOURCES = re.compile(r"(semantics B\d+|control B\d\d|delivery A\d\d|defects G\d+|http-api \d+(\.\d+)*|issue \d+)")
 FIELDS = {"fixes", "why", "case", "step", "at", "reference", "ours"}
+ANY = object()
 
 
 @dataclass
@@ -28,23 +29,21 @@ class Allowed:
             for pattern in patterns
             if _matches(pattern, places[name])
         }
-        values = self.reference in (None, difference.reference) and self.ours in (None, difference.ours)
+        values = self.reference in (ANY, difference.reference) and self.ours in (ANY, difference.ours)
         if not values or {name for name, _ in matching} != self.patterns.keys():
             return False
         self.met |= matching
         return True
 
-    def stale(self, cases):
-        """The patterns that no difference has met, of those that speak of cases that have run."""
-        if not any(_matches(pattern, case) for pattern in self.patterns["case"] for case in cases):
-            return []
+    def stale(self):
+        """The patterns that no difference has met."""
         all_patterns = [(name, pattern) for name, patterns in self.patterns.items() for pattern in patterns]
         return [f"{name} = {pattern!r}" for name, pattern in all_patterns if (name, pattern) not in self.met]
 
 
 def load(path):
     with open(path, "rb") as file:
-        entries = tomllib.load(file)["difference"]
+        entries = tomllib.load(file).get("difference", [])
     return [_entry(entry) for entry in entries]
 
 
@@ -54,7 +53,8 @@ def _entry(entry):
     if unknown or not fixes or not entry.get("why") or not all(SOURCES.fullmatch(source) for source in fixes):
         raise SystemExit(f"differences.toml: an entry needs `fixes` and `why`, and knows only {sorted(FIELDS)}: {entry}")
     patterns = {name: _list(entry.get(name, "*")) for name in ("case", "step", "at")}
-    return Allowed(fixes, entry["why"], patterns, entry.get("reference"), entry.get("ours"))
+    values = [None if value == "null" else value for value in (entry.get("reference", ANY), entry.get("ours", ANY))]
+    return Allowed(fixes, entry["why"], patterns, *values)
 
 
 def _list(value):

@@ -1,8 +1,10 @@
 """What a case works with: requests to one server, and what came of them, step by step."""
 
 import base64
+import itertools
 import json
 import queue
+import re
 import threading
 from dataclasses import dataclass
 
@@ -11,6 +13,9 @@ import httpx
 from servers import CREDENTIALS
 
 TIMEOUT = 10
+# Numbers the routes that tell a stream reader that everything before them has arrived.
+MARKERS = itertools.count(1)
+MARKER = ":GET:/marker/"
 COMPARED_HEADERS = ("content-type", "allow", "location")
 
 
@@ -78,7 +83,6 @@ class Session:
         self.url = url
         self.observations = []
         self._client = connection(url)
-        self._markers = 0
         self.token = self.login() if auth else None
         self._audited = self._audit_ids()
 
@@ -134,8 +138,7 @@ class Session:
 
     def mark(self, service):
         """Makes both servers send an event that a stream reader can wait for: a new route appears."""
-        self._markers += 1
-        path = f"{service}:GET:/marker/{self._markers}"
+        path = f"{service}{MARKER}{next(MARKERS)}"
         self._send("POST", "/api/sdk/register", {"app_id": service, "states": [state(path)]})
         return path
 
@@ -195,10 +198,13 @@ class EventStream:
             markers.add(self._session.mark(self._marked_service))
             try:
                 while True:
-                    event = json.loads(self._lines.get(timeout=patience))
-                    if event.get("payload", {}).get("path") in markers:
+                    line = self._lines.get(timeout=patience)
+                    event = json.loads(line)
+                    path = event.get("payload", {}).get("path", "")
+                    if path in markers:
                         return events
-                    events.append(event)
+                    if MARKER not in path:
+                        events.append({**event, "is_ascii": line.isascii()})
             except queue.Empty:
                 continue
         raise TimeoutError(f"no event arrived within {TIMEOUT} s")
@@ -229,7 +235,7 @@ def _seen(answer, url, unordered):
     for name in COMPARED_HEADERS:
         if name in answer.headers:
             value = answer.headers[name].removeprefix(url)
-            seen[name] = sorted(part.strip() for part in value.split(",")) if name == "allow" else value
+            seen[name] = ", ".join(sorted(re.split(r"\s*,\s*", value))) if name == "allow" else value
     seen["body"] = _body(answer, unordered)
     return seen
 

@@ -1,6 +1,8 @@
 """Logging in and out, and who gets in (http-api.md 2), with authentication on."""
 
-from session import route
+from datetime import UTC, datetime, timedelta
+
+from session import route, state
 
 AUTH = True
 GOOD = {"username": "admin", "password": "secret"}
@@ -9,8 +11,11 @@ GOOD = {"username": "admin", "password": "secret"}
 def login(s):
     """The answer and what the token is good for, by platform."""
     for fields in ({}, {"platform": "cli"}, {"platform": "sdk"}, {"platform": "dashboard"}, {"platform": ""}):
-        answer = s.post("/api/auth/login", {**GOOD, **fields}, token=None)
-        s.get("/api/auth/me", token=answer.json()["token"], note=f"after {fields}")
+        answer = s.post("/api/auth/login", {**GOOD, **fields}, token=None).json()
+        expires = datetime.fromisoformat(answer["expires_at"])
+        left = expires - datetime.now(UTC)
+        s.note("expiry", days=round(left / timedelta(days=1)), offset=answer["expires_at"][-6:])
+        s.get("/api/auth/me", token=answer["token"], note=f"after {fields}")
 
 
 def login_refused(s):
@@ -172,7 +177,10 @@ def service_token_reads_and_registers(s):
     """A token of platform `sdk` does what the SDK does."""
     token = s.login(app_id="auth-sdk", platform="sdk")
     request = {"token": token, "headers": {"X-Waygate-App-Id": "auth-sdk"}}
-    s.post("/api/sdk/register", {"app_id": "auth-sdk", "states": []}, **request)
+    s.post("/api/sdk/register", {"app_id": "auth-sdk", "states": [state("auth-sdk:GET:/a")]}, **request)
+    s.get("/api/routes?service=auth-sdk", token=token)
+    s.get(route("auth-sdk:GET:/a"), token=token)
+    s.get("/api/services/auth-sdk/maintenance", token=token)
     s.get("/api/auth/me", **request)
     s.get("/api/routes?service=auth-sdk-none", token=token, note="of a service that is not its own")
     s.get("/api/rate-limits", **request)

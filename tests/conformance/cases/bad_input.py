@@ -19,7 +19,7 @@ def absent_bodies(s):
         s.post(route(f"bad-absent:GET:/{endpoint}", endpoint), content=b"")
     for path in ("/api/global/enable", "/api/global/disable"):
         s.post(path, content=b"")
-    for path in ("/api/rate-limits", "/api/global-rate-limit", "/api/sdk/register", "/api/sdk/audit"):
+    for path in ("/api/sdk/register", "/api/sdk/audit"):
         s.post(path, content=b"")
 
 

@@ -104,7 +104,7 @@ def replay_on_connect(s):
     """A client that connects during a maintenance is to obey it."""
     s.register("events-replay", "GET:/a")
     s.post(route("events-replay:GET:/a", "disable"), {"reason": "before"})
-    s.post("/api/global/enable", {"reason": "deploy"})
+    s.post("/api/global/enable", {"reason": "deploy", "exempt_paths": []})
     with s.events("events-replay"):
         pass
     s.post("/api/global/disable")

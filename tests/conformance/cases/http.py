@@ -45,6 +45,9 @@ def not_found(s):
         s.get(path)
     s.get("/api/services/a%2Fb/maintenance", note="an escaped slash splits the path")
     s.post("/api/global/toggle")
+    # The standalone reference does not have these.
+    for path in ("/api/flags", "/api/segments", "/api/flags/one", "/healthz"):
+        s.get(path)
 
 
 def trailing_slash(s):

@@ -16,6 +16,8 @@ def global_maintenance(s):
 
 
 def global_without_a_body(s):
+    s.post("/api/global/enable", {"exempt_paths": []})
+    s.post("/api/global/disable")
     s.post("/api/global/enable")
     s.post("/api/global/disable")
     s.post("/api/global/enable", {})
