@@ -23,7 +23,7 @@ async fn outage(stop: impl FnOnce(&mut Process)) {
     while !world.ok("services").contains("orders-service") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.ok("disable /api/orders --service orders-service --reason incident");
+    world.ok("disable GET:/api/orders --service orders-service --reason incident");
     eventually(&orders, "/api/orders", 503).await;
 
     stop(&mut world.server);
@@ -31,7 +31,7 @@ async fn outage(stop: impl FnOnce(&mut Process)) {
 
     world.restart();
     world.ok("enable /api/payments --service payments-service");
-    world.ok("enable /api/orders --service orders-service");
+    world.ok("enable GET:/api/orders --service orders-service");
     // Within the reconnect delay (one second here) and a second.
     let back = tokio::time::Instant::now();
     eventually(&orders, "/api/orders", 200).await;
@@ -60,6 +60,6 @@ async fn g7_services_that_boot_first_register_and_follow() {
     while !world.ok("services").contains("orders-service") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.ok("disable /api/orders --service orders-service");
+    world.ok("disable GET:/api/orders --service orders-service");
     eventually(&orders, "/api/orders", 503).await;
 }

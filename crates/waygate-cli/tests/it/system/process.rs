@@ -89,8 +89,8 @@ pub fn repository() -> PathBuf {
 
 /// A program of the Python peer.
 pub fn peer(program: &str) -> PathBuf {
-    let home = std::env::var_os("WAYGATE_PEER_VENV")
-        .map_or_else(|| repository().join("target/peer-venv"), PathBuf::from);
+    let home =
+        std::env::var_os("WAYGATE_PEER_VENV").map_or_else(|| repository().join("target/peer-venv"), PathBuf::from);
     let path = home.join("bin").join(program);
     assert!(path.exists(), "the Python peer is missing: run scripts/peer (scripts/test does)");
     path

@@ -118,7 +118,7 @@ impl World {
 
     /// How many requests the control plane has answered.
     pub async fn requests(&self, token: Option<&str>) -> u64 {
-        let mut request = reqwest::Client::new().get(format!("{}/api/server", self.url()));
+        let mut request = http().get(format!("{}/api/server", self.url()));
         if let Some(token) = token {
             request = request.header("X-Waygate-Token", token);
         }
@@ -167,9 +167,16 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// A plain HTTP client.
+fn http() -> reqwest::Client {
+    static PROVIDER: std::sync::Once = std::sync::Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    reqwest::Client::new()
+}
+
 /// What a service answers.
 pub async fn get(service: &Process, path: &str) -> Answer {
-    let response = reqwest::get(format!("{}{path}", service.url)).await.unwrap();
+    let response = http().get(format!("{}{path}", service.url)).send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
