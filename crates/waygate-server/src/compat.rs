@@ -5,4 +5,4 @@ mod events;
 mod render;
 
 pub(crate) use events::{Envelopes, broken_off};
-pub(crate) use render::{is_reserved, route_list, sentinels};
+pub(crate) use render::{is_reserved, route_list};

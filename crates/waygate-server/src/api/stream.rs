@@ -102,10 +102,10 @@ impl<P: Protocol> Pump<P> {
         loop {
             let quiet = if self.started { self.wait().await } else { true };
             if self.ending.is_cancelled() {
-                return self.end("the server stops");
+                return Some(self.end("the server stops"));
             }
             if !self.holder.may_go_on(&self.control.current(), clock::now()) {
-                return self.end("the token has ended");
+                return Some(self.end("the token has ended"));
             }
             let due = self.control.feed().due(&mut self.subscription);
             self.started = true;
@@ -143,12 +143,12 @@ impl<P: Protocol> Pump<P> {
         chunk.freeze()
     }
 
-    fn end(&mut self, reason: &str) -> Option<Result<Bytes, io::Error>> {
+    fn end(&mut self, reason: &str) -> Result<Bytes, io::Error> {
         self.ended = true;
-        Some(match self.protocol.end(reason) {
+        match self.protocol.end(reason) {
             Ending::Said(words) => Ok(words),
             Ending::BrokenOff => Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason.to_owned())),
-        })
+        }
     }
 }
 

@@ -103,7 +103,7 @@ impl Feed {
     }
 
     /// Takes the next commit in, with the state that it leads to.
-    pub(crate) fn push(&self, commit: Arc<Commit>, state: Arc<State>) {
+    pub(crate) fn push(&self, commit: &Arc<Commit>, state: Arc<State>) {
         let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
         ring.state = state;
         ring.commits.push_back(commit.clone());
@@ -116,8 +116,8 @@ impl Feed {
         // A topic that only the ring holds has no stream left.
         ring.topics.retain(|_, topic| Arc::strong_count(topic) > 1);
         // Still under the lock: a stream must not see the state without the commits that led to it.
-        for topic in concerned_topics(&ring.topics, &commit) {
-            topic.append(&commit, floor);
+        for topic in concerned_topics(&ring.topics, commit) {
+            topic.append(commit, floor);
         }
     }
 
@@ -138,18 +138,14 @@ impl Feed {
     /// Begins to follow a subject: after `resume` when that is a place in this history, else with a snapshot.
     pub(crate) fn subscribe(&self, subject: Subject, resume: Option<&Cursor>) -> Subscription {
         let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let topic = match ring.topics.get(&subject) {
-            Some(topic) => topic.clone(),
-            None => {
-                let topic = Arc::new(Topic {
-                    wake: watch::Sender::new(0),
-                    commits: Mutex::default(),
-                    snapshot: Mutex::default(),
-                });
-                topic.refill(&subject, &ring);
-                ring.topics.insert(subject.clone(), topic.clone());
-                topic
-            }
+        let topic = if let Some(topic) = ring.topics.get(&subject) {
+            topic.clone()
+        } else {
+            let topic =
+                Arc::new(Topic { wake: watch::Sender::new(0), commits: Mutex::default(), snapshot: Mutex::default() });
+            topic.refill(&subject, &ring);
+            ring.topics.insert(subject.clone(), topic.clone());
+            topic
         };
         let position = resume.filter(|cursor| ring.contains(cursor)).map(|cursor| cursor.revision);
         Subscription { wake: topic.wake.subscribe(), subject, topic, position, generation: ring.generation }

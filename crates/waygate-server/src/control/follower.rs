@@ -58,7 +58,7 @@ fn apply(inner: &Inner, commit: &Arc<Commit>) -> Result<(), WatchError> {
     let mut state = State::clone(&inner.state.load());
     let at = state.cursor.clone();
     state.apply(commit).map_err(|_| WatchError::OtherHistory { after: at })?;
-    publish(inner, Arc::new(state), |feed, state| feed.push(commit.clone(), state));
+    publish(inner, Arc::new(state), |feed, state| feed.push(commit, state));
     Ok(())
 }
 

@@ -155,9 +155,6 @@ fn refuse_all(requests: impl IntoIterator<Item = Request>, error: &StoreError) {
 fn new_draft_id() -> Result<DraftId, StoreError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Unavailable(format!("there is no randomness: {error}")))?;
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let text = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    DraftId::try_from(text).map_err(|error| StoreError::Unavailable(error.to_string()))
+    let id = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
+    DraftId::try_from(id).map_err(|error| StoreError::Unavailable(error.to_string()))
 }

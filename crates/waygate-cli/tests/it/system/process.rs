@@ -10,15 +10,15 @@ use std::time::Duration;
 const START: Duration = Duration::from_secs(30);
 
 /// A running process that has said where it listens.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     name: String,
 }
 
 impl Process {
     /// Starts a command and waits for the line of its standard output that ends with a URL.
-    pub fn start(name: &str, command: &mut Command) -> Self {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -34,22 +34,20 @@ impl Process {
                 }
             }
         });
-        match url.recv_timeout(START) {
-            Ok(url) => Self { child, url, name: name.to_owned() },
-            Err(_) => {
-                let _ = child.kill();
-                panic!("{name} did not say where it listens");
-            }
-        }
+        let Ok(url) = url.recv_timeout(START) else {
+            let _ = child.kill();
+            panic!("{name} did not say where it listens");
+        };
+        Self { child, url, name: name.to_owned() }
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks it to stop, and gives its exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(asked.success(), "{} could not be asked to stop", self.name);
         let begun = std::time::Instant::now();
@@ -71,24 +69,24 @@ impl Drop for Process {
 }
 
 /// Our own binary.
-pub fn waygate() -> PathBuf {
+pub(crate) fn waygate() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_waygate"))
 }
 
 /// The binary of an example, built beside ours.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let path = waygate().with_file_name(name);
     assert!(path.exists(), "{name} is not built: run `cargo build -p {name}` (scripts/test does)");
     path
 }
 
 /// The top of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// A program of the Python peer.
-pub fn peer(program: &str) -> PathBuf {
+pub(crate) fn peer(program: &str) -> PathBuf {
     let home =
         std::env::var_os("WAYGATE_PEER_VENV").map_or_else(|| repository().join("target/peer-venv"), PathBuf::from);
     let path = home.join("bin").join(program);

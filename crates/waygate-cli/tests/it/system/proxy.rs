@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// Forwards everything; connections that begin with a given request wait until they are released.
-pub struct Proxy {
-    pub url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     held: Arc<AtomicUsize>,
     open: Arc<AtomicBool>,
     release: Arc<Notify>,
@@ -17,7 +17,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Holds connections back whose first bytes contain `request`.
-    pub async fn holding(target: &str, request: &'static str) -> Self {
+    pub(crate) async fn holding(target: &str, request: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let target = target.trim_start_matches("http://").to_owned();
@@ -38,12 +38,12 @@ impl Proxy {
     }
 
     /// How many requests have been held back so far.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
     }
 
     /// Lets everything through from now on.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.open.store(true, Ordering::SeqCst);
         self.release.notify_waiters();
     }

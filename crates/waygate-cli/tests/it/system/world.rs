@@ -9,26 +9,26 @@ use tempfile::TempDir;
 use super::process::{Process, example, peer, repository, waygate};
 
 /// The guide's promise is a few milliseconds; on a loaded machine a second is still "at once".
-pub const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Where a test's processes live.
-pub struct World {
-    pub folder: TempDir,
-    pub server: Process,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) server: Process,
     auth: Option<&'static str>,
     port: u16,
 }
 
 /// An answer of a service.
 #[derive(Debug, PartialEq)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl World {
     /// A control plane on a free port that keeps its state in a file; open, or with `admin:secret`.
-    pub fn start(auth: bool) -> Self {
+    pub(crate) fn start(auth: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let auth = auth.then_some("admin:secret");
         let server = serve(&folder, auth, 0);
@@ -37,16 +37,16 @@ impl World {
     }
 
     /// Starts the control plane again, at the same address and on the same state.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.server = serve(&self.folder, self.auth, self.port);
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.server.url
     }
 
     /// The guide's payments service, unmodified but for the address of the control plane.
-    pub fn payments_at(&self, url: &str) -> Process {
+    pub(crate) fn payments_at(&self, url: &str) -> Process {
         let file = if self.auth.is_some() { "payments_app_auth.py" } else { "payments_app.py" };
         let peer_files = repository().join("tests/peer");
         let mut command = Command::new(peer("python"));
@@ -59,12 +59,12 @@ impl World {
         Process::start("the Python payments service", &mut command)
     }
 
-    pub fn payments(&self) -> Process {
+    pub(crate) fn payments(&self) -> Process {
         self.payments_at(self.url())
     }
 
     /// Our Rust example, with user and password where the control plane asks for them.
-    pub fn orders(&self) -> Process {
+    pub(crate) fn orders(&self) -> Process {
         self.orders_with(|command| {
             if self.auth.is_some() {
                 command.env("WAYGATE_USERNAME", "admin").env("WAYGATE_PASSWORD", "secret");
@@ -72,7 +72,7 @@ impl World {
         })
     }
 
-    pub fn orders_with(&self, adjust: impl FnOnce(&mut Command)) -> Process {
+    pub(crate) fn orders_with(&self, adjust: impl FnOnce(&mut Command)) -> Process {
         let mut command = Command::new(example("orders-service"));
         command
             .env_clear()
@@ -85,12 +85,12 @@ impl World {
     }
 
     /// Runs our command line.
-    pub fn ours(&self, line: &str) -> Output {
+    pub(crate) fn ours(&self, line: &str) -> Output {
         self.run(Command::new(waygate()), line)
     }
 
     /// Runs the reference's command line.
-    pub fn theirs(&self, line: &str) -> Output {
+    pub(crate) fn theirs(&self, line: &str) -> Output {
         self.run(Command::new(peer("waygate")), line)
     }
 
@@ -107,17 +107,17 @@ impl World {
     }
 
     /// Runs our command line, which must succeed, and gives what it printed.
-    pub fn ok(&self, line: &str) -> String {
+    pub(crate) fn ok(&self, line: &str) -> String {
         succeeded(line, &self.ours(line))
     }
 
     /// Runs the reference's command line, which must succeed.
-    pub fn theirs_ok(&self, line: &str) -> String {
+    pub(crate) fn theirs_ok(&self, line: &str) -> String {
         succeeded(line, &self.theirs(line))
     }
 
     /// How many requests the control plane has answered.
-    pub async fn requests(&self, token: Option<&str>) -> u64 {
+    pub(crate) async fn requests(&self, token: Option<&str>) -> u64 {
         let mut request = http().get(format!("{}/api/server", self.url()));
         if let Some(token) = token {
             request = request.header("X-Waygate-Token", token);
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// The token that a login has stored, where the guide says to copy it from.
-    pub fn stored_token(&self) -> String {
+    pub(crate) fn stored_token(&self) -> String {
         let text = std::fs::read_to_string(self.folder.path().join(".waygate/config.json")).unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();
         config["auth"]["token"].as_str().unwrap().to_owned()
@@ -148,7 +148,7 @@ fn serve(folder: &TempDir, auth: Option<&str>, port: u16) -> Process {
     Process::start("waygate serve", &mut command)
 }
 
-pub fn succeeded(line: &str, output: &Output) -> String {
+pub(crate) fn succeeded(line: &str, output: &Output) -> String {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "`{line}` failed with {}:\n{stdout}\n{stderr}", output.status);
     stdout.into_owned()
@@ -175,7 +175,7 @@ fn http() -> reqwest::Client {
 }
 
 /// What a service answers.
-pub async fn get(service: &Process, path: &str) -> Answer {
+pub(crate) async fn get(service: &Process, path: &str) -> Answer {
     let response = http().get(format!("{}{path}", service.url)).send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
@@ -183,7 +183,7 @@ pub async fn get(service: &Process, path: &str) -> Answer {
 }
 
 /// Waits until a service answers a path with a status, and gives that answer.
-pub async fn eventually(service: &Process, path: &str, status: u16) -> Answer {
+pub(crate) async fn eventually(service: &Process, path: &str, status: u16) -> Answer {
     let begun = tokio::time::Instant::now();
     loop {
         let answer = get(service, path).await;
