@@ -1,11 +1,13 @@
 //! The rules of Waygate: what the control plane knows, how it changes, and what a request gets.
 //!
-//! Everything here is pure: no clock, no file, no socket, no lock on the way of a request. Time is one of the facts.
+//! Everything here is pure: no clock, no file, no socket, no lock on the way of a decision. Time is one of the facts.
+//! Only counters change in place, each request under a short lock.
 //!
 //! - [`State`] is the replicated document. A [`Command`] is [planned](plan) against it and becomes changes; a
 //!   [`Commit`] carries them with a [`Cursor`] that says where in history they stand.
 //! - [`Snapshot`] is one service's view of the state, compiled for reading. [`Snapshot::decide`] is the only place
 //!   that says yes or no.
+//! - [`LocalCounters`] charge a request that a decision lets through to the rate limits that it names.
 //!
 //! ```
 //! use waygate_core::{Decision, Denial, Declaration, Command, Cursor, RequestFacts, RouteMethod, Snapshot, State,

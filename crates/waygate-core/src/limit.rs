@@ -25,24 +25,35 @@ use crate::lifecycle::{Enforcement, is_default};
 use crate::revision::Revision;
 use crate::route::LocalKey;
 
-/// How requests are counted over time.
+/// How requests are counted over time. A request that is denied is never counted; `0/period` admits nothing, whatever
+/// the burst. Arithmetic is exact, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
+    /// A window begins with its first request and ends a period later. In each, `amount + burst` pass.
     #[default]
     FixedWindow,
+    /// An estimate from two counts, of the current period as the clock has it (aligned to 1970) and of the one before:
+    /// a request passes while the current count, and that share of the other which the last period still covers, rounded
+    /// down, are together less than `amount + burst`.
     SlidingWindow,
+    /// In any period, both ends included, `amount + burst` pass. Where these are more than 1,024, a request may count for
+    /// up to a 1,024th part of the period longer.
     MovingWindow,
+    /// A bucket holds `amount + burst` tokens and gains `amount` evenly over each period; a request takes one. The burst
+    /// makes the bucket deeper and leaves the rate as it is.
     TokenBucket,
 }
 
-/// What counts as one caller.
+/// What counts as one caller. Keys of different kinds never share a counter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyStrategy {
+    /// The address: an IPv4 address, or the /64 of an IPv6 address.
     #[default]
     Ip,
     User,
+    /// The value of the header [`API_KEY_HEADER`].
     ApiKey,
     /// All callers together.
     Global,
@@ -89,11 +100,13 @@ pub struct RateLimitPolicy {
     pub key_strategy: KeyStrategy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missing_key: Option<OnMissingKey>,
+    /// How many more than the amount pass at once, for each quota of the limit; see [`Algorithm`].
     #[serde(default, skip_serializing_if = "is_default")]
     pub burst: u32,
+    /// Where there are any, a caller has the limit of his tier, and of the first where he has none of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
-    /// The request attribute that names the caller's tier.
+    /// The request attribute that names the caller's tier; [`DEFAULT_TIER_RESOLVER`] where it is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier_resolver: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,17 +1,6 @@
 //! How one quota is measured: the arithmetic of a step, common to all algorithms.
 //!
-//! All of it is exact: time is whole nanoseconds, and what is rounded is rounded as documented. Each algorithm only
-//! says how much of a quota is used, when so much will be free again, and how a request is added. A request that is
-//! denied is never added, whatever the algorithm.
-//!
-//! | algorithm | a request passes when | burst |
-//! |---|---|---|
-//! | `fixed_window` | fewer than `amount + burst` passed since the first one of the window, which begins with it and ends a period later | that many more in each window |
-//! | `sliding_window` | fewer than `amount + burst` passed, by estimate: those of this clock-aligned period, and of those before it the share that the last period still covers, rounded down | that many more in each estimate |
-//! | `moving_window` | fewer than `amount + burst` passed in the period up to now, both ends included | that many more in any period |
-//! | `token_bucket` | a token is left in the bucket, which holds `amount + burst` and gains `amount` evenly over each period | a deeper bucket; the rate stays |
-//!
-//! `0/period` admits nothing, whatever the burst.
+//! Each [`Algorithm`] only says how much of a quota is used, when so much will be free again, and how a request is added.
 
 use std::time::Duration;
 

@@ -182,6 +182,14 @@ fn a_clock_set_back_locks_nobody_out() {
         assert!(!step.allowed, "{algorithm:?}: no fresh quota");
         assert!(step.reset_after <= Duration::from_mins(2), "{algorithm:?}: {step:?}");
         assert!(usage.peek(&meter, at(0) + step.reset_after).allowed, "{algorithm:?}");
+        // Counting notices it too.
+        let meter = self::meter(algorithm, 2, 60, 0);
+        let mut usage = Usage::new(algorithm);
+        assert!(request(&mut usage, &meter, YEAR).allowed);
+        assert!(request(&mut usage, &meter, 0).allowed);
+        let step = usage.peek(&meter, at(0));
+        assert!(!step.allowed, "{algorithm:?}: no fresh quota");
+        assert!(usage.peek(&meter, at(120 * SECOND)).allowed, "{algorithm:?}");
     }
 }
 
