@@ -19,8 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 use waygate_core::{Commit, Cursor, Draft, DraftId, State};
 
 use crate::log::Retention;
+use crate::side::FileSide;
 use crate::timeline::{Timeline, closed};
-use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, StoreError, WatchError};
+use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, SideStore, Store, StoreError, WatchError};
+pub(crate) use disk::write_unsynchronised;
 use writer::{Request, Writer};
 
 /// How a [`FileStore`] keeps its files.
@@ -55,6 +57,7 @@ impl Default for FileOptions {
 /// | `waygate-state.json.log/` | the log, in *segments* |
 /// | `waygate-state.json.log/00000000000000000001.jsonl` | a segment, named by the first revision that it holds |
 /// | `waygate-state.json.lock` | locked while a server runs; holds its process id. Left behind when it ends |
+/// | `waygate-state.json.side` | the [side table](SideStore), as JSON; losing it is harmless |
 /// | `waygate-state.json.tmp-…` | a file in the making; a left over one is removed at the next start |
 ///
 /// Files are `0600`, directories that the store makes are `0700`, whatever the umask. Every other name beside the
@@ -84,6 +87,7 @@ impl Default for FileOptions {
 pub struct FileStore {
     path: PathBuf,
     timeline: Arc<Timeline>,
+    side: Arc<FileSide>,
     requests: mpsc::Sender<Request>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -114,7 +118,7 @@ impl FileStore {
         let work = move || match Writer::open(&asked, options) {
             Ok(writer) => {
                 // Nobody waits any more: the channel of requests has ended too.
-                let _ = opened.send(Ok(writer.timeline()));
+                let _ = opened.send(Ok((writer.timeline(), writer.side())));
                 writer.run(to_do);
             }
             Err(error) => {
@@ -125,8 +129,8 @@ impl FileStore {
             .name("waygate-store".to_owned())
             .spawn(work)
             .map_err(|error| StoreError::Unavailable(format!("no thread can be started: {error}")))?;
-        let timeline = opening.await.map_err(|_| ended())??;
-        Ok(Self { path, timeline, requests, thread: Some(thread) })
+        let (timeline, side) = opening.await.map_err(|_| ended())??;
+        Ok(Self { path, timeline, side: Arc::new(side), requests, thread: Some(thread) })
     }
 }
 
@@ -165,6 +169,10 @@ impl Store for FileStore {
 
     async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
         Ok(self.timeline.find(id))
+    }
+
+    fn side(&self) -> Arc<dyn SideStore> {
+        self.side.clone()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 //!
 //! - [`MemoryStore`] keeps everything in memory.
 //! - `FileStore` (feature `file`, on by default) keeps a readable document and an append-only log beside it.
+//! - Each has a [`SideStore`] for what is not history: how far a follower has come, who holds a lease.
 //! - A store of your own implements [`Store`] and passes the `conformance!` suite of the feature `testing`.
 //!
 //! Planning, replaying and rendering are not done here: a store neither knows commands nor looks into changes.
@@ -33,6 +34,7 @@
 mod file;
 mod log;
 mod memory;
+mod side;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -42,4 +44,5 @@ mod timeline;
 pub use file::{FileOptions, FileStore};
 pub use log::Retention;
 pub use memory::MemoryStore;
+pub use side::{MemorySide, SideStore, SideValue};
 pub use store::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, StoreError, WatchError};

@@ -7,13 +7,16 @@ use waygate_core::{Commit, Cursor, Draft, DraftId, State};
 
 use crate::log::Retention;
 use crate::timeline::Timeline;
-use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, StoreError, WatchError};
+use crate::{
+    CommitError, CommitStream, HistoryPage, HistoryQuery, MemorySide, SideStore, Store, StoreError, WatchError,
+};
 
 /// Keeps everything in memory: for tests, for trying out, and for a control plane whose services register anew after
 /// each start. Every new one is a history of its own.
 #[derive(Debug)]
 pub struct MemoryStore {
     timeline: Timeline,
+    side: Arc<MemorySide>,
 }
 
 impl MemoryStore {
@@ -32,7 +35,7 @@ impl MemoryStore {
     ///
     /// As [`MemoryStore::new`].
     pub fn with_retention(retention: Retention) -> Result<Self, StoreError> {
-        Ok(Self { timeline: Timeline::fresh(retention)? })
+        Ok(Self { timeline: Timeline::fresh(retention)?, side: Arc::default() })
     }
 }
 
@@ -56,6 +59,10 @@ impl Store for MemoryStore {
 
     async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
         Ok(self.timeline.find(id))
+    }
+
+    fn side(&self) -> Arc<dyn SideStore> {
+        self.side.clone()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

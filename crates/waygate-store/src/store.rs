@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::side::SideStore;
 use async_trait::async_trait;
 use futures_core::Stream;
 use std::pin::Pin;
@@ -34,6 +35,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// The commit that a draft has become, if it has and is still in the log.
     async fn find(&self, id: &waygate_core::DraftId) -> Result<Option<Arc<Commit>>, StoreError>;
+
+    /// What is kept beside the log; every call gives the same table.
+    fn side(&self) -> Arc<dyn SideStore>;
 
     /// Ends the store: writes down what makes the next start quick and lets go of what it holds. Commits are refused
     /// from then on, watchers get what they have not had and then [`StoreError::Unavailable`]. Commits are durable

@@ -19,6 +19,7 @@
 
 mod commits;
 mod history;
+mod side;
 mod watching;
 
 use std::any::Any;
@@ -36,6 +37,7 @@ use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, Store, WatchEr
 
 pub use commits::*;
 pub use history::*;
+pub use side::*;
 pub use watching::*;
 
 /// Generates one test per behaviour that a store must show.
@@ -60,6 +62,9 @@ macro_rules! conformance {
             history_is_paged_newest_first
             drafts_are_found
             the_state_is_the_fold_of_history
+            the_side_table_compares_before_it_replaces
+            the_side_table_forgets_what_has_expired
+            of_those_who_swap_at_once_one_wins
         }
     };
     (@each $factory:path: $($behaviour:ident)+) => {

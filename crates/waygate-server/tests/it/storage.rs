@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 use waygate_core::{Commit, Cursor, Draft, DraftId, State};
-use waygate_store::{CommitError, CommitStream, HistoryPage, HistoryQuery, MemoryStore, Store, StoreError, WatchError};
+use waygate_store::{
+    CommitError, CommitStream, HistoryPage, HistoryQuery, MemoryStore, SideStore, Store, StoreError, WatchError,
+};
 
 use crate::helpers::{TestServer, route};
 
@@ -45,6 +47,10 @@ impl Store for Faulty {
 
     async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
         self.inner.find(id).await
+    }
+
+    fn side(&self) -> Arc<dyn SideStore> {
+        self.inner.side()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

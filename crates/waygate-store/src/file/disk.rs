@@ -62,16 +62,24 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
 
 /// Replaces a file, or makes it, so that at every instant either all of the old or all of the new one is there.
 pub(crate) fn write_whole(path: &Path, unfinished: &str, content: &[u8]) -> Result<(), StoreError> {
-    let write = || {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(unfinished).tempfile_in(directory)?;
-        set_mode(file.path(), 0o600)?;
-        file.write_all(content)?;
+    replace(path, unfinished, content, true).map_err(|error| failed("write", path, &error))
+}
+
+/// As [`write_whole`], but a power failure may bring the old file back.
+pub(crate) fn write_unsynchronised(path: &Path, unfinished: &str, content: &[u8]) -> Result<(), StoreError> {
+    replace(path, unfinished, content, false).map_err(|error| failed("write", path, &error))
+}
+
+fn replace(path: &Path, unfinished: &str, content: &[u8], synchronise: bool) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(unfinished).tempfile_in(directory)?;
+    set_mode(file.path(), 0o600)?;
+    file.write_all(content)?;
+    if synchronise {
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        synchronise_directory(directory)
-    };
-    write().map_err(|error| failed("write", path, &error))
+    }
+    file.persist(path).map_err(|error| error.error)?;
+    if synchronise { synchronise_directory(directory) } else { Ok(()) }
 }
 
 /// Whether the file that is open still is the one at the path.

@@ -15,6 +15,7 @@ pub(crate) struct Paths {
     pub(crate) checkpoint: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) lock: PathBuf,
+    pub(crate) side: PathBuf,
     /// The directory that holds all of them.
     pub(crate) directory: PathBuf,
     /// How the names of files in the making begin.
@@ -48,6 +49,7 @@ impl Paths {
             checkpoint: beside(""),
             log: beside(".log"),
             lock: beside(".lock"),
+            side: beside(".side"),
             unfinished: format!("{}.tmp-", name.to_string_lossy()),
             directory,
         })

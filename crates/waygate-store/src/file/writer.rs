@@ -12,6 +12,7 @@ use super::paths::Paths;
 use super::record::{self, Entry};
 use super::segment::OpenSegment;
 use super::{FileOptions, checkpoint, load};
+use crate::side::FileSide;
 use crate::timeline::Timeline;
 use crate::{CommitError, StoreError};
 
@@ -49,6 +50,11 @@ impl Writer {
 
     pub(crate) fn timeline(&self) -> Arc<Timeline> {
         self.timeline.clone()
+    }
+
+    /// What lies beside the log.
+    pub(crate) fn side(&self) -> FileSide {
+        FileSide::open(self.paths.side.clone(), self.paths.unfinished.clone())
     }
 
     /// Serves requests until it is told to close, or nobody can ask any more.

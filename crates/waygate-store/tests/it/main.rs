@@ -9,3 +9,4 @@ mod failing;
 mod kill;
 mod linear;
 mod reopen;
+mod side;
