@@ -7,6 +7,12 @@ mod decide;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod limits_caller;
+#[cfg(test)]
+mod limits_vectors;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod names;
@@ -22,9 +28,3 @@ mod webhooks;
 mod windows;
 #[cfg(test)]
 mod world;
-#[cfg(test)]
-mod limits_vectors;
-#[cfg(test)]
-mod limits;
-#[cfg(test)]
-mod limits_caller;
