@@ -14,6 +14,9 @@ from compare import differences, odd_refusals
 from servers import reference_command, running, waygate_command
 from session import Session
 
+HERE = Path(__file__).resolve().parent
+WORKERS = 4
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -21,10 +24,6 @@ class Transcript:
 
     observations: list
     failure: Exception | None
-
-
-HERE = Path(__file__).resolve().parent
-WORKERS = 4
 
 
 def main():
@@ -84,19 +83,24 @@ def compare(cases, ours, ours_is_waygate):
     found, problems = [], []
     for members, reference, actual in zip(modules.values(), seen[::2], seen[1::2]):
         for name, case in members:
-            failures = [f"{name} broke off at {server}: {side[name].failure!r}"
-                        for server, side in (("the reference", reference), ("ours", actual)) if side[name].failure]
-            if failures:
-                problems += failures
-                continue
-            reason = getattr(case, "pending", None)
-            if ours_is_waygate:
-                problems += odd_refusals(name, actual[name].observations)
-            if reason is None or not ours_is_waygate:
-                found += differences(name, reference[name].observations, actual[name].observations)
-            elif all(one.seen.get("status") != 501 for one in actual[name].observations):
-                problems.append(f"{name} is marked as pending ({reason}), but nothing in it answers 501 any more")
+            more_found, more_problems = judge(name, case, reference[name], actual[name], ours_is_waygate)
+            found += more_found
+            problems += more_problems
     return found, problems
+
+
+def judge(name, case, reference, actual, ours_is_waygate):
+    """The differences of one case, and what else is wrong with it."""
+    sides = {"the reference": reference, "ours": actual}
+    if failures := [f"{name} broke off at {server}: {one.failure!r}" for server, one in sides.items() if one.failure]:
+        return [], failures
+    problems = list(odd_refusals(name, actual.observations)) if ours_is_waygate else []
+    pending = getattr(case, "pending", None) if ours_is_waygate else None
+    if pending is None:
+        return differences(name, reference.observations, actual.observations), problems
+    if all(one.seen.get("status") != 501 for one in actual.observations):
+        problems.append(f"{name} is marked as pending ({pending}), but nothing in it answers 501 any more")
+    return [], problems
 
 
 def observe(command, auth, members):
@@ -123,7 +127,7 @@ def show(title, found):
     for case in dict.fromkeys(one.case for one in found):
         print(f"\n  {case}")
         for step in dict.fromkeys(one.step for one in found if one.case == case):
-            print(f"    {step}")
+            print(f"    {shortened(step)}")
             for one in found:
                 if (one.case, one.step) == (case, step):
                     print(f"      {one.place:30} reference {shown(one.reference):30} ours {shown(one.ours)}")
@@ -131,7 +135,10 @@ def show(title, found):
 
 
 def shown(value):
-    text = json.dumps(value, ensure_ascii=False)
+    return shortened(json.dumps(value, ensure_ascii=False))
+
+
+def shortened(text):
     return text if len(text) <= 160 else f"{text[:160]}…"
 
 

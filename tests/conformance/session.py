@@ -77,7 +77,7 @@ def connection(url):
 
 
 class Session:
-    """One case at one server. Every request is a step, unless it is said to be silent."""
+    """One case at one server."""
 
     def __init__(self, url, auth):
         self.url = url
@@ -107,12 +107,18 @@ class Session:
         return self.request("DELETE", path, **request)
 
     def request(self, method, path, json=None, token=..., unordered=False, note="", **request):
-        """`token=None` sends none; `unordered` says that the order of a list means nothing; `note` tells steps apart
+        """A request that is a step. `token=None` sends none; `unordered` says that the order of a list means nothing; `note` tells steps apart
         that look alike."""
-        answer = self._send(method, path, json, token, **request)
+        answer = self.ask(method, path, json, token, **request)
         told = [method, getattr(path, "shown", path), _shown_body(json, request), note]
         self._observe(" ".join(part for part in told if part), _seen(answer, self.url, unordered))
         return answer
+
+    def ask(self, method, path, json=None, token=..., headers=None, **request):
+        """A request without a step of its own."""
+        if json is not None:
+            request["content"] = _encode(json)
+        return self._client.request(method, str(path), headers={**self.headers(token), **(headers or {})}, **request)
 
     def register(self, app_id, *states):
         """Registers routes, given as keys within the service or as states."""
@@ -125,7 +131,7 @@ class Session:
 
     def new_audit(self):
         """Writes down the audit entries since the last time, oldest first."""
-        answer = self._send("GET", "/api/audit?limit=1000")
+        answer = self.ask("GET", "/api/audit?limit=1000")
         if answer.status_code != 200:
             return self.note("new audit entries", status=answer.status_code)
         new = [entry for entry in answer.json() if entry["id"] not in self._audited]
@@ -139,23 +145,18 @@ class Session:
     def mark(self, service):
         """Makes both servers send an event that a stream reader can wait for: a new route appears."""
         path = f"{service}{MARKER}{next(MARKERS)}"
-        self._send("POST", "/api/sdk/register", {"app_id": service, "states": [state(path)]})
+        self.ask("POST", "/api/sdk/register", {"app_id": service, "states": [state(path)]})
         return path
 
     def headers(self, token=...):
         token = self.token if token is ... else token
         return {"X-Waygate-Token": token} if token else {}
 
-    def _send(self, method, path, json=None, token=..., headers=None, **request):
-        if json is not None:
-            request["content"] = _encode(json)
-        return self._client.request(method, str(path), headers={**self.headers(token), **(headers or {})}, **request)
-
     def _observe(self, step, seen):
         self.observations.append(Observation(step, seen))
 
     def _audit_ids(self):
-        answer = self._send("GET", "/api/audit?limit=1000")
+        answer = self.ask("GET", "/api/audit?limit=1000")
         return {entry["id"] for entry in answer.json()} if answer.status_code == 200 else set()
 
 
@@ -170,9 +171,8 @@ class EventStream:
 
     def __enter__(self):
         self._client = connection(self._session.url)
-        request = self._client.build_request(
-            "GET", "/api/sdk/events", headers={**self._session.headers(), **self._headers}
-        )
+        headers = {**self._session.headers(), **self._headers}
+        request = self._client.build_request("GET", "/api/sdk/events", headers=headers)
         self._answer = self._client.send(request, stream=True)
         threading.Thread(target=self._read, daemon=True).start()
         named = ("content-type", "cache-control", "x-accel-buffering")

@@ -65,7 +65,7 @@ def reason_of_a_refused_request(s):
     """A refused request changes nothing."""
     s.register("bad-refused", "GET:/a")
     s.post(route("bad-refused:GET:/a", "disable"), {"reason": None})
-    seen = s._send("GET", route("bad-refused:GET:/a"))
+    seen = s.ask("GET", route("bad-refused:GET:/a"))
     s.note("afterwards", route_status=seen.json().get("status") if seen.status_code == 200 else seen.status_code)
 
 

@@ -21,7 +21,7 @@ def listing_of_everything(s):
     s.register("routes-all-2", "GET:/a")
     s.post("/api/services/routes-all-1/maintenance/enable", {"reason": "x"})
     for query in ("", "?service="):
-        listed = {one["path"] for one in s._send("GET", f"/api/routes{query}").json()}
+        listed = {one["path"] for one in s.ask("GET", f"/api/routes{query}").json()}
         s.note(
             f"GET /api/routes{query}",
             both={"routes-all-1:GET:/a", "routes-all-2:GET:/a"} <= listed,
@@ -33,7 +33,7 @@ def listing_of_everything(s):
 def services(s):
     s.register("routes-service-b", "GET:/a")
     s.register("routes-service-a", "GET:/a", "GET:/b")
-    names = s._send("GET", "/api/services").json()
+    names = s.ask("GET", "/api/services").json()
     ours = [name for name in names if name.startswith("routes-service-")]
     s.note("GET /api/services", ours=ours, sorted=names == sorted(set(names)))
 
