@@ -12,6 +12,7 @@ use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::{Cursor, Revision};
 use crate::route::RouteKey;
 use crate::scope::Scope;
+use crate::token::IssuedToken;
 use crate::webhook::Webhook;
 
 /// One step from a state to the next. Each names its subject and carries its whole new value.
@@ -39,6 +40,11 @@ pub enum Change {
     /// The service and everything of it.
     ServiceRemoved {
         service: ServiceId,
+    },
+    /// Somebody has got a token. Kept until it ends. Never leaves the servers.
+    TokenIssued {
+        id: TokenId,
+        token: Arc<IssuedToken>,
     },
     /// Until `expires` the token is refused; after it the token has ended by itself. Never leaves the servers.
     TokenRevoked {
@@ -83,9 +89,11 @@ impl Change {
                 scope.service().map_or(Audience::Everyone, Audience::Service)
             }
             Self::ServiceRemoved { service } => Audience::Service(service),
-            Self::TokenRevoked { .. } | Self::WebhookSet { .. } | Self::WebhookRemoved { .. } | Self::Noted { .. } => {
-                Audience::Servers
-            }
+            Self::TokenIssued { .. }
+            | Self::TokenRevoked { .. }
+            | Self::WebhookSet { .. }
+            | Self::WebhookRemoved { .. }
+            | Self::Noted { .. } => Audience::Servers,
         }
     }
 
@@ -120,6 +128,7 @@ pub enum Action {
     ServiceMaintenanceOff,
     ServiceMaintenanceEdit,
     Register,
+    TokenIssue,
     TokenRevoke,
     Login,
     LoginFailed,
@@ -155,6 +164,7 @@ impl Action {
             Self::ServiceMaintenanceOff => "service_maintenance_off",
             Self::ServiceMaintenanceEdit => "service_maintenance_edit",
             Self::Register => "register",
+            Self::TokenIssue => "token_issue",
             Self::TokenRevoke => "token_revoke",
             Self::Login => "login",
             Self::LoginFailed => "login_failed",

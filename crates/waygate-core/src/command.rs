@@ -8,6 +8,7 @@ mod maintenance;
 mod register;
 mod resolve;
 mod settle;
+mod token;
 mod webhook;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::maintenance::MaintenanceScope;
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey, RouteSelector};
 use crate::state::State;
+use crate::token::IssuedToken;
 use crate::webhook::WebhookSettings;
 
 /// The longest reason, in characters.
@@ -31,6 +33,8 @@ pub const MOST_ROUTES: usize = 10_000;
 pub const MOST_EXEMPTIONS: usize = 1000;
 /// The most planned windows of one route.
 pub const MOST_WINDOWS: usize = 100;
+/// The most tokens of one holder, of one kind and for one service.
+pub const MOST_TOKENS: usize = 1000;
 /// The most webhooks.
 pub const MOST_WEBHOOKS: usize = 100;
 
@@ -63,6 +67,8 @@ pub enum Command {
     /// Writes down what time has done: windows that have opened or closed, switches and maintenance that have ended.
     /// Decisions do not wait for it; audit, notifications and clients without a clock of their own do.
     Settle,
+    /// Writes down that a token was issued.
+    IssueToken { id: TokenId, token: IssuedToken },
     /// Ends a token before its time.
     RevokeToken { id: TokenId, expires: Timestamp },
     /// Makes a webhook, or gives one other settings. Its secret stays.
@@ -228,13 +234,8 @@ impl Planner<'_> {
             }
             Command::Register { service, routes } => self.register(service, routes),
             Command::Settle => Ok(self.settle()),
-            Command::RevokeToken { id, expires } => {
-                let refused_until = self.state.revoked_tokens.get(id);
-                if *expires <= self.now || refused_until.is_some_and(|until| expires <= until) {
-                    return Ok(Plan::default());
-                }
-                Ok(self.single(Action::TokenRevoke, "", Change::TokenRevoked { id: id.clone(), expires: *expires }))
-            }
+            Command::IssueToken { id, token } => self.issue_token(id, token),
+            Command::RevokeToken { id, expires } => Ok(self.revoke_token(id, *expires)),
             Command::SetWebhook { id, to, reason, expected } => {
                 self.set_webhook(id, to, checked_reason(reason)?, *expected)
             }

@@ -64,12 +64,13 @@ mod schedule;
 mod scope;
 mod snapshot;
 mod state;
+mod token;
 mod webhook;
 
 pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
 pub use command::{
-    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_WEBHOOKS, MOST_WINDOWS,
-    MaintenanceSwitch, Plan, Switch, plan,
+    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_TOKENS, MOST_WEBHOOKS,
+    MOST_WINDOWS, MaintenanceSwitch, Plan, Switch, plan,
 };
 pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};
@@ -89,4 +90,5 @@ pub use schedule::Schedule;
 pub use scope::Scope;
 pub use snapshot::{Snapshot, SnapshotCell};
 pub use state::{GlobalState, OutOfOrder, ServiceState, ServiceView, State};
+pub use token::{IssuedToken, TokenKind};
 pub use webhook::{Webhook, WebhookFormat, WebhookSettings};

@@ -14,6 +14,7 @@ use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::Cursor;
 use crate::route::{LocalKey, RouteKey};
 use crate::scope::Scope;
+use crate::token::IssuedToken;
 use crate::webhook::Webhook;
 
 /// What concerns every service.
@@ -49,6 +50,9 @@ pub struct State {
     /// Tokens that are refused, each until it would have ended anyway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked_tokens: Arc<BTreeMap<TokenId, Timestamp>>,
+    /// Tokens that are in use, each until it ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: Arc<BTreeMap<TokenId, Arc<IssuedToken>>>,
     /// Who is told of changes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub webhooks: Arc<BTreeMap<WebhookId, Arc<Webhook>>>,
@@ -70,6 +74,7 @@ impl State {
             global: Arc::default(),
             services: BTreeMap::new(),
             revoked_tokens: Arc::default(),
+            tokens: Arc::default(),
             webhooks: Arc::default(),
         }
     }
@@ -86,7 +91,7 @@ impl State {
         for change in commit.changes() {
             self.apply_change(change);
         }
-        self.revoked_tokens_expired_by(commit.draft.cause.at);
+        self.forget_tokens_expired_by(commit.draft.cause.at);
         self.cursor = commit.cursor.clone();
         Ok(())
     }
@@ -113,8 +118,14 @@ impl State {
             Change::ServiceRemoved { service } => {
                 self.services.remove(service);
             }
+            Change::TokenIssued { id, token } => {
+                Arc::make_mut(&mut self.tokens).insert(id.clone(), token.clone());
+            }
             Change::TokenRevoked { id, expires } => {
                 Arc::make_mut(&mut self.revoked_tokens).insert(id.clone(), *expires);
+                if self.tokens.contains_key(id) {
+                    Arc::make_mut(&mut self.tokens).remove(id);
+                }
             }
             Change::WebhookSet { id, webhook } => {
                 Arc::make_mut(&mut self.webhooks).insert(id.clone(), webhook.clone());
@@ -126,11 +137,14 @@ impl State {
         }
     }
 
-    /// Forgets revocations whose tokens have ended by themselves, so that the list stays bounded. The time is the
+    /// Forgets tokens that have ended by themselves, revoked or not, so that the lists stay bounded. The time is the
     /// commit's, so every replica forgets the same.
-    fn revoked_tokens_expired_by(&mut self, now: Timestamp) {
+    fn forget_tokens_expired_by(&mut self, now: Timestamp) {
         if self.revoked_tokens.values().any(|expires| *expires <= now) {
             Arc::make_mut(&mut self.revoked_tokens).retain(|_, expires| now < *expires);
+        }
+        if self.tokens.values().any(|token| token.expires <= now) {
+            Arc::make_mut(&mut self.tokens).retain(|_, token| now < token.expires);
         }
     }
 
@@ -166,7 +180,7 @@ impl State {
                 Some(webhook) => Change::WebhookSet { id: id.clone(), webhook: webhook.clone() },
                 None => Change::WebhookRemoved { id: id.clone() },
             }],
-            Change::TokenRevoked { .. } | Change::Noted { .. } => Vec::new(),
+            Change::TokenIssued { .. } | Change::TokenRevoked { .. } | Change::Noted { .. } => Vec::new(),
         }
     }
 
@@ -267,7 +281,8 @@ impl ServiceState {
             }
             Change::RateLimitCleared { .. } => self.rate_limit = None,
             Change::ServiceRemoved { .. } => *self = Self::default(),
-            Change::TokenRevoked { .. }
+            Change::TokenIssued { .. }
+            | Change::TokenRevoked { .. }
             | Change::WebhookSet { .. }
             | Change::WebhookRemoved { .. }
             | Change::Noted { .. } => {}

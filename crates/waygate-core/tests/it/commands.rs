@@ -1,8 +1,8 @@
 //! Commands apart from their timing: refusals, resolution, maintenance, tokens, bundles.
 
 use waygate_core::{
-    Action, Command, CommandError, Commit, Declaration, Deprecation, LONGEST_REASON, Lifecycle, MaintenanceScope,
-    MaintenanceSwitch, Revision, Switch,
+    Action, Command, CommandError, Commit, Declaration, Deprecation, IssuedToken, LONGEST_REASON, Lifecycle,
+    MOST_TOKENS, MaintenanceScope, MaintenanceSwitch, Platform, Revision, Switch, TokenKind,
 };
 
 use crate::world::{World, at, commit_after, empty_state, maintain, of_service, on, parsed, register, switch};
@@ -269,6 +269,36 @@ fn revocations_are_kept_until_the_token_would_have_ended() {
     world.switch("/one", Switch::enable(), "", at(1000));
     let left: Vec<&str> = world.state.revoked_tokens.keys().map(waygate_core::TokenId::as_str).collect();
     assert_eq!(left, ["later", "two"]);
+}
+
+#[test]
+fn issued_tokens_are_kept_until_they_end_and_the_oldest_give_way() {
+    let mut world = two_services();
+    let token = |holder: &str, issued: i64| IssuedToken {
+        holder: parsed(holder),
+        kind: TokenKind::Login,
+        platform: Platform::Cli,
+        service: None,
+        issued: at(issued),
+        expires: at(100_000),
+    };
+    let issue = |id: &str, token: IssuedToken| Command::IssueToken { id: parsed(id), token };
+    world.run(&issue("of-another", token("bob", 0)), at(0));
+    for number in 0..MOST_TOKENS {
+        let issued = i64::try_from(number).unwrap();
+        let plan = world.run(&issue(&format!("token-{number}"), token("ada", issued)), at(issued));
+        assert_eq!(plan.records.len(), 1);
+    }
+    let plan = world.run(&issue("one-more", token("ada", 5000)), at(5000));
+    let actions: Vec<Action> = plan.records.iter().map(|record| record.action).collect();
+    assert_eq!(actions, [Action::Login, Action::TokenRevoke]);
+    assert!(!world.state.tokens.contains_key("token-0") && world.state.revoked_tokens.contains_key("token-0"));
+    assert_eq!(world.state.tokens.len(), MOST_TOKENS + 1);
+    world.run(&Command::RevokeToken { id: parsed("one-more"), expires: at(100_000) }, at(5000));
+    assert!(!world.state.tokens.contains_key("one-more"));
+    assert!(world.try_run(&issue("late", token("ada", 0)), at(100_000)).is_err());
+    world.switch("/one", Switch::disable(), "", at(100_000));
+    assert!(world.state.tokens.is_empty());
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waygate_core::{
-    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, KeyStrategy,
-    Lifecycle, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy, Record,
-    Revision, Route, Scope, ServiceView, State, Temporary, Tier, Webhook, WebhookFormat, WebhookSettings, Window,
+    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, IssuedToken,
+    KeyStrategy, Lifecycle, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy,
+    Record, Revision, Route, Scope, ServiceView, State, Temporary, Tier, TokenKind, Webhook, WebhookFormat,
+    WebhookSettings, Window,
 };
 
 use crate::world::{at, empty_state, parsed};
@@ -147,7 +148,20 @@ fn changes() -> Vec<Change> {
         Change::WebhookSet { id: parsed("hook-2"), webhook: Arc::new(plain_webhook()) },
         Change::WebhookRemoved { id: parsed("hook-1") },
         Change::Noted { subject: "ada".to_owned() },
+        Change::TokenIssued { id: parsed("token-2"), token: Arc::new(issued_token(TokenKind::Login, None)) },
+        Change::TokenIssued { id: parsed("token-3"), token: Arc::new(issued_token(TokenKind::Service, Some("pay"))) },
     ]
+}
+
+fn issued_token(kind: TokenKind, service: Option<&str>) -> IssuedToken {
+    IssuedToken {
+        holder: parsed("ada"),
+        kind,
+        platform: Platform::Cli,
+        service: service.map(parsed),
+        issued: at(0),
+        expires: at(86_400_000),
+    }
 }
 
 fn plain_webhook() -> Webhook {
@@ -239,6 +253,7 @@ fn each_name_of_a_list_keeps_its_encoding() {
         Action::ServiceMaintenanceEdit,
         Action::Register,
         Action::TokenRevoke,
+        Action::TokenIssue,
         Action::Login,
         Action::LoginFailed,
         Action::Logout,

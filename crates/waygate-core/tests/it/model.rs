@@ -145,8 +145,11 @@ impl Model {
                 Ok(fresh)
             }
             Command::Note { .. } => Ok(true),
-            Command::SetWebhook { .. } | Command::RemoveWebhook { .. } | Command::RotateWebhookSecret { .. } => {
-                unreachable!("webhooks have tests of their own")
+            Command::IssueToken { .. }
+            | Command::SetWebhook { .. }
+            | Command::RemoveWebhook { .. }
+            | Command::RotateWebhookSecret { .. } => {
+                unreachable!("webhooks and issued tokens have tests of their own")
             }
             Command::All(commands) => {
                 let mut changed = false;
@@ -374,6 +377,7 @@ fn modelled(state: &State) -> Model {
 fn speaks_anew(command: &Command) -> bool {
     match command {
         Command::Note { .. }
+        | Command::IssueToken { .. }
         | Command::RemoveRoute { .. }
         | Command::RemoveService { .. }
         | Command::RemoveWebhook { .. }

@@ -141,7 +141,7 @@ impl<'c> Subject<'c> {
             Change::MaintenanceSet { scope, .. } => Self::Maintenance(scope),
             Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => Self::RateLimit(scope),
             Change::ServiceRemoved { service } => Self::Service(service),
-            Change::TokenRevoked { id, .. } => Self::Other(id.as_str()),
+            Change::TokenIssued { id, .. } | Change::TokenRevoked { id, .. } => Self::Other(id.as_str()),
             Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => Self::Webhook(id),
             Change::Noted { subject } => Self::Other(subject),
         }

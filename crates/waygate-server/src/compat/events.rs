@@ -68,6 +68,7 @@ fn states_of(record: &Record, now: Timestamp) -> Vec<Value> {
         Change::ServiceRemoved { .. } => record.before.iter().filter_map(lifted).collect(),
         Change::RateLimitSet { .. }
         | Change::RateLimitCleared { .. }
+        | Change::TokenIssued { .. }
         | Change::TokenRevoked { .. }
         | Change::WebhookSet { .. }
         | Change::WebhookRemoved { .. }
