@@ -8,6 +8,7 @@ use waygate_core::{LifecycleKind, Revision};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     pub id: String,
+    #[serde(serialize_with = "crate::instant::serialize")]
     pub timestamp: Timestamp,
     pub path: String,
     pub service: Option<String>,

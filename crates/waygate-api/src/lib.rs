@@ -10,6 +10,7 @@ pub mod auth;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod error;
+mod instant;
 pub mod maintenance;
 pub mod paths;
 pub mod routes;

@@ -7,7 +7,9 @@ use waygate_core::{Effective, Lifecycle, LifecycleKind, Maintenance, Revision, R
 /// A planned or open maintenance of one route. Times are UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowView {
+    #[serde(serialize_with = "crate::instant::serialize")]
     pub start: Timestamp,
+    #[serde(serialize_with = "crate::instant::serialize")]
     pub end: Timestamp,
     #[serde(default)]
     pub reason: String,
