@@ -35,9 +35,9 @@ pub fn path_key(key: &str) -> String {
     URL_SAFE.encode(key)
 }
 
-/// The key in a URL segment; padding is optional. `None` when it is no base64url of UTF-8.
+/// The key in a URL segment; padding is optional, and `+` is read as `-`. `None` when it is no base64url of UTF-8.
 pub fn key_of_path(segment: &str) -> Option<String> {
-    String::from_utf8(URL_SAFE.decode(segment).ok()?).ok()
+    String::from_utf8(URL_SAFE.decode(segment.replace('+', "-")).ok()?).ok()
 }
 
 /// `/api/routes/{path_key}`, and with an action `/api/routes/{path_key}/{action}`.
@@ -80,6 +80,7 @@ mod tests {
             assert_eq!(key_of_path(segment).as_deref(), Some(key));
         }
         assert_eq!(key_of_path("R0VUOi9wYXltZW50cw==").as_deref(), Some("GET:/payments"));
+        assert_eq!(key_of_path("Lz8+").as_deref(), Some("/?>"));
         for bad in ["!!!!", "L", "_w"] {
             assert_eq!(key_of_path(bad), None, "{bad}");
         }
