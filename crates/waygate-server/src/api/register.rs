@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use waygate_api::routes::RouteState;
 use waygate_api::sdk::Rejected;
-use waygate_core::{Command, Control, Declaration, Deprecation, Environment, Lifecycle, RouteKey, ServiceId};
+use waygate_core::{
+    Command, Control, Declaration, Deprecation, Environment, Lifecycle, LifecycleKind, RouteKey, ServiceId,
+};
 
 use crate::api::answer;
 use crate::api::body::{Fields, mismatch};
@@ -90,7 +92,10 @@ pub(super) async fn report(principal: Principal, fields: Fields) -> Result<Json<
         fields.text(field)?;
     }
     for field in ["previous_status", "new_status"] {
-        fields.nullable_text(field)?;
+        if let Some(status) = fields.nullable_text(field)? {
+            serde_json::from_value::<LifecycleKind>(status.into())
+                .map_err(|_| ApiError::invalid_field(field, "expected a status as lists show it, such as `active`"))?;
+        }
     }
     if let Some(service) = fields.nullable_text("service")?.filter(|service| !service.is_empty()) {
         let service = service.parse().map_err(|problem| ApiError::invalid_field("service", problem))?;
