@@ -47,7 +47,8 @@ pub(crate) fn router(app: &App) -> Router {
         router = router.route(endpoint.path, methods);
     }
     let router = router.fallback(unknown_path).method_not_allowed_fallback(method_not_allowed);
-    enveloped(router, app).with_state(app.clone())
+    // Around the router as a whole: what it adds to an answer by itself is seen too.
+    enveloped(Router::new().fallback_service(router.with_state(app.clone())), app).with_state(app.clone())
 }
 
 /// Adds what every request and answer has in common.

@@ -4,9 +4,9 @@ use std::any::Any;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use waygate_api::headers;
@@ -72,7 +72,14 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 fn write_refusal(response: &mut Response, mut refusal: ApiError, id: &str) {
     refusal.body.request_id = Some(id.to_owned());
     let text = serde_json::to_vec(&refusal.body).unwrap_or_default();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let head = response.headers_mut();
+    // Of the body that stood there so far.
+    head.remove(CONTENT_LENGTH);
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        // Strangers are not told which paths exist.
+        head.remove(ALLOW);
+    }
+    head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.body_mut() = Body::from(text);
 }
 
