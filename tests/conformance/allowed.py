@@ -38,7 +38,8 @@ class Allowed:
     def stale(self):
         """The patterns that no difference has met."""
         all_patterns = [(name, pattern) for name, patterns in self.patterns.items() for pattern in patterns]
-        return [f"{name} = {pattern!r}" for name, pattern in all_patterns if (name, pattern) not in self.met]
+        unmet = [f'{name} = "{pattern}"' for name, pattern in all_patterns if (name, pattern) not in self.met]
+        return ["all of it"] if len(unmet) == len(all_patterns) else unmet
 
 
 def load(path):

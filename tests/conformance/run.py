@@ -41,18 +41,18 @@ def main():
 
     # A list, not a generator: each entry is to know every difference that it allows.
     unlisted = [one for one in found if not any([entry.allows(one) for entry in entries])]
-    # Of some of the cases, not every entry can be met.
-    stale = [(entry, pattern) for entry in entries for pattern in entry.stale()] if not args.only else []
+    # Where not every case was compared, not every entry can be met.
+    stale = [] if args.only or problems else [(entry, pattern) for entry in entries for pattern in entry.stale()]
     if args.show_allowed:
         show("allowed differences", [one for one in found if one not in unlisted])
     show("differences that are not in differences.toml", unlisted)
     for entry, pattern in stale:
-        problems.append(f"stale entry of differences.toml: {pattern} of “{entry.why}” is met by no difference")
+        print(f"stale entry of differences.toml, “{entry.why}”: no difference meets {pattern}")
     for problem in problems:
         print(problem)
     print(f"{len(cases)} cases, {len(found)} differences, {len(unlisted)} not allowed, {len(stale)} stale entries, "
-          f"{len(problems) - len(stale)} other problems, {time.monotonic() - started:.1f} s")
-    return 1 if unlisted or problems else 0
+          f"{len(problems)} other problems, {time.monotonic() - started:.1f} s")
+    return 1 if unlisted or stale or problems else 0
 
 
 def chosen(only):
