@@ -46,6 +46,7 @@ pub enum ErrorCode {
     UnknownService,
     UnknownPath,
     UnknownWebhook,
+    UnknownWindow,
     AmbiguousRoute,
     ForceActive,
     RevisionConflict,

@@ -23,6 +23,7 @@ pub enum Change {
         key: RouteKey,
         route: Arc<Route>,
     },
+    /// The route, and the limit that is set for it.
     RouteRemoved {
         key: RouteKey,
     },

@@ -37,6 +37,8 @@ pub const MOST_WINDOWS: usize = 100;
 pub const MOST_TOKENS: usize = 1000;
 /// The most webhooks.
 pub const MOST_WEBHOOKS: usize = 100;
+/// The longest subject of an audit entry without a change, in characters; the rest is cut off.
+const LONGEST_SUBJECT: usize = 300;
 
 /// One request for a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +91,8 @@ pub enum Switch {
     /// A lifecycle, for good or until a time. Ends open windows, and pending ones that the switch would overlap.
     Control { lifecycle: Lifecycle, until: Option<Timestamp>, enforcement: Enforcement },
     /// A planned maintenance; the lifecycle stays what it is outside of it.
-    Window { start: Timestamp, end: Timestamp },
-    /// Takes planned maintenance back: one window, or all of them.
+    Window { start: Timestamp, end: Timestamp, enforcement: Enforcement },
+    /// Takes planned maintenance back: one window, which must be there, or all of them.
     CancelWindows { id: Option<u32> },
     /// Announces, or takes back, that the route will go away.
     Deprecation(Option<Deprecation>),
@@ -132,7 +134,8 @@ pub struct Declaration {
     pub control: Control,
     pub deprecation: Option<Deprecation>,
     pub force_active: bool,
-    /// A maintenance window that is declared in code: start and end. Taken over only when the route is new.
+    /// A maintenance window that is declared in code: start and end. Taken over only when the route is new and the
+    /// window is not over.
     pub window: Option<(Timestamp, Timestamp)>,
 }
 
@@ -168,6 +171,8 @@ pub enum CommandError {
     ForceActive { key: Box<RouteKey> },
     #[error("no service `{service}` is known{}", near_matches(near))]
     UnknownService { service: ServiceId, near: Vec<String> },
+    #[error("`{key}` has no planned window `{id}`")]
+    UnknownWindow { key: Box<RouteKey>, id: u32 },
     #[error("no webhook `{id}` is known")]
     UnknownWebhook { id: WebhookId },
     #[error("{field}: {message}")]
@@ -246,7 +251,8 @@ impl Planner<'_> {
                 self.rotate_webhook_secret(id, checked_reason(reason)?, *expected)
             }
             Command::Note { action, subject, reason } => {
-                Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject: subject.clone() }))
+                let subject = subject.chars().take(LONGEST_SUBJECT).collect();
+                Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject }))
             }
             Command::All(commands) => self.plan_all(commands),
         }

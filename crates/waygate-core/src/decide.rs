@@ -184,6 +184,19 @@ impl Snapshot {
         } else {
             Effective::Base(&entry.route.base)
         };
+        let verdict = self.effective_verdict(entry, effective);
+        match entry.route.is_timed().then(|| entry.route.shadow_window(facts.now())).flatten() {
+            // What only counts must not open what is shut under it.
+            Some(window) if verdict == Verdict::Pass => Verdict::Shadow(Denial::Maintenance {
+                layer: Layer::Route,
+                reason: &window.reason,
+                until: Some(window.end),
+            }),
+            _ => verdict,
+        }
+    }
+
+    fn effective_verdict<'s>(&'s self, entry: &'s RouteEntry, effective: Effective<'s>) -> Verdict<'s> {
         match effective {
             Effective::Window(window) => Verdict::Deny(Denial::Maintenance {
                 layer: Layer::Route,

@@ -91,6 +91,9 @@ impl Control {
 pub struct Temporary {
     pub control: Control,
     pub until: Timestamp,
+    /// The revision that set it: the log there tells who did.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub planned_at: Revision,
 }
 
 /// A planned maintenance of one route: in force from `start` (included) to `end` (excluded).
@@ -98,7 +101,7 @@ pub struct Temporary {
 /// Windows are evaluated where the request is, so they open and close on time with the control plane gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// Distinguishes the windows of one route.
+    /// Distinguishes the windows of one route; never used again for another.
     pub id: u32,
     pub start: Timestamp,
     pub end: Timestamp,
@@ -107,6 +110,11 @@ pub struct Window {
     /// Its opening has been written down. Bookkeeping only: whether it is open is a matter of the time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub opened: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub enforcement: Enforcement,
+    /// The revision that planned it: the log there tells who did.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub planned_at: Revision,
 }
 
 impl Window {
@@ -150,7 +158,7 @@ impl Deprecation {
 /// Everything that is known of one route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
-    /// What the service's code declares. While `base` still equals it, a new declaration moves `base` along.
+    /// What the service's code declares. Until an operator has `switched`, a new declaration moves `base` along.
     #[serde(default)]
     pub declared: Control,
     /// What the code announces. While `deprecation` still equals it, a new declaration moves `deprecation` along.
@@ -159,12 +167,18 @@ pub struct Route {
     /// What the last permanent switch asked for.
     #[serde(default)]
     pub base: Control,
+    /// An operator has said what `base` is, even where it is what the code declares.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub switched: bool,
     /// A switch with an end; over `base` until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<Temporary>,
     /// Planned maintenance, ordered by start; an open window is over `temporary` and `base`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// The id that was last given to a window.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_window: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<Deprecation>,
     /// Always answers, unless a maintenance says `include_force_active`.
@@ -213,15 +227,22 @@ impl<'r> Effective<'r> {
 }
 
 impl Route {
-    /// What applies at `now`: the open window, else the unexpired temporary control, else the base.
+    /// What applies at `now`: the open window, else the unexpired temporary control, else the base. A window that
+    /// only counts is none of these, see [`Route::shadow_window`].
     pub fn effective(&self, now: Timestamp) -> Effective<'_> {
-        if let Some(window) = self.windows.iter().find(|window| window.is_open(now)) {
+        if let Some(window) = self.windows.iter().find(|window| window.is_open(now) && !window.enforcement.is_shadow())
+        {
             return Effective::Window(window);
         }
         match &self.temporary {
             Some(temporary) if now < temporary.until => Effective::Temporary(temporary),
             _ => Effective::Base(&self.base),
         }
+    }
+
+    /// The open window that counts what it would stop, and stops nothing.
+    pub fn shadow_window(&self, now: Timestamp) -> Option<&Window> {
+        self.windows.iter().find(|window| window.is_open(now) && window.enforcement.is_shadow())
     }
 
     /// Whether what applies depends on the time of the request.
@@ -242,7 +263,9 @@ impl Route {
     pub fn recorded_status(&self) -> LifecycleKind {
         let control = self.temporary.as_ref().map_or(&self.base, |temporary| &temporary.control);
         match control.lifecycle.kind() {
-            _ if self.windows.iter().any(|window| window.opened) => LifecycleKind::Maintenance,
+            _ if self.windows.iter().any(|window| window.opened && !window.enforcement.is_shadow()) => {
+                LifecycleKind::Maintenance
+            }
             LifecycleKind::Active if self.deprecation.is_some() => LifecycleKind::Deprecated,
             kind => kind,
         }
@@ -268,7 +291,15 @@ mod tests {
 
     #[test]
     fn a_window_is_open_from_start_to_before_end() {
-        let window = Window { id: 1, start: at(10), end: at(20), reason: String::new(), opened: false };
+        let window = Window {
+            id: 1,
+            start: at(10),
+            end: at(20),
+            reason: String::new(),
+            opened: false,
+            enforcement: Enforcement::Enforce,
+            planned_at: Revision::ZERO,
+        };
         let just_before = at(20) - jiff::SignedDuration::from_millis(1);
         assert_eq!([at(9), at(10), just_before, at(20)].map(|now| window.is_open(now)), [false, true, true, false]);
     }

@@ -161,10 +161,17 @@ impl State {
             Change::RateLimitSet { scope, .. } if scope.service().is_some_and(absent) => {
                 scope.service().map(|service| Change::ServiceRemoved { service: service.clone() }).into_iter().collect()
             }
-            Change::RouteSet { key, .. } | Change::RouteRemoved { key } => vec![match self.route(key) {
-                Some(route) => Change::RouteSet { key: key.clone(), route: route.clone() },
-                None => Change::RouteRemoved { key: key.clone() },
-            }],
+            Change::RouteSet { key, .. } if let Some(route) = self.route(key) => {
+                vec![Change::RouteSet { key: key.clone(), route: route.clone() }]
+            }
+            Change::RouteSet { key, .. } | Change::RouteRemoved { key } => {
+                let route = self.route(key).map(|route| Change::RouteSet { key: key.clone(), route: route.clone() });
+                let removed = Change::RouteRemoved { key: key.clone() };
+                let scope = Scope::Route(key.clone());
+                let limit = self.rate_limit(&scope).cloned();
+                let limit = limit.map(|policy| Change::RateLimitSet { scope, policy });
+                std::iter::once(route.unwrap_or(removed)).chain(limit).collect()
+            }
             Change::MaintenanceSet { scope, .. } => vec![Change::MaintenanceSet {
                 scope: scope.clone(),
                 maintenance: self.maintenance(scope).cloned().unwrap_or_default(),
@@ -270,6 +277,7 @@ impl ServiceState {
             }
             Change::RouteRemoved { key } => {
                 self.routes.remove(&key.local);
+                self.route_limits.remove(&key.local);
             }
             Change::MaintenanceSet { maintenance, .. } => self.maintenance = maintenance.clone(),
             Change::RateLimitSet { scope: Scope::Route(key), policy } => {

@@ -83,6 +83,7 @@ impl From<CommandError> for ApiError {
                 refusal
             }
             CommandError::UnknownWebhook { .. } => Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownWebhook, text),
+            CommandError::UnknownWindow { .. } => Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownWindow, text),
             CommandError::AmbiguousRoute { matches, .. } => {
                 let mut refusal = Self::new(StatusCode::CONFLICT, ErrorCode::AmbiguousRoute, text);
                 refusal.body.ambiguous_matches = Some(matches);

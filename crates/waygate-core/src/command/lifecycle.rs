@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::change::{Action, Change};
 use crate::command::{CommandError, MOST_WINDOWS, Plan, Planner, Switch, expect, listed};
-use crate::lifecycle::{Control, Deprecation, Lifecycle, Route, Temporary, Window};
+use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle, Route, Temporary, Window};
 use crate::revision::Revision;
 use crate::route::{RouteKey, RouteSelector};
 
@@ -29,21 +29,31 @@ impl Planner<'_> {
                 let control =
                     Control { lifecycle: lifecycle.clone(), reason: reason.to_owned(), enforcement: *enforcement };
                 ended = self.end_planned(&mut route, *until);
-                set_control(&mut route, control, *until);
+                self.set_control(&mut route, before, control, *until);
                 audit_of(lifecycle, reason)
             }
-            Switch::Window { start, end } => {
-                self.add_window(&mut route, *start, *end, reason)?;
+            Switch::Window { start, end, enforcement } => {
+                self.add_window(&mut route, *start, *end, *enforcement, reason)?;
                 let action = if *start <= self.now { Action::MaintenanceOn } else { Action::Schedule };
                 (action, reason.to_owned())
             }
             Switch::CancelWindows { id } => {
-                ended = self.cancel_windows(&mut route, *id);
+                if let Some(id) = *id
+                    && !route.windows.iter().any(|window| window.id == id)
+                {
+                    return Err(CommandError::UnknownWindow { key: Box::new(key), id });
+                }
+                ended = self.end_windows(&mut route, |window| id.is_none_or(|id| window.id == id));
                 (Action::ScheduleCancel, reason.to_owned())
             }
             Switch::Deprecation(deprecation) => {
                 check_deprecation(deprecation.as_ref())?;
-                route.deprecation.clone_from(deprecation);
+                let announced =
+                    |known: &Deprecation| deprecation.as_ref().is_some_and(|new| known.announces_the_same_as(new));
+                // The same again: the first time counts.
+                if !route.deprecation.as_ref().is_some_and(announced) {
+                    route.deprecation.clone_from(deprecation);
+                }
                 let action = if deprecation.is_some() { Action::Deprecate } else { Action::Undeprecate };
                 (action, reason.to_owned())
             }
@@ -104,8 +114,15 @@ impl Planner<'_> {
         ended
     }
 
-    fn cancel_windows(&self, route: &mut Route, id: Option<u32>) -> Vec<String> {
-        self.end_windows(route, |window| id.is_none_or(|id| window.id == id))
+    fn set_control(&self, route: &mut Route, before: &Route, control: Control, until: Option<Timestamp>) {
+        let Some(until) = until else {
+            route.base = control;
+            route.switched = true;
+            return;
+        };
+        let same = |timed: &&Temporary| (&timed.control, timed.until) == (&control, until);
+        let planned_at = before.temporary.as_ref().filter(same).map_or(self.changed_at, |timed| timed.planned_at);
+        route.temporary = Some(Temporary { control, until, planned_at });
     }
 
     fn end_windows(&self, route: &mut Route, ends: impl Fn(&Window) -> bool) -> Vec<String> {
@@ -120,38 +137,50 @@ impl Planner<'_> {
         route: &mut Route,
         start: Timestamp,
         end: Timestamp,
+        enforcement: Enforcement,
         reason: &str,
     ) -> Result<(), CommandError> {
         check_window(start, end, self.now)?;
-        route.windows.retain(|window| self.now < window.end);
-        if route.windows.iter().any(|window| (window.start, window.end, &*window.reason) == (start, end, reason)) {
+        let same = |window: &Window| {
+            (window.start, window.end, window.enforcement, &*window.reason) == (start, end, enforcement, reason)
+        };
+        if route.windows.iter().any(same) {
             return Ok(());
         }
-        if route.windows.len() >= MOST_WINDOWS {
+        // Those that are over are still to be written down.
+        if route.windows.iter().filter(|window| self.now < window.end).count() >= MOST_WINDOWS {
             return Err(CommandError::invalid("start", format!("a route has at most {MOST_WINDOWS} planned windows")));
         }
-        let id = route.windows.iter().map(|window| window.id).max().unwrap_or(0) + 1;
-        route.windows.push(Window { id, start, end, reason: reason.to_owned(), opened: start <= self.now });
+        let id = 1 + route.windows.iter().map(|window| window.id).fold(route.last_window, u32::max);
+        route.last_window = id;
+        route.windows.push(Window {
+            id,
+            start,
+            end,
+            reason: reason.to_owned(),
+            opened: start <= self.now,
+            enforcement,
+            planned_at: self.changed_at,
+        });
         route.windows.sort_by_key(|window| (window.start, window.id));
         Ok(())
     }
 }
 
-pub(super) fn check_window(start: Timestamp, end: Timestamp, now: Timestamp) -> Result<(), CommandError> {
+/// A window may be over; only its end must be after its start.
+pub(super) fn check_order(start: Timestamp, end: Timestamp) -> Result<(), CommandError> {
     if end <= start {
         return Err(CommandError::invalid("end", format!("`{end}` is not after the start `{start}`")));
-    }
-    if end <= now {
-        return Err(CommandError::invalid("end", format!("`{end}` is not in the future; it is {now} now")));
     }
     Ok(())
 }
 
-fn set_control(route: &mut Route, control: Control, until: Option<Timestamp>) {
-    match until {
-        Some(until) => route.temporary = Some(Temporary { control, until }),
-        None => route.base = control,
+fn check_window(start: Timestamp, end: Timestamp, now: Timestamp) -> Result<(), CommandError> {
+    check_order(start, end)?;
+    if end <= now {
+        return Err(CommandError::invalid("end", format!("`{end}` is not in the future; it is {now} now")));
     }
+    Ok(())
 }
 
 pub(super) fn audit_of(lifecycle: &Lifecycle, reason: &str) -> (Action, String) {

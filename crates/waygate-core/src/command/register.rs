@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::change::{Action, Change};
-use crate::command::lifecycle::{check_deprecation, check_window};
+use crate::command::lifecycle::{check_deprecation, check_order};
 use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason};
 use crate::id::ServiceId;
-use crate::lifecycle::{Route, Window};
+use crate::lifecycle::{Enforcement, Route, Window};
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey};
 
@@ -19,7 +19,8 @@ impl Declaration {
     /// [`CommandError::Invalid`] with the field at fault.
     pub fn check(&self) -> Result<(), CommandError> {
         checked_reason(&self.control.reason)?;
-        check_deprecation(self.deprecation.as_ref())
+        check_deprecation(self.deprecation.as_ref())?;
+        self.window.map_or(Ok(()), |(start, end)| check_order(start, end))
     }
 }
 
@@ -54,11 +55,12 @@ impl Planner<'_> {
     }
 
     fn first_declared(&self, declaration: &Declaration) -> Route {
-        let window = declaration.window.filter(|(start, end)| check_window(*start, *end, self.now).is_ok());
+        let window = declaration.window.filter(|(_, end)| self.now < *end);
         Route {
             declared: declaration.control.clone(),
             declared_deprecation: declaration.deprecation.clone(),
             base: declaration.control.clone(),
+            switched: false,
             temporary: None,
             windows: window
                 .map(|(start, end)| Window {
@@ -67,9 +69,12 @@ impl Planner<'_> {
                     end,
                     reason: declaration.control.reason.clone(),
                     opened: start <= self.now,
+                    enforcement: Enforcement::Enforce,
+                    planned_at: self.changed_at,
                 })
                 .into_iter()
                 .collect(),
+            last_window: window.map_or(0, |_| 1),
             deprecation: declaration.deprecation.clone(),
             force_active: declaration.force_active,
             changed_at: Revision::ZERO,
@@ -79,7 +84,7 @@ impl Planner<'_> {
 
 fn redeclared(before: &Route, declaration: &Declaration) -> Route {
     let mut route = before.clone();
-    if route.base == route.declared {
+    if !route.switched && route.base == route.declared {
         route.base.clone_from(&declaration.control);
     }
     route.declared.clone_from(&declaration.control);

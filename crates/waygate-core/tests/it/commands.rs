@@ -1,8 +1,8 @@
 //! Commands apart from their timing: refusals, resolution, maintenance, tokens, bundles.
 
 use waygate_core::{
-    Action, Command, CommandError, Commit, Declaration, Deprecation, IssuedToken, LONGEST_REASON, Lifecycle,
-    MOST_TOKENS, MaintenanceScope, MaintenanceSwitch, Platform, Revision, Switch, TokenKind,
+    Action, Change, Command, CommandError, Commit, Declaration, Deprecation, IssuedToken, LONGEST_REASON, Lifecycle,
+    MOST_TOKENS, MaintenanceScope, MaintenanceSwitch, Platform, Revision, Scope, Switch, TokenKind,
 };
 
 use crate::world::{World, at, commit_after, empty_state, maintain, of_service, on, parsed, register, switch};
@@ -225,9 +225,13 @@ fn g28_texts_that_are_too_long_are_refused_and_change_nothing() {
 fn removing_forgets_and_registering_brings_back_as_new() {
     let mut world = two_services();
     world.switch("/one", Switch::disable(), "", at(0));
+    let limited = Scope::Route(parsed("pay:DELETE:/one"));
+    let policy = serde_json::from_value(serde_json::json!({ "limit": "5/minute", "enabled": true })).unwrap();
+    world.change(Change::RateLimitSet { scope: limited.clone(), policy });
     let remove = Command::RemoveRoute { route: parsed("/one"), reason: "old".to_owned(), expected: None };
     assert_eq!(world.run(&remove, at(0)).records[0].reason, "old");
     assert!(matches!(world.try_run(&remove, at(0)), Err(CommandError::UnknownRoute { .. })));
+    assert!(world.state.rate_limit(&limited).is_none(), "the limit goes with its route");
     world.run(&register("pay", vec![Declaration::active(parsed("DELETE:/one"))]), at(0));
     assert_eq!(world.route("pay:DELETE:/one").base.lifecycle, Lifecycle::Active);
 

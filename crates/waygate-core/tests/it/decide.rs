@@ -5,7 +5,7 @@ use waygate_core::{
     RateLimitPolicy, Scope, Snapshot, Switch, Timestamp, Verdict,
 };
 
-use crate::world::{Request, World, at, declared, of_service, on, parsed, register, told};
+use crate::world::{Request, World, at, declared, of_service, on, parsed, planned, register, told};
 
 const FULL_ORDER: [Layer; 6] = [
     Layer::GlobalMaintenance,
@@ -305,7 +305,7 @@ fn a_window_is_over_a_temporary_control_is_over_the_base() {
     let base = Switch::Control { lifecycle: environments, until: None, enforcement: Enforcement::Enforce };
     world.switch("/a", base, "", at(0));
     world.switch("/a", temporary(Lifecycle::Disabled, at(3000), Enforcement::Enforce), "temporary", at(0));
-    world.switch("/a", Switch::Window { start: at(1000), end: at(2000) }, "window", at(0));
+    world.switch("/a", planned(at(1000), at(2000)), "window", at(0));
     let snapshot = world.snapshot(None);
     for (millisecond, expected) in [
         (0, "disabled: temporary"),
@@ -441,7 +441,7 @@ fn what_is_open_in_lists_is_what_is_let_through() {
             let to = Switch::Control { lifecycle: base.clone(), until: None, enforcement: base_enforcement };
             world.switch("/a", to, "base", at(0));
             world.switch("/a", temporary(timed.clone(), at(1000), timed_enforcement), "timed", at(0));
-            world.switch("/a", Switch::Window { start: at(2000), end: at(3000) }, "window", at(0));
+            world.switch("/a", planned(at(2000), at(3000)), "window", at(0));
             for environment in [None, Some("dev"), Some("prod")] {
                 let snapshot = world.snapshot(environment);
                 for millisecond in [0, 1000, 2000, 3000] {

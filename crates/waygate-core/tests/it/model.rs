@@ -19,6 +19,8 @@ struct RouteModel {
     temporary: Option<(Control, Timestamp)>,
     /// Id, start, end, reason, and whether the opening is on record; in the order of start and id.
     windows: Vec<(u32, Timestamp, Timestamp, String, bool)>,
+    last_window: u32,
+    switched: bool,
     deprecation: Option<Deprecation>,
     force_active: bool,
     changed_at: u64,
@@ -121,6 +123,9 @@ impl Model {
                 for declaration in routes {
                     last.insert(declaration.key.to_string(), declaration);
                 }
+                if last.values().any(|declaration| declaration.window.is_some_and(|(start, end)| end <= start)) {
+                    return Err(Refused);
+                }
                 let mut changed = false;
                 for (local, declaration) in last {
                     let key = (service.to_string(), local);
@@ -219,12 +224,13 @@ impl RouteModel {
             declared_deprecation: declaration.deprecation.clone(),
             deprecation: declaration.deprecation.clone(),
             windows: window.map(|(start, end)| (1, start, end, reason, start <= now)).into_iter().collect(),
+            last_window: window.map_or(0, |_| 1),
             ..Self::default()
         }
     }
 
     fn declare(&mut self, declaration: &Declaration) {
-        if self.base == self.declared {
+        if !self.switched && self.base == self.declared {
             self.base = declaration.control.clone();
         }
         self.declared = declaration.control.clone();
@@ -255,26 +261,37 @@ impl RouteModel {
                     None => {
                         self.windows.clear();
                         self.base = control;
+                        self.switched = true;
                     }
                 }
             }
-            Switch::Window { start, end } => {
+            Switch::Window { start, end, enforcement: _ } => {
                 if end <= start || *end <= now {
                     return Err(Refused);
                 }
-                self.windows.retain(|(_, _, end, _, _)| now < *end);
                 let same = |window: &(u32, Timestamp, Timestamp, String, bool)| {
                     (window.1, window.2, window.3.as_str()) == (*start, *end, reason)
                 };
                 if !self.windows.iter().any(same) {
-                    let id = 1 + self.windows.iter().map(|window| window.0).max().unwrap_or(0);
+                    self.last_window += 1;
+                    let id = self.last_window;
                     self.windows.push((id, *start, *end, reason.to_owned(), *start <= now));
                     self.windows.sort_by_key(|window| (window.1, window.0));
                 }
             }
+            Switch::CancelWindows { id: Some(id) } if !self.windows.iter().any(|window| window.0 == *id) => {
+                return Err(Refused);
+            }
             Switch::CancelWindows { id: Some(id) } => self.windows.retain(|window| window.0 != *id),
             Switch::CancelWindows { id: None } => self.windows.clear(),
-            Switch::Deprecation(deprecation) => self.deprecation.clone_from(deprecation),
+            Switch::Deprecation(deprecation) => {
+                let said = |deprecation: &Option<Deprecation>| {
+                    deprecation.as_ref().map(|deprecation| (deprecation.sunset.clone(), deprecation.successor.clone()))
+                };
+                if said(&self.deprecation) != said(deprecation) {
+                    self.deprecation.clone_from(deprecation);
+                }
+            }
         }
         Ok(())
     }
@@ -361,6 +378,8 @@ fn modelled(state: &State) -> Model {
                 base: route.base.clone(),
                 temporary: route.temporary.as_ref().map(|timed| (timed.control.clone(), timed.until)),
                 windows: windows.collect(),
+                last_window: route.last_window,
+                switched: route.switched,
                 deprecation: route.deprecation.clone(),
                 force_active: route.force_active,
                 changed_at: route.changed_at.0,
@@ -381,7 +400,8 @@ fn speaks_anew(command: &Command) -> bool {
         | Command::RemoveRoute { .. }
         | Command::RemoveService { .. }
         | Command::RemoveWebhook { .. }
-        | Command::RotateWebhookSecret { .. } => true,
+        | Command::RotateWebhookSecret { .. }
+        | Command::Route { to: Switch::CancelWindows { id: Some(_) }, .. } => true,
         // With an expectation, the caller asks to be told.
         Command::Route { expected, .. }
         | Command::Maintenance { expected, .. }

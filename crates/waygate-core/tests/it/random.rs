@@ -119,7 +119,7 @@ fn switch() -> impl Strategy<Value = Switch> {
         4 => (lifecycle(), option::of(time()), enforcement()).prop_map(|(lifecycle, until, enforcement)| {
             Switch::Control { lifecycle, until, enforcement }
         }),
-        2 => (time(), time()).prop_map(|(start, end)| Switch::Window { start, end }),
+        2 => (time(), time()).prop_map(|(start, end)| crate::world::planned(start, end)),
         1 => option::of(1..4_u32).prop_map(|id| Switch::CancelWindows { id }),
         1 => option::of(deprecation()).prop_map(Switch::Deprecation),
     ]
@@ -175,11 +175,21 @@ fn route() -> impl Strategy<Value = Route> {
             declared,
             declared_deprecation: deprecation.clone(),
             base,
-            temporary: temporary.map(|(control, until)| Temporary { control, until }),
+            switched: force_active,
+            last_window: 3,
+            temporary: temporary.map(|(control, until)| Temporary { control, until, planned_at: Revision::ZERO }),
             windows: windows
                 .into_iter()
                 .zip(1..)
-                .map(|((start, end, reason), id)| Window { id, start, end, reason, opened: false })
+                .map(|((start, end, reason), id)| Window {
+                    id,
+                    start,
+                    end,
+                    reason,
+                    opened: false,
+                    enforcement: Enforcement::Enforce,
+                    planned_at: Revision(id.into()),
+                })
                 .collect(),
             deprecation,
             force_active,

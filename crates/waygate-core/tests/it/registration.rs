@@ -5,7 +5,7 @@ use waygate_core::{
     Timestamp,
 };
 
-use crate::world::{World, at, declared, parsed, register};
+use crate::world::{World, at, declared, parsed, planned, register};
 
 const KEY: &str = "pay:GET:/a";
 
@@ -71,7 +71,7 @@ fn timed_switches_and_windows_survive_a_registration() {
     let to =
         Switch::Control { lifecycle: Lifecycle::Disabled, until: Some(at(1000)), enforcement: Enforcement::Enforce };
     world.switch("/a", to, "", at(0));
-    world.switch("/a", Switch::Window { start: at(2000), end: at(3000) }, "", at(0));
+    world.switch("/a", planned(at(2000), at(3000)), "", at(0));
     world.run(&register("pay", vec![declared("GET:/a", control(Lifecycle::Maintenance))]), at(0));
     let kinds = [999, 1000, 2000, 3000].map(|millisecond| world.route(KEY).status(at(millisecond)).as_str());
     assert_eq!(kinds, ["disabled", "maintenance", "maintenance", "maintenance"]);
@@ -148,4 +148,18 @@ fn a_registration_is_whole_or_refused() {
     too_many.truncate(MOST_ROUTES - 1);
     world.run(&register("pay", too_many), at(0));
     assert_eq!(world.commits.len(), 2, "however many routes: one commit");
+}
+
+#[test]
+fn g37_a_switch_that_equals_the_code_stays_when_the_code_changes() {
+    let mut world = World::new();
+    let by_code = |lifecycle| register("pay", vec![declared("GET:/a", Control::new(lifecycle, ""))]);
+    world.run(&by_code(Lifecycle::Active), at(0));
+    world.switch("/a", waygate_core::Switch::enable(), "", at(0));
+    world.run(&by_code(Lifecycle::Disabled), at(0));
+    assert_eq!(world.route(KEY).base.lifecycle, Lifecycle::Active, "an operator has said so");
+    let mut world = World::new();
+    world.run(&by_code(Lifecycle::Active), at(0));
+    world.run(&by_code(Lifecycle::Disabled), at(0));
+    assert_eq!(world.route(KEY).base.lifecycle, Lifecycle::Disabled, "nobody has said anything");
 }

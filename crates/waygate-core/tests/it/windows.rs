@@ -1,15 +1,16 @@
 //! What begins and ends by itself, to the millisecond, and what ends it early.
 
 use waygate_core::{
-    CommandError, Control, Decision, Declaration, Effective, Enforcement, Lifecycle, LifecycleKind, Switch, Timestamp,
+    Command, CommandError, Control, Decision, Declaration, Effective, Enforcement, Lifecycle, LifecycleKind, Switch,
+    Timestamp,
 };
 
-use crate::world::{Request, World, at, declared, parsed, register, switch};
+use crate::world::{Request, World, at, declared, parsed, register, switch, told};
 
 const KEY: &str = "pay:GET:/a";
 
 fn window(start: Timestamp, end: Timestamp) -> Switch {
-    Switch::Window { start, end }
+    crate::world::planned(start, end)
 }
 
 fn until(lifecycle: Lifecycle, until: Timestamp) -> Switch {
@@ -122,8 +123,8 @@ fn windows_are_cancelled_one_by_one_or_all_at_once() {
 
     let plan = world.switch("/a", Switch::CancelWindows { id: Some(3) }, "", at(0));
     assert_eq!(plan.ended, [format!("maintenance window {} to {}", at(3000), at(4000))]);
-    let unknown = world.switch("/a", Switch::CancelWindows { id: Some(99) }, "", at(0));
-    assert!(unknown.records.is_empty());
+    let unknown = world.try_run(&switch("/a", Switch::CancelWindows { id: Some(3) }, ""), at(0)).unwrap_err();
+    assert_eq!(unknown.to_string(), format!("`{KEY}` has no planned window `3`"));
     let plan = world.switch("/a", Switch::CancelWindows { id: None }, "", at(1500));
     assert_eq!(plan.ended.len(), 2);
     assert!(open_at(&world, 1500));
@@ -149,7 +150,7 @@ fn windows_and_ends_that_make_no_sense_are_refused_before_anything_changes() {
 }
 
 #[test]
-fn a_route_has_a_bounded_number_of_windows_and_forgets_those_that_are_over() {
+fn a_route_has_a_bounded_number_of_windows_that_are_not_over() {
     let mut world = World::with_routes(&["GET:/a"]);
     let most = i64::try_from(waygate_core::MOST_WINDOWS).unwrap();
     for number in 0..most {
@@ -158,6 +159,7 @@ fn a_route_has_a_bounded_number_of_windows_and_forgets_those_that_are_over() {
     let one_more = switch("/a", window(at(9000), at(9001)), "");
     assert!(matches!(world.try_run(&one_more, at(999)), Err(CommandError::Invalid { field: "start", .. })));
     world.run(&one_more, at(1000));
+    world.run(&Command::Settle, at(1000));
     assert_eq!(world.route(KEY).windows.len(), waygate_core::MOST_WINDOWS);
 }
 
@@ -167,7 +169,10 @@ fn a_window_declared_in_code_counts_when_the_route_is_new_and_the_window_makes_s
         window: Some((at(start), at(end))),
         ..declared("GET:/a", Control::new(Lifecycle::Active, "pipes"))
     };
-    for (start, end, taken) in [(1000, 2000, true), (0, 501, true), (0, 500, false), (2000, 1000, false)] {
+    let mut world = World::new();
+    let error = world.try_run(&register("pay", vec![of(2000, 1000)]), at(0)).unwrap_err();
+    assert!(matches!(error, CommandError::Invalid { field: "end", .. }));
+    for (start, end, taken) in [(1000, 2000, true), (0, 501, true), (0, 500, false)] {
         let mut world = World::new();
         world.run(&register("pay", vec![of(start, end)]), at(500));
         assert_eq!(world.route(KEY).windows.len(), usize::from(taken), "{start} {end}");
@@ -179,4 +184,50 @@ fn a_window_declared_in_code_counts_when_the_route_is_new_and_the_window_makes_s
     assert!(world.route(KEY).windows.is_empty(), "a cancelled window does not come back by a restart");
     assert_eq!(world.route(KEY).declared.reason, "pipes");
     assert_eq!(parsed::<waygate_core::RouteKey>(KEY).to_string(), KEY);
+}
+
+#[test]
+fn a_window_s_id_is_never_given_to_another() {
+    let mut world = World::with_routes(&["GET:/a"]);
+    world.switch("/a", window(at(1000), at(2000)), "", at(0));
+    world.switch("/a", Switch::CancelWindows { id: Some(1) }, "", at(0));
+    world.switch("/a", window(at(3000), at(4000)), "", at(0));
+    assert_eq!(world.route(KEY).windows.iter().map(|window| window.id).collect::<Vec<_>>(), [2]);
+    let late = world.try_run(&switch("/a", Switch::CancelWindows { id: Some(1) }, ""), at(0));
+    assert!(matches!(late, Err(CommandError::UnknownWindow { id: 1, .. })));
+}
+
+#[test]
+fn what_was_planned_names_the_commit_that_planned_it() {
+    let mut world = World::with_routes(&["GET:/a"]);
+    world.switch("/a", window(at(5000), at(6000)), "", at(0));
+    let planned = world.state.cursor.revision;
+    world.switch("/a", until(Lifecycle::Disabled, at(3000)), "hotfix", at(0));
+    let timed = world.state.cursor.revision;
+    world.switch("/a", Switch::Deprecation(None), "", at(0));
+    let route = world.route(KEY);
+    assert_eq!(route.windows.iter().map(|window| window.planned_at).collect::<Vec<_>>(), [planned]);
+    assert_eq!(route.temporary.as_ref().map(|temporary| temporary.planned_at), Some(timed));
+}
+
+#[test]
+fn a_window_that_only_counts_opens_nothing_and_shuts_nothing() {
+    let shadow = |start, end| Switch::Window { start: at(start), end: at(end), enforcement: Enforcement::Shadow };
+    let mut world = World::with_routes(&["GET:/a"]);
+    world.switch("/a", shadow(1000, 2000), "rehearsal", at(0));
+    let decided = |world: &World, millisecond| {
+        let snapshot = world.snapshot(None);
+        told(&snapshot.decide(&Request::to("GET /a").at(at(millisecond))))
+    };
+    assert_eq!(decided(&world, 999), "forward");
+    assert_eq!(decided(&world, 1000), "forward (shadow route maintenance: rehearsal)");
+    assert_eq!(decided(&world, 2000), "forward");
+    assert_eq!(world.route(KEY).status(at(1500)), LifecycleKind::Active);
+    world.run(&Command::Settle, at(1500));
+    assert_eq!(world.route(KEY).recorded_status(), LifecycleKind::Active);
+    world.switch("/a", window(at(1600), at(1900)), "pipes", at(1500));
+    assert_eq!(decided(&world, 1700), "route maintenance: pipes");
+    world.switch("/a", Switch::disable(), "gone", at(1500));
+    world.switch("/a", shadow(1500, 2000), "rehearsal", at(1500));
+    assert_eq!(decided(&world, 1700), "disabled: gone");
 }

@@ -95,6 +95,10 @@ pub(crate) fn switch(route: &str, to: Switch, reason: &str) -> Command {
     Command::Route { route: parsed(route), to, reason: reason.to_owned(), expected: None }
 }
 
+pub(crate) fn planned(start: Timestamp, end: Timestamp) -> Switch {
+    Switch::Window { start, end, enforcement: waygate_core::Enforcement::Enforce }
+}
+
 pub(crate) fn maintain(scope: MaintenanceScope, to: MaintenanceSwitch, reason: &str) -> Command {
     Command::Maintenance { scope, to, reason: reason.to_owned(), allow_unknown: false, expected: None }
 }

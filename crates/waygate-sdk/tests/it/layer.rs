@@ -52,7 +52,11 @@ async fn status(app: &Router, method: &str, path: &str) -> u16 {
 async fn each_denial_has_its_documented_answer() {
     let until: Timestamp = "2999-01-01T00:00:00Z".parse().unwrap();
     let mut timed = route(Control::default());
-    timed.temporary = Some(Temporary { control: Control::new(Lifecycle::Maintenance, "DBw"), until });
+    timed.temporary = Some(Temporary {
+        control: Control::new(Lifecycle::Maintenance, "DBw"),
+        until,
+        planned_at: waygate_core::Revision::ZERO,
+    });
     let waygate = live(builder().environment("prod"), vec![disabled("GET:/dis"), set("GET:/maintw", timed)]).await;
     let app = GuardedRouter::new()
         .route("/dis", get(ok))

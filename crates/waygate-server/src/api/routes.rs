@@ -91,11 +91,7 @@ pub(super) async fn maintenance(
     }
     let to = match (start, end) {
         (None, None) => return control(app, principal, route, &head, &fields, Lifecycle::Maintenance).await,
-        (Some(start), Some(end)) if fields.flag("shadow")? => {
-            let problem = format!("a window from {start} to {end} always acts");
-            return Err(ApiError::invalid_field("shadow", problem));
-        }
-        (Some(start), Some(end)) => Switch::Window { start, end },
+        (Some(start), Some(end)) => Switch::Window { start, end, enforcement: enforcement(&fields)? },
         (Some(_), None) => return Err(ApiError::invalid_field("end", "a window with a start needs an end")),
         (None, Some(end)) => {
             Switch::Control { lifecycle: Lifecycle::Maintenance, until: Some(end), enforcement: enforcement(&fields)? }
@@ -124,7 +120,11 @@ pub(super) async fn schedule(
     head: HeaderMap,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let to = Switch::Window { start: fields.required_time("start")?, end: fields.required_time("end")? };
+    let to = Switch::Window {
+        start: fields.required_time("start")?,
+        end: fields.required_time("end")?,
+        enforcement: enforcement(&fields)?,
+    };
     switch(app, principal, route, &head, &fields, to).await
 }
 

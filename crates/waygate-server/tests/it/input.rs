@@ -153,7 +153,6 @@ async fn required_fields_and_impossible_times_are_named() {
         ("maintenance", json!({"start": "2999-01-02"}), "end"),
         ("maintenance", json!({"end": "2999-01-02", "until": "2999-01-02"}), "until"),
         ("maintenance", json!({"end": "2999-01-02", "until": null}), "until"),
-        ("maintenance", json!({"start": "2999-01-01", "end": "2999-01-02", "shadow": true}), "shadow"),
         ("disable", json!({"until": "2020-01-01"}), "until"),
         ("disable", json!({"until": "soon"}), "until"),
         ("disable", json!({"reason": "x".repeat(2001)}), "reason"),
