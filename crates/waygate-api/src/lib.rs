@@ -1,7 +1,7 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`maintenance`], [`audit`], [`auth`], [`sdk`]; errors in [`error`].
+//! - Bodies: [`routes`], [`maintenance`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - With the feature `client`, a typed client in [`client`].
 
@@ -16,6 +16,7 @@ pub mod paths;
 pub mod routes;
 pub mod sdk;
 pub mod stream;
+pub mod webhooks;
 
 /// Request and response headers of our own.
 pub mod headers {

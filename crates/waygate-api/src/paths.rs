@@ -14,6 +14,7 @@ pub const AUDIT: &str = "/api/audit";
 pub const GLOBAL: &str = "/api/global";
 pub const SERVICES: &str = "/api/services";
 pub const RATE_LIMITS: &str = "/api/rate-limits";
+pub const WEBHOOKS: &str = "/api/webhooks";
 pub const REGISTER: &str = "/api/sdk/register";
 pub const SDK_AUDIT: &str = "/api/sdk/audit";
 /// The frames of [`crate::stream`].

@@ -1,7 +1,7 @@
 //! The HTTP API. [`table`] is the one list of endpoints: the router is made of it, and it says who may call what.
 
 pub(crate) mod answer;
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod body;
 mod envelope;
 mod maintenance;
@@ -15,6 +15,7 @@ mod status;
 pub(crate) mod stream;
 mod streams;
 mod table;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::{Request, State};

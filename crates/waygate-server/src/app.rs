@@ -11,22 +11,25 @@ use crate::auth::{Authority, Principal};
 use crate::clock;
 use crate::control::{Applied, ControlPlane};
 use crate::error::ApiError;
+use crate::webhooks::Webhooks;
 
 /// The shared parts of one server. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) control: ControlPlane,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) webhooks: Webhooks,
     /// Cancelled when the server begins to stop: streams end then, and readiness is over.
     pub(crate) stopping: CancellationToken,
     requests: Arc<AtomicU64>,
 }
 
 impl App {
-    pub(crate) fn new(control: ControlPlane, authority: Authority) -> Self {
+    pub(crate) fn new(control: ControlPlane, authority: Authority, webhooks: Webhooks) -> Self {
         Self {
             control,
             authority: Arc::new(authority),
+            webhooks,
             stopping: CancellationToken::new(),
             requests: Arc::new(AtomicU64::new(0)),
         }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::auth::{Authority, Credentials, Lifetimes, Secret, Users};
 use crate::control::ControlPlane;
 use crate::server::Server;
+use crate::webhooks::{WebhookOptions, Webhooks};
 
 /// How long people's tokens are good for, unless set.
 const TOKEN_EXPIRY: Duration = Duration::from_hours(24);
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     credentials: Credentials,
     secret_key: Option<SecretString>,
     lifetimes: Lifetimes,
+    webhooks: WebhookOptions,
 }
 
 /// Why a server cannot be built.
@@ -51,6 +53,7 @@ impl Default for ServerBuilder {
             credentials: Credentials::none(),
             secret_key: None,
             lifetimes: Lifetimes { person: TOKEN_EXPIRY, service: SDK_TOKEN_EXPIRY },
+            webhooks: WebhookOptions::default(),
         }
     }
 }
@@ -88,6 +91,12 @@ impl ServerBuilder {
         self
     }
 
+    /// How webhooks are delivered; see [`WebhookOptions`] for what holds unless set.
+    pub fn webhooks(mut self, options: WebhookOptions) -> Self {
+        self.webhooks = options;
+        self
+    }
+
     /// Loads the store and starts the control plane.
     ///
     /// # Errors
@@ -107,7 +116,8 @@ impl ServerBuilder {
         }
         let authority = Authority::new(users, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
         let control = ControlPlane::start(store).await?;
-        Ok(Server::new(App::new(control, authority)))
+        let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
+        Ok(Server::new(App::new(control, authority, webhooks)))
     }
 }
 
@@ -118,6 +128,7 @@ impl fmt::Debug for ServerBuilder {
             .field("backend", &self.backend)
             .field("credentials", &self.credentials)
             .field("lifetimes", &self.lifetimes)
+            .field("webhooks", &self.webhooks)
             .finish_non_exhaustive()
     }
 }

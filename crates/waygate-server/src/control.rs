@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, State};
-use waygate_store::{HistoryPage, HistoryQuery, Store, StoreError};
+use waygate_store::{HistoryPage, HistoryQuery, SideStore, Store, StoreError};
 
 use crate::control::feed::Feed;
 
@@ -140,6 +140,16 @@ impl ControlPlane {
     /// What the store is, for operators.
     pub fn describe_store(&self) -> String {
         self.0.store.describe()
+    }
+
+    /// What the store keeps beside the log.
+    pub(crate) fn side(&self) -> Arc<dyn SideStore> {
+        self.0.store.side()
+    }
+
+    /// Runs a task until the control plane ends; it is told by the token, and waited for.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
+        self.0.tasks.spawn(task(self.0.ending.clone()));
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -30,6 +30,7 @@ mod embedded;
 mod error;
 mod serve;
 mod server;
+mod webhooks;
 
 pub use api::{Endpoint, endpoints};
 pub use auth::{Access, Credentials};
@@ -38,3 +39,4 @@ pub use control::{Applied, ControlPlane, ExecuteError};
 pub use embedded::{Operator, OperatorError};
 pub use serve::ServeError;
 pub use server::Server;
+pub use webhooks::WebhookOptions;

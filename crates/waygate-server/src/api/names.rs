@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
 use waygate_api::{headers, paths};
-use waygate_core::{Revision, RouteSelector, ServiceId};
+use waygate_core::{Revision, RouteSelector, ServiceId, WebhookId};
 
 use crate::compat;
 use crate::error::ApiError;
@@ -19,6 +19,10 @@ pub(crate) struct NamedRoute(pub(crate) RouteSelector);
 /// The service that `{service}` names.
 #[derive(Debug)]
 pub(crate) struct NamedService(pub(crate) ServiceId);
+
+/// The webhook that `{webhook}` names.
+#[derive(Debug)]
+pub(crate) struct NamedWebhook(pub(crate) WebhookId);
 
 /// The query; of a repeated parameter the last value counts.
 #[derive(Debug)]
@@ -82,6 +86,15 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedService {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let segment = parameter(parts, state, "service").await?;
         segment.parse().map(Self).map_err(|problem| ApiError::invalid_key("service", problem))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedWebhook {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let segment = parameter(parts, state, "webhook").await?;
+        segment.parse().map(Self).map_err(|problem| ApiError::invalid_key("webhook", problem))
     }
 }
 

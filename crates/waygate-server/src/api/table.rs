@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use waygate_api::paths;
 
-use crate::api::{audit, maintenance, rate_limits, register, routes, services, session, status, streams};
+use crate::api::{audit, maintenance, rate_limits, register, routes, services, session, status, streams, webhooks};
 use crate::app::App;
 use crate::auth::Access::{self, Operator, Public, Service};
 
@@ -59,6 +59,13 @@ pub(crate) fn table() -> Vec<(Endpoint, MethodRouter<App>)> {
         get(Service, paths::STREAM, streams::frames),
         post(Service, paths::REGISTER, register::register),
         post(Service, paths::SDK_AUDIT, register::report),
+        get(Operator, paths::WEBHOOKS, webhooks::list),
+        post(Operator, paths::WEBHOOKS, webhooks::create),
+        get(Operator, "/api/webhooks/{webhook}", webhooks::show),
+        patch(Operator, "/api/webhooks/{webhook}", webhooks::edit),
+        delete(Operator, "/api/webhooks/{webhook}", webhooks::remove),
+        post(Operator, "/api/webhooks/{webhook}/rotate", webhooks::rotate),
+        post(Operator, "/api/webhooks/{webhook}/test", webhooks::test),
         get(Service, paths::RATE_LIMITS, rate_limits::list),
         post(Operator, paths::RATE_LIMITS, rate_limits::not_yet),
         get(Operator, "/api/rate-limits/hits", rate_limits::hits),
@@ -93,6 +100,14 @@ fn post<H: Handler<T, App>, T: 'static>(
     handler: H,
 ) -> (Endpoint, MethodRouter<App>) {
     (Endpoint { method: Method::POST, path, access }, on(MethodFilter::POST, handler))
+}
+
+fn patch<H: Handler<T, App>, T: 'static>(
+    access: Access,
+    path: &'static str,
+    handler: H,
+) -> (Endpoint, MethodRouter<App>) {
+    (Endpoint { method: Method::PATCH, path, access }, on(MethodFilter::PATCH, handler))
 }
 
 fn delete<H: Handler<T, App>, T: 'static>(

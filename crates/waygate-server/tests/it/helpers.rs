@@ -1,9 +1,11 @@
 //! A server to test, and the callers that test it.
 
 mod caller;
+mod receiver;
 mod server;
 
 pub(crate) use caller::{Answer, Caller};
+pub(crate) use receiver::{Message, Receiver, in_time};
 pub(crate) use server::TestServer;
 pub(crate) use waygate_api::paths::path_key;
 

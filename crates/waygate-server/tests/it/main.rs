@@ -14,3 +14,4 @@ mod routes;
 mod serving;
 mod storage;
 mod tokens;
+mod webhooks;

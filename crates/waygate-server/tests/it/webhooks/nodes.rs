@@ -1,0 +1,145 @@
+//! Restarts, and several nodes over one store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use waygate_core::{Commit, Cursor, Draft, DraftId, State, Timestamp};
+use waygate_store::{
+    CommitError, CommitStream, FileStore, HistoryPage, HistoryQuery, MemoryStore, SideStore, SideValue, Store,
+    StoreError, WatchError,
+};
+
+use super::{create, delivery, gone, quick, reasons, switch};
+use crate::helpers::{Receiver, TestServer};
+
+/// One node's way to a store that others use too: it does not end with the node.
+#[derive(Debug)]
+struct Shared(Arc<MemoryStore>);
+
+#[async_trait]
+impl Store for Shared {
+    async fn load(&self) -> Result<State, StoreError> {
+        self.0.load().await
+    }
+
+    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        self.0.commit(base, drafts).await
+    }
+
+    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
+        self.0.watch(after).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        self.0.history(query).await
+    }
+
+    async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
+        self.0.find(id).await
+    }
+
+    fn side(&self) -> Arc<dyn SideStore> {
+        self.0.side()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "shared".to_owned()
+    }
+}
+
+fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "what the server goes by")]
+    Timestamp::now()
+}
+
+#[tokio::test]
+async fn g39_what_is_due_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.json");
+    let open = async || Arc::new(FileStore::open(&path).await.unwrap());
+    let address = gone().await;
+    let url = format!("http://{address}/hook");
+
+    let server = TestServer::start_on(open().await, quick).await;
+    server.register("pay", &["/a"]).await;
+    let admin = server.admin().await;
+    let (id, secret) = create(&admin, &url, json!({})).await;
+    switch(&server, 3).await;
+    let state = delivery(&admin, &id, |delivery| !delivery["last_error"].is_null()).await;
+    assert_eq!((&state["pending"], &state["delivered"]), (&json!(3), &json!(0)));
+    server.stop().await;
+
+    let server = TestServer::start_on(open().await, quick).await;
+    switch(&server, 1).await;
+    let receiver = Receiver::at(address, Semaphore::MAX_PERMITS).await;
+    let messages = receiver.messages(4).await;
+    assert!(messages.iter().all(|message| message.is_signed_with(&secret)));
+    let admin = server.admin().await;
+    delivery(&admin, &id, |delivery| delivery["delivered"] == 4).await;
+    server.stop().await;
+    assert_eq!(receiver.count(), 4);
+
+    // Nothing is told again after a restart, and losing the place repeats everything since the webhook was made.
+    let server = TestServer::start_on(open().await, quick).await;
+    switch(&server, 1).await;
+    let again = receiver.messages(5).await;
+    assert_eq!(again[4].body["revision"], server.revision());
+    delivery(&server.admin().await, &id, |delivery| delivery["delivered"] == 5).await;
+    server.stop().await;
+    std::fs::remove_file(directory.path().join("state.json.side")).unwrap();
+    let server = TestServer::start_on(open().await, quick).await;
+    let repeated = receiver.messages(10).await;
+    assert_eq!(reasons(&repeated[5..]), reasons(&repeated[..5]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn g38_g39_of_two_nodes_one_delivers_and_the_other_takes_over() {
+    let store = Arc::new(MemoryStore::new().unwrap());
+    let first = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
+    let second = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
+    first.register("pay", &["/a"]).await;
+    let receiver = Receiver::start().await;
+    let (id, _) = create(&first.admin().await, &receiver.url(), json!({})).await;
+    switch(&first, 6).await;
+    receiver.messages(6).await;
+    let admin = second.admin().await;
+    delivery(&admin, &id, |delivery| delivery["delivered"] == 6).await;
+    let holder = store.side().value("webhooks/dispatcher", now()).await.unwrap();
+    assert!(holder.is_some());
+
+    first.stop().await;
+    switch(&second, 4).await;
+    let messages = receiver.messages(10).await;
+    let state = delivery(&admin, &id, |delivery| delivery["delivered"] == 10).await;
+    assert_eq!(state["pending"], 0);
+    let ids: std::collections::BTreeSet<&str> = messages.iter().map(crate::helpers::Message::id).collect();
+    assert_eq!((ids.len(), receiver.count()), (10, 10), "each once");
+    assert_ne!(store.side().value("webhooks/dispatcher", now()).await.unwrap(), holder);
+}
+
+#[tokio::test]
+async fn g39_a_node_that_has_gone_silent_is_followed_by_another() {
+    let store = Arc::new(MemoryStore::new().unwrap());
+    let silent = SideValue::expiring("silent", std::time::Duration::from_millis(300));
+    assert!(store.side().swap("webhooks/dispatcher", None, Some(silent), now()).await.unwrap());
+    let server = TestServer::start_on(store.clone(), |server| {
+        server.webhooks(waygate_server::WebhookOptions {
+            lease: std::time::Duration::from_millis(300),
+            ..super::options()
+        })
+    })
+    .await;
+    server.register("pay", &["/a"]).await;
+    let receiver = Receiver::start().await;
+    create(&server.admin().await, &receiver.url(), json!({})).await;
+    switch(&server, 2).await;
+    receiver.messages(2).await;
+    assert_ne!(store.side().value("webhooks/dispatcher", now()).await.unwrap().as_deref(), Some("silent"));
+}
