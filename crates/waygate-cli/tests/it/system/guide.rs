@@ -100,6 +100,35 @@ async fn global_and_service_maintenance_reach_both_services() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn g1_every_kind_of_change_reaches_connected_services_on_memory_and_on_file() {
+    for world in [World::in_memory(), World::start(false)] {
+        let payments = world.payments();
+        let orders = world.orders();
+        eventually_lists(&world, "payments-service").await;
+        eventually_lists(&world, "orders-service").await;
+        for (on, off) in [
+            (
+                "disable GET:/api/payments --service payments-service",
+                "enable GET:/api/payments --service payments-service",
+            ),
+            ("sm enable payments-service", "sm disable payments-service"),
+            ("global enable", "global disable"),
+        ] {
+            world.ok("enable GET:/api/payments --service payments-service");
+            eventually(&payments, "/api/payments", 200).await;
+            world.ok(on);
+            eventually(&payments, "/api/payments", 503).await;
+            world.ok(off);
+            eventually(&payments, "/api/payments", 200).await;
+        }
+        world.ok("disable GET:/api/orders --service orders-service");
+        eventually(&orders, "/api/orders", 503).await;
+        world.ok("enable GET:/api/orders --service orders-service");
+        eventually(&orders, "/api/orders", 200).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn g3_a_change_between_first_sync_and_subscription_is_not_lost() {
     let world = World::start(false);
     let proxy = Proxy::holding(world.url(), "GET /api/sdk/events").await;

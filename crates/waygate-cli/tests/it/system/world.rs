@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) server: Process,
     auth: Option<&'static str>,
+    memory: bool,
     port: u16,
 }
 
@@ -29,16 +30,25 @@ pub(crate) struct Answer {
 impl World {
     /// A control plane on a free port that keeps its state in a file; open, or with `admin:secret`.
     pub(crate) fn start(auth: bool) -> Self {
+        Self::start_on(auth, false)
+    }
+
+    /// The same, open, on memory.
+    pub(crate) fn in_memory() -> Self {
+        Self::start_on(false, true)
+    }
+
+    fn start_on(auth: bool, memory: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let auth = auth.then_some("admin:secret");
-        let server = serve(&folder, auth, 0);
+        let server = serve(&folder, auth, memory, 0);
         let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
-        Self { folder, server, auth, port }
+        Self { folder, server, auth, memory, port }
     }
 
     /// Starts the control plane again, at the same address and on the same state.
     pub(crate) fn restart(&mut self) {
-        self.server = serve(&self.folder, self.auth, self.port);
+        self.server = serve(&self.folder, self.auth, self.memory, self.port);
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -134,13 +144,14 @@ impl World {
     }
 }
 
-fn serve(folder: &TempDir, auth: Option<&str>, port: u16) -> Process {
+fn serve(folder: &TempDir, auth: Option<&str>, memory: bool, port: u16) -> Process {
+    let file = || format!("file:{}", folder.path().join("waygate-state.json").display());
     let mut command = Command::new(waygate());
     command
         .arg("serve")
         .args(["--port", &port.to_string()])
         .arg("--backend")
-        .arg(format!("file:{}", folder.path().join("waygate-state.json").display()))
+        .arg(if memory { "memory".to_owned() } else { file() })
         .env_remove("WAYGATE_AUTH");
     if let Some(auth) = auth {
         command.args(["--auth", auth]);
