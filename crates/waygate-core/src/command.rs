@@ -5,6 +5,7 @@
 
 mod lifecycle;
 mod maintenance;
+mod rate_limit;
 mod register;
 mod resolve;
 mod settle;
@@ -18,9 +19,11 @@ use jiff::Timestamp;
 use crate::change::{Action, Change, Record};
 use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle};
+use crate::limit::RateLimitPolicy;
 use crate::maintenance::MaintenanceScope;
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey, RouteSelector};
+use crate::scope::Scope;
 use crate::state::State;
 use crate::token::IssuedToken;
 use crate::webhook::WebhookSettings;
@@ -62,6 +65,16 @@ pub enum Command {
         reason: String,
         /// Accept a service that nothing is known of yet.
         allow_unknown: bool,
+        expected: Option<Revision>,
+    },
+    /// Sets or switches the rate limit of a scope.
+    RateLimit {
+        target: LimitTarget,
+        to: RateLimitSwitch,
+        reason: String,
+        /// Accept a service or route that nothing is known of yet.
+        allow_unknown: bool,
+        /// The policy's `changed_at`, zero where there is none.
         expected: Option<Revision>,
     },
     /// A service says which routes it has. What operators have switched stays.
@@ -127,6 +140,30 @@ pub enum MaintenanceSwitch {
     },
 }
 
+/// Whose rate limit is meant, as people name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitTarget {
+    Global,
+    Service(ServiceId),
+    /// A route; with the method `ALL` a path, whose methods then count together. What has a limit of its own method
+    /// is not subject to that of `ALL`.
+    Route(RouteSelector),
+}
+
+/// What a rate limit is switched to. Everything but `Set` needs one that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RateLimitSwitch {
+    /// Replaces the whole policy. Its generation, revision and origin are the plan's to say; counts survive.
+    Set(Box<RateLimitPolicy>),
+    /// Admits everything, and keeps the policy and its counts.
+    Pause,
+    Resume,
+    /// Starts all counts afresh, on every replica. Where a path is named without a method, those of all its policies.
+    Reset,
+    /// Takes the policy away. A limit that the service's code declares comes back.
+    Delete,
+}
+
 /// One route as a service declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
@@ -137,12 +174,21 @@ pub struct Declaration {
     /// A maintenance window that is declared in code: start and end. Taken over only when the route is new and the
     /// window is not over.
     pub window: Option<(Timestamp, Timestamp)>,
+    /// In force until an operator sets another. Generation, revision and origin are the plan's to say.
+    pub rate_limit: Option<Box<RateLimitPolicy>>,
 }
 
 impl Declaration {
     /// A route that simply answers.
     pub fn active(key: LocalKey) -> Self {
-        Self { key, control: Control::default(), deprecation: None, force_active: false, window: None }
+        Self {
+            key,
+            control: Control::default(),
+            deprecation: None,
+            force_active: false,
+            window: None,
+            rate_limit: None,
+        }
     }
 }
 
@@ -153,6 +199,8 @@ pub struct Plan {
     pub records: Vec<Record>,
     /// The routes that were meant, resolved.
     pub routes: Vec<RouteKey>,
+    /// The scopes whose rate limits were meant, resolved.
+    pub limits: Vec<Scope>,
     /// What pending or open windows and timed switches the command ended, in words.
     pub ended: Vec<String>,
     /// What the caller should know although it was carried out.
@@ -173,6 +221,8 @@ pub enum CommandError {
     UnknownService { service: ServiceId, near: Vec<String> },
     #[error("`{key}` has no planned window `{id}`")]
     UnknownWindow { key: Box<RouteKey>, id: u32 },
+    #[error("there is no rate limit for `{scope}`")]
+    UnknownRateLimit { scope: String },
     #[error("no webhook `{id}` is known")]
     UnknownWebhook { id: WebhookId },
     #[error("{field}: {message}")]
@@ -237,6 +287,9 @@ impl Planner<'_> {
             Command::Maintenance { scope, to, reason, allow_unknown, expected } => {
                 self.switch_maintenance(scope, to, checked_reason(reason)?, *allow_unknown, *expected)
             }
+            Command::RateLimit { target, to, reason, allow_unknown, expected } => {
+                self.switch_rate_limit(target, to, checked_reason(reason)?, *allow_unknown, *expected)
+            }
             Command::Register { service, routes } => self.register(service, routes),
             Command::Settle => Ok(self.settle()),
             Command::IssueToken { id, token } => self.issue_token(id, token),
@@ -270,6 +323,7 @@ impl Planner<'_> {
             }
             whole.records.extend(plan.records);
             whole.routes.extend(plan.routes);
+            whole.limits.extend(plan.limits);
             whole.ended.extend(plan.ended);
             whole.warnings.extend(plan.warnings);
         }

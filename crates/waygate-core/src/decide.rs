@@ -255,7 +255,7 @@ impl Snapshot {
             charged
         };
         let view = self.view();
-        let route = entry.and_then(|entry| Some((&entry.key, entry.limit.as_deref()?)));
+        let route = entry.and_then(|entry| entry.limit.as_ref()).map(|(key, policy)| (key, &**policy));
         LimitChain {
             global: charged(Layer::GlobalLimit, view.global.rate_limit.as_deref()),
             service: charged(Layer::ServiceLimit, view.service.rate_limit.as_deref()),

@@ -69,8 +69,8 @@ mod webhook;
 
 pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
 pub use command::{
-    Command, CommandError, Declaration, LONGEST_REASON, MOST_EXEMPTIONS, MOST_ROUTES, MOST_TOKENS, MOST_WEBHOOKS,
-    MOST_WINDOWS, MaintenanceSwitch, Plan, Switch, plan,
+    Command, CommandError, Declaration, LONGEST_REASON, LimitTarget, MOST_EXEMPTIONS, MOST_ROUTES, MOST_TOKENS,
+    MOST_WEBHOOKS, MOST_WINDOWS, MaintenanceSwitch, Plan, RateLimitSwitch, Switch, plan,
 };
 pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};

@@ -9,8 +9,11 @@ mod counters;
 mod expression;
 mod meter;
 mod moving;
+mod names;
 mod token;
 mod windows;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,7 @@ pub use self::charged::{Charged, Exceeded, Standing};
 pub use self::counters::{CounterMemory, LocalCounters};
 pub use self::expression::{LIMIT_GRAMMAR, LimitExpression, Quota};
 pub use self::meter::{Meter, Step, Usage};
+pub(crate) use self::names::is_header_name;
 use crate::lifecycle::{Enforcement, is_default};
 use crate::revision::Revision;
 use crate::route::LocalKey;
@@ -125,6 +129,9 @@ pub struct RateLimitPolicy {
     /// Declared by the service's code, not set by an operator.
     #[serde(default, skip_serializing_if = "is_default")]
     pub declared: bool,
+    /// The declared policy that this one of an operator stands in for. It comes back when this one is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Arc<Self>>,
     /// Counters belong to a generation: a reset is a new one.
     #[serde(default)]
     pub generation: u64,
@@ -133,6 +140,30 @@ pub struct RateLimitPolicy {
 }
 
 impl RateLimitPolicy {
+    /// A policy with nothing but a limit: by address, in fixed windows, in force.
+    pub fn new(limit: LimitExpression) -> Self {
+        Self {
+            limit,
+            algorithm: Algorithm::default(),
+            key_strategy: KeyStrategy::default(),
+            on_missing_key: None,
+            burst: 0,
+            tiers: Vec::new(),
+            tier_resolver: None,
+            exempt_ips: Vec::new(),
+            exempt_roles: Vec::new(),
+            exempt_routes: Vec::new(),
+            enabled: true,
+            enforcement: Enforcement::default(),
+            until: None,
+            on_backend_failure: OnBackendFailure::default(),
+            declared: false,
+            overrides: None,
+            generation: 0,
+            changed_at: Revision::ZERO,
+        }
+    }
+
     /// Whether it is in force at `now`. The clock is only asked where an end is set.
     pub fn is_on(&self, now: impl FnOnce() -> Timestamp) -> bool {
         self.enabled && self.until.is_none_or(|until| now() < until)

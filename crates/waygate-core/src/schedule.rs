@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::id::ServiceId;
 use crate::lifecycle::Route;
+use crate::limit::RateLimitPolicy;
 use crate::maintenance::Maintenance;
 use crate::state::{ServiceState, State};
 
@@ -53,7 +54,7 @@ impl Schedule {
     /// The next instant, which may have passed; `None` while nothing is planned.
     pub fn next_due(&mut self, state: &State) -> Option<Timestamp> {
         self.services.retain(|service, _| state.services.contains_key(service));
-        let mut next = end_of(&state.global.maintenance);
+        let mut next = earlier(end_of(&state.global.maintenance), end_of_limit(state.global.rate_limit.as_ref()));
         for (service, current) in &state.services {
             let due = match self.services.get(service) {
                 Some((seen, due)) if Arc::ptr_eq(seen, current) => *due,
@@ -71,11 +72,18 @@ impl Schedule {
 
 fn due_of(service: &ServiceState) -> Option<Timestamp> {
     let timed = service.routes.values().filter(|route| route.is_timed());
-    timed.fold(end_of(&service.maintenance), |due, route| earlier(due, next_transition(route).map(|(at, _)| at)))
+    let due =
+        timed.fold(end_of(&service.maintenance), |due, route| earlier(due, next_transition(route).map(|(at, _)| at)));
+    let limits = service.route_limits.values().chain(&service.rate_limit);
+    limits.fold(due, |due, policy| earlier(due, end_of_limit(Some(policy))))
 }
 
 fn end_of(maintenance: &Maintenance) -> Option<Timestamp> {
     maintenance.until.filter(|_| maintenance.enabled)
+}
+
+fn end_of_limit(policy: Option<&Arc<RateLimitPolicy>>) -> Option<Timestamp> {
+    policy?.until
 }
 
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

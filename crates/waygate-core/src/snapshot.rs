@@ -41,7 +41,8 @@ const EVERY_METHOD: usize = RouteMethod::COUNT;
 pub(crate) struct RouteEntry {
     pub(crate) key: LocalKey,
     pub(crate) route: Arc<Route>,
-    pub(crate) limit: Option<Arc<RateLimitPolicy>>,
+    /// The policy with the key that it counts under.
+    pub(crate) limit: Option<(LocalKey, Arc<RateLimitPolicy>)>,
     exempt_from_global: bool,
     exempt_from_service: bool,
     /// The base control lets every request through, and nothing about the route depends on the time.
@@ -160,7 +161,7 @@ impl RouteEntry {
             exempt_from_global: exempt(&view.global.maintenance),
             exempt_from_service: exempt(&view.service.maintenance),
             open: !route.is_timed() && lets_through(&route.base, environment),
-            limit: view.service.route_limits.get(key).cloned(),
+            limit: view.service.limit_of(key).map(|(key, policy)| (key.clone(), policy.clone())),
             key: key.clone(),
             route: route.clone(),
         }

@@ -12,7 +12,7 @@ use crate::lifecycle::Route;
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::Cursor;
-use crate::route::{LocalKey, RouteKey};
+use crate::route::{LocalKey, RouteKey, RouteMethod};
 use crate::scope::Scope;
 use crate::token::IssuedToken;
 use crate::webhook::Webhook;
@@ -270,6 +270,20 @@ impl GlobalState {
 }
 
 impl ServiceState {
+    /// The limit that a route is subject to, and the key that it is counted under: its own, or that of all methods of
+    /// its path. What an operator has set goes before what is declared.
+    pub fn limit_of(&self, route: &LocalKey) -> Option<(&LocalKey, &Arc<RateLimitPolicy>)> {
+        let own = self.route_limits.get_key_value(route);
+        if own.is_some_and(|(_, policy)| !policy.declared) || self.route_limits.is_empty() {
+            return own;
+        }
+        let all = self.route_limits.get_key_value(&LocalKey::new(RouteMethod::Any, route.path.clone()));
+        match (own, all) {
+            (Some(own), Some(all)) if all.1.declared => Some(own),
+            (own, all) => all.or(own),
+        }
+    }
+
     fn apply(&mut self, change: &Change) {
         match change {
             Change::RouteSet { key, route } => {

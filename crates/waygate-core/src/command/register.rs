@@ -20,7 +20,8 @@ impl Declaration {
     pub fn check(&self) -> Result<(), CommandError> {
         checked_reason(&self.control.reason)?;
         check_deprecation(self.deprecation.as_ref())?;
-        self.window.map_or(Ok(()), |(start, end)| check_order(start, end))
+        self.window.map_or(Ok(()), |(start, end)| check_order(start, end))?;
+        self.rate_limit.as_ref().map_or(Ok(()), |policy| policy.check())
     }
 }
 
@@ -48,6 +49,9 @@ impl Planner<'_> {
                 let route = Arc::new(Route { changed_at: self.changed_at, ..route });
                 let change = Change::RouteSet { key: key.clone(), route };
                 plan.records.push(self.record(Action::Register, &declaration.control.reason, change));
+            }
+            if let Some(change) = self.declare_rate_limit(&key, declaration.rate_limit.as_deref()) {
+                plan.records.push(self.record(Action::Register, "", change));
             }
             plan.routes.push(key);
         }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::change::{Action, Change};
 use crate::command::lifecycle::audit_of;
-use crate::command::{Plan, Planner};
+use crate::command::{Plan, Planner, rate_limit};
 use crate::lifecycle::{Lifecycle, Route};
+use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::route::RouteKey;
 use crate::schedule::{Transition, next_transition};
+use crate::scope::Scope;
 use crate::state::ServiceState;
 
 impl Planner<'_> {
@@ -17,9 +19,15 @@ impl Planner<'_> {
     pub(super) fn settle(&self) -> Plan {
         let mut plan = Plan::default();
         self.settle_maintenance(&MaintenanceScope::Global, &self.state.global.maintenance, &mut plan);
+        self.settle_limit(Scope::Global, self.state.global.rate_limit.as_ref(), &mut plan);
         for (service, state) in &self.state.services {
             let scope = MaintenanceScope::Service(service.clone());
             self.settle_maintenance(&scope, &state.maintenance, &mut plan);
+            self.settle_limit(Scope::Service(service.clone()), state.rate_limit.as_ref(), &mut plan);
+            for (local, policy) in &state.route_limits {
+                let scope = Scope::Route(RouteKey::new(service.clone(), local.clone()));
+                self.settle_limit(scope, Some(policy), &mut plan);
+            }
             self.settle_routes(|local| RouteKey::new(service.clone(), local), state, &mut plan);
         }
         plan
@@ -36,6 +44,13 @@ impl Planner<'_> {
             MaintenanceScope::Service(_) => Action::ServiceMaintenanceOff,
         };
         let change = Change::MaintenanceSet { scope: scope.clone(), maintenance };
+        plan.records.push(self.record(action, "its end has come", change));
+    }
+
+    fn settle_limit(&self, scope: Scope, policy: Option<&Arc<RateLimitPolicy>>, plan: &mut Plan) {
+        let Some(policy) = policy.filter(|policy| policy.until.is_some_and(|until| until <= self.now)) else { return };
+        let action = rate_limit::deleted(&scope);
+        let change = self.without_policy(scope, policy);
         plan.records.push(self.record(action, "its end has come", change));
     }
 

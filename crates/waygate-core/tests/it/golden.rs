@@ -124,6 +124,7 @@ fn plain_policy() -> RateLimitPolicy {
         until: None,
         on_backend_failure: OnBackendFailure::Local,
         declared: false,
+        overrides: None,
         generation: 0,
         changed_at: Revision(4),
     }
@@ -146,6 +147,7 @@ fn full_policy() -> RateLimitPolicy {
         until: Some(at(1)),
         on_backend_failure: OnBackendFailure::Closed,
         declared: true,
+        overrides: None,
         generation: 2,
         changed_at: Revision(5),
     }
@@ -284,6 +286,24 @@ fn each_name_of_a_list_keeps_its_encoding() {
         Action::WebhookSet,
         Action::WebhookRemoved,
         Action::WebhookSecretRotated,
+        Action::RlPolicySet,
+        Action::RlPolicyUpdated,
+        Action::RlPolicyDeleted,
+        Action::RlPolicyEnabled,
+        Action::RlPolicyDisabled,
+        Action::RlReset,
+        Action::GlobalRlSet,
+        Action::GlobalRlUpdated,
+        Action::GlobalRlDeleted,
+        Action::GlobalRlEnabled,
+        Action::GlobalRlDisabled,
+        Action::GlobalRlReset,
+        Action::SvcRlSet,
+        Action::SvcRlUpdated,
+        Action::SvcRlDeleted,
+        Action::SvcRlEnabled,
+        Action::SvcRlDisabled,
+        Action::SvcRlReset,
     ];
     let platforms = [Platform::Cli, Platform::Sdk, Platform::Dashboard, Platform::Api, Platform::System];
     for action in actions {

@@ -19,6 +19,8 @@ mod names;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
+mod rate_limits;
+#[cfg(test)]
 mod registration;
 #[cfg(test)]
 mod replication;

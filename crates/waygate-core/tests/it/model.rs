@@ -151,10 +151,11 @@ impl Model {
             }
             Command::Note { .. } => Ok(true),
             Command::IssueToken { .. }
+            | Command::RateLimit { .. }
             | Command::SetWebhook { .. }
             | Command::RemoveWebhook { .. }
             | Command::RotateWebhookSecret { .. } => {
-                unreachable!("webhooks and issued tokens have tests of their own")
+                unreachable!("limits, webhooks and issued tokens have tests of their own")
             }
             Command::All(commands) => {
                 let mut changed = false;
@@ -396,6 +397,7 @@ fn modelled(state: &State) -> Model {
 fn speaks_anew(command: &Command) -> bool {
     match command {
         Command::Note { .. }
+        | Command::RateLimit { .. }
         | Command::IssueToken { .. }
         | Command::RemoveRoute { .. }
         | Command::RemoveService { .. }

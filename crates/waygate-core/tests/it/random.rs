@@ -164,6 +164,7 @@ fn declaration() -> impl Strategy<Value = Declaration> {
             deprecation,
             force_active,
             window,
+            rate_limit: None,
         },
     )
 }

@@ -1,0 +1,381 @@
+//! Commands about rate limits, of all scopes alike.
+
+use std::sync::Arc;
+
+use crate::change::{Action, Change};
+use crate::command::{CommandError, LimitTarget, MOST_EXEMPTIONS, Plan, Planner, RateLimitSwitch, expect};
+use crate::id::ServiceId;
+use crate::limit::{KeyStrategy, RateLimitPolicy, is_header_name};
+use crate::revision::Revision;
+use crate::route::{LocalKey, RouteKey, RouteMethod, RouteSelector};
+use crate::scope::Scope;
+use crate::state::ServiceState;
+
+/// The largest burst.
+const LARGEST_BURST: u32 = 1_000_000_000;
+/// The most tiers of one policy.
+const MOST_TIERS: usize = 32;
+/// The longest name of a tier, a role or a request attribute, in bytes.
+const LONGEST_NAME: usize = 100;
+
+impl RateLimitPolicy {
+    /// Whether it can be taken, whatever the state.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Invalid`] with the field at fault.
+    pub fn check(&self) -> Result<(), CommandError> {
+        let at_most = |field, most: usize, length: usize| {
+            if length > most {
+                return Err(CommandError::invalid(field, format!("at most {most} are accepted; got {length}")));
+            }
+            Ok(())
+        };
+        if self.burst > LARGEST_BURST {
+            return Err(CommandError::invalid("burst", format!("expected at most {LARGEST_BURST}")));
+        }
+        if let KeyStrategy::Header(name) = &self.key_strategy
+            && !is_header_name(name)
+        {
+            return Err(CommandError::invalid("key_strategy", "expected `header:NAME` with the name of a header"));
+        }
+        at_most("tiers", MOST_TIERS, self.tiers.len())?;
+        at_most("exempt_ips", MOST_EXEMPTIONS, self.exempt_ips.len())?;
+        at_most("exempt_roles", MOST_EXEMPTIONS, self.exempt_roles.len())?;
+        at_most("exempt_routes", MOST_EXEMPTIONS, self.exempt_routes.len())?;
+        for (position, tier) in self.tiers.iter().enumerate() {
+            checked_name("tiers", &tier.name)?;
+            if self.tiers.iter().take(position).any(|other| other.name == tier.name) {
+                return Err(CommandError::invalid("tiers", format!("`{}` is named twice", tier.name)));
+            }
+        }
+        self.exempt_roles.iter().try_for_each(|role| checked_name("exempt_roles", role))?;
+        self.tier_resolver.iter().try_for_each(|name| checked_name("tier_resolver", name))
+    }
+
+    /// What the audit log says of it: `100/minute · fixed_window · ip`.
+    fn summary(&self) -> String {
+        format!("{} · {} · {}", self.limit, self.algorithm.as_str(), self.key_strategy)
+    }
+
+    /// The same but for its bookkeeping.
+    fn same_as(&self, other: &Self) -> bool {
+        let Self { generation, changed_at, .. } = other;
+        *other == Self { generation: *generation, changed_at: *changed_at, ..self.clone() }
+    }
+}
+
+fn checked_name(field: &'static str, name: &str) -> Result<(), CommandError> {
+    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let accepted = format!("expected names of 1 to {LONGEST_NAME} bytes without control characters");
+        return Err(CommandError::invalid(field, accepted));
+    }
+    Ok(())
+}
+
+/// What happened to a policy, for the name of the action.
+#[derive(Clone, Copy)]
+enum Deed {
+    Set,
+    Updated,
+    Deleted,
+    Reset,
+    Enabled,
+    Disabled,
+}
+
+impl Planner<'_> {
+    pub(super) fn switch_rate_limit(
+        &self,
+        target: &LimitTarget,
+        to: &RateLimitSwitch,
+        reason: &str,
+        allow_unknown: bool,
+        expected: Option<Revision>,
+    ) -> Result<Plan, CommandError> {
+        let mut plan = Plan::default();
+        if let RateLimitSwitch::Set(policy) = to {
+            let scope = self.scope_to_limit(target, allow_unknown)?;
+            self.set_rate_limit(&scope, policy, reason, expected, &mut plan)?;
+            return Ok(plan);
+        }
+        let scopes = self.limited_scopes(target)?;
+        if let ([_, _, ..], LimitTarget::Route(selector), false) =
+            (&*scopes, target, matches!(to, RateLimitSwitch::Reset))
+        {
+            let matches = scopes.iter().map(ToString::to_string).collect();
+            return Err(CommandError::AmbiguousRoute { selector: Box::new(selector.clone()), matches });
+        }
+        for scope in scopes {
+            let Some(before) = self.state.rate_limit(&scope) else { continue };
+            expect(&scope, expected, before.changed_at)?;
+            self.switch_one(&scope, before, to, reason, &mut plan)?;
+        }
+        Ok(plan)
+    }
+
+    fn set_rate_limit(
+        &self,
+        scope: &Scope,
+        policy: &RateLimitPolicy,
+        reason: &str,
+        expected: Option<Revision>,
+        plan: &mut Plan,
+    ) -> Result<(), CommandError> {
+        policy.check()?;
+        if let Some(until) = policy.until {
+            self.in_future("until", until)?;
+        }
+        let before = self.state.rate_limit(scope);
+        expect(scope, expected, before.map_or(Revision::ZERO, |before| before.changed_at))?;
+        let overrides = match before {
+            Some(before) if before.declared => Some(before.clone()),
+            Some(before) => before.overrides.clone(),
+            None => None,
+        };
+        let policy = RateLimitPolicy {
+            declared: false,
+            overrides,
+            // Counts survive an edit.
+            generation: before.map_or(self.changed_at.0, |before| before.generation),
+            changed_at: self.changed_at,
+            ..policy.clone()
+        };
+        plan.warnings.extend(self.unmatched_limit_exemptions(scope, &policy));
+        plan.limits.push(scope.clone());
+        if before.is_none_or(|before| !policy.same_as(before)) {
+            let deed = if before.is_some() { Deed::Updated } else { Deed::Set };
+            let reason = if reason.is_empty() { policy.summary() } else { reason.to_owned() };
+            let change = Change::RateLimitSet { scope: scope.clone(), policy: Arc::new(policy) };
+            plan.records.push(self.record(action_of(scope, deed), &reason, change));
+        }
+        Ok(())
+    }
+
+    fn switch_one(
+        &self,
+        scope: &Scope,
+        before: &Arc<RateLimitPolicy>,
+        to: &RateLimitSwitch,
+        reason: &str,
+        plan: &mut Plan,
+    ) -> Result<(), CommandError> {
+        let mut after = RateLimitPolicy { changed_at: self.changed_at, ..RateLimitPolicy::clone(before) };
+        let deed = match to {
+            RateLimitSwitch::Pause => {
+                after.enabled = false;
+                Deed::Disabled
+            }
+            RateLimitSwitch::Resume => {
+                after.enabled = true;
+                Deed::Enabled
+            }
+            RateLimitSwitch::Reset => {
+                after.generation = self.changed_at.0;
+                Deed::Reset
+            }
+            RateLimitSwitch::Delete if before.declared => {
+                let problem =
+                    format!("the limit of `{scope}` is declared by the service's code; set `unlimited` to lift it");
+                return Err(CommandError::invalid("path_key", problem));
+            }
+            RateLimitSwitch::Delete | RateLimitSwitch::Set(_) => Deed::Deleted,
+        };
+        plan.limits.push(scope.clone());
+        let change = match deed {
+            Deed::Deleted => self.without_policy(scope.clone(), before),
+            Deed::Enabled | Deed::Disabled if after.same_as(before) => return Ok(()),
+            _ => Change::RateLimitSet { scope: scope.clone(), policy: Arc::new(after) },
+        };
+        plan.records.push(self.record(action_of(scope, deed), reason, change));
+        Ok(())
+    }
+
+    /// What takes an operator's policy away: what the code declares comes back.
+    pub(super) fn without_policy(&self, scope: Scope, policy: &RateLimitPolicy) -> Change {
+        match &policy.overrides {
+            Some(declared) => {
+                let declared = RateLimitPolicy {
+                    generation: self.changed_at.0,
+                    changed_at: self.changed_at,
+                    ..RateLimitPolicy::clone(declared)
+                };
+                Change::RateLimitSet { scope, policy: Arc::new(declared) }
+            }
+            None => Change::RateLimitCleared { scope },
+        }
+    }
+
+    /// The change that a service's declaration of a route's limit makes, if it makes one.
+    pub(super) fn declare_rate_limit(&self, key: &RouteKey, declared: Option<&RateLimitPolicy>) -> Option<Change> {
+        let scope = Scope::Route(key.clone());
+        let before = self.state.rate_limit(&scope);
+        let declared = declared.map(|policy| RateLimitPolicy {
+            declared: true,
+            overrides: None,
+            generation: self.changed_at.0,
+            changed_at: self.changed_at,
+            ..policy.clone()
+        });
+        let set = |policy| Some(Change::RateLimitSet { scope: scope.clone(), policy: Arc::new(policy) });
+        match (before, declared) {
+            (None, None) => None,
+            (None, Some(declared)) => set(declared),
+            (Some(before), None) if before.declared => Some(Change::RateLimitCleared { scope }),
+            (Some(before), Some(declared)) if before.declared => {
+                // Whether it is paused is the operators' word.
+                let kept =
+                    RateLimitPolicy { generation: before.generation, enabled: before.enabled, ..declared.clone() };
+                if kept.same_as(before) { None } else { set(kept) }
+            }
+            (Some(before), declared) => {
+                let same = match (&before.overrides, &declared) {
+                    (None, None) => true,
+                    (Some(known), Some(declared)) => known.same_as(declared),
+                    _ => false,
+                };
+                if same {
+                    return None;
+                }
+                let overrides = declared.map(Arc::new);
+                set(RateLimitPolicy { overrides, changed_at: self.changed_at, ..RateLimitPolicy::clone(before) })
+            }
+        }
+    }
+
+    /// The one scope that a new limit is for.
+    fn scope_to_limit(&self, target: &LimitTarget, allow_unknown: bool) -> Result<Scope, CommandError> {
+        match target {
+            LimitTarget::Global => Ok(Scope::Global),
+            LimitTarget::Service(service) => {
+                if !allow_unknown {
+                    self.known_service(service)?;
+                }
+                Ok(Scope::Service(service.clone()))
+            }
+            LimitTarget::Route(selector) => self.route_to_limit(selector, allow_unknown).map(Scope::Route),
+        }
+    }
+
+    /// A route, or with the method `ALL` a path with any route.
+    fn route_to_limit(&self, selector: &RouteSelector, allow_unknown: bool) -> Result<RouteKey, CommandError> {
+        let serving: Vec<(&ServiceId, Vec<RouteMethod>)> = self
+            .state
+            .services
+            .iter()
+            .filter(|(service, _)| selector.service.as_ref().is_none_or(|only| only == *service))
+            .map(|(service, state)| (service, methods_at(state, selector)))
+            .filter(|(_, methods)| !methods.is_empty())
+            .collect();
+        let Some(method) = selector.method else {
+            return self.state.resolve(selector);
+        };
+        let key_in = |service: &ServiceId| RouteKey::new(service.clone(), LocalKey::new(method, selector.path.clone()));
+        let taken: Vec<RouteKey> = serving
+            .iter()
+            .filter(|(_, methods)| method == RouteMethod::Any || methods.contains(&method))
+            .map(|(service, _)| key_in(service))
+            .collect();
+        match (&*taken, &*serving, &selector.service) {
+            ([only], ..) => Ok(only.clone()),
+            ([_, _, ..], ..) => Err(CommandError::AmbiguousRoute {
+                selector: Box::new(selector.clone()),
+                matches: taken.iter().map(ToString::to_string).collect(),
+            }),
+            ([], [], Some(service)) if allow_unknown => Ok(key_in(service)),
+            ([], [], _) => self.state.resolve(selector),
+            ([], [(service, methods), ..], _) => {
+                let known = methods.iter().map(|method| format!("`{method}`")).collect::<Vec<_>>().join(", ");
+                let path = &selector.path;
+                let problem = format!("`{service}:{path}` has no `{method}`; expected {known} or `ALL`");
+                Err(CommandError::invalid("method", problem))
+            }
+        }
+    }
+
+    /// The scopes with a policy that a target names; at least one.
+    fn limited_scopes(&self, target: &LimitTarget) -> Result<Vec<Scope>, CommandError> {
+        let scopes: Vec<Scope> = match target {
+            LimitTarget::Global => self.state.global.rate_limit.iter().map(|_| Scope::Global).collect(),
+            LimitTarget::Service(service) => {
+                self.known_service(service)?;
+                let scope = Scope::Service(service.clone());
+                self.state.rate_limit(&scope).map(|_| scope.clone()).into_iter().collect()
+            }
+            LimitTarget::Route(selector) => self
+                .state
+                .services
+                .iter()
+                .filter(|(service, _)| selector.service.as_ref().is_none_or(|only| only == *service))
+                .flat_map(|(service, state)| {
+                    let keys = state.route_limits.keys().filter(|key| {
+                        key.path == selector.path && selector.method.is_none_or(|method| method == key.method)
+                    });
+                    keys.map(|key| Scope::Route(RouteKey::new(service.clone(), key.clone())))
+                })
+                .collect(),
+        };
+        let services: Vec<Option<&ServiceId>> = scopes.iter().map(Scope::service).collect();
+        match (target, services.first()) {
+            (LimitTarget::Route(selector), Some(first)) if services.iter().any(|service| service != first) => {
+                let matches = scopes.iter().map(ToString::to_string).collect();
+                Err(CommandError::AmbiguousRoute { selector: Box::new(selector.clone()), matches })
+            }
+            (_, Some(_)) => Ok(scopes),
+            (LimitTarget::Route(selector), None) => Err(CommandError::UnknownRateLimit { scope: selector.to_string() }),
+            (LimitTarget::Global, None) => Err(CommandError::UnknownRateLimit { scope: Scope::Global.to_string() }),
+            (LimitTarget::Service(service), None) => {
+                Err(CommandError::UnknownRateLimit { scope: Scope::Service(service.clone()).to_string() })
+            }
+        }
+    }
+
+    fn unmatched_limit_exemptions(&self, scope: &Scope, policy: &RateLimitPolicy) -> Vec<String> {
+        let matches = |exempt: &LocalKey| {
+            let services = self.state.services.iter();
+            services
+                .filter(|(service, _)| scope.service().is_none_or(|only| only == *service))
+                .flat_map(|(_, state)| state.routes.keys())
+                .any(|key| {
+                    key.path == exempt.path
+                        && (exempt.method == RouteMethod::Any
+                            || key.method == RouteMethod::Any
+                            || key.method == exempt.method)
+                })
+        };
+        let unmatched = policy.exempt_routes.iter().filter(|exempt| !matches(exempt));
+        unmatched.map(|exempt| format!("exemption `{exempt}` matches no known route")).collect()
+    }
+}
+
+fn methods_at(state: &ServiceState, selector: &RouteSelector) -> Vec<RouteMethod> {
+    state.routes.keys().filter(|key| key.path == selector.path).map(|key| key.method).collect()
+}
+
+fn action_of(scope: &Scope, deed: Deed) -> Action {
+    match (scope, deed) {
+        (Scope::Route(_), Deed::Set) => Action::RlPolicySet,
+        (Scope::Route(_), Deed::Updated) => Action::RlPolicyUpdated,
+        (Scope::Route(_), Deed::Deleted) => Action::RlPolicyDeleted,
+        (Scope::Route(_), Deed::Reset) => Action::RlReset,
+        (Scope::Route(_), Deed::Enabled) => Action::RlPolicyEnabled,
+        (Scope::Route(_), Deed::Disabled) => Action::RlPolicyDisabled,
+        (Scope::Global, Deed::Set) => Action::GlobalRlSet,
+        (Scope::Global, Deed::Updated) => Action::GlobalRlUpdated,
+        (Scope::Global, Deed::Deleted) => Action::GlobalRlDeleted,
+        (Scope::Global, Deed::Reset) => Action::GlobalRlReset,
+        (Scope::Global, Deed::Enabled) => Action::GlobalRlEnabled,
+        (Scope::Global, Deed::Disabled) => Action::GlobalRlDisabled,
+        (Scope::Service(_), Deed::Set) => Action::SvcRlSet,
+        (Scope::Service(_), Deed::Updated) => Action::SvcRlUpdated,
+        (Scope::Service(_), Deed::Deleted) => Action::SvcRlDeleted,
+        (Scope::Service(_), Deed::Reset) => Action::SvcRlReset,
+        (Scope::Service(_), Deed::Enabled) => Action::SvcRlEnabled,
+        (Scope::Service(_), Deed::Disabled) => Action::SvcRlDisabled,
+    }
+}
+
+/// The action that a policy's end is written down as.
+pub(super) fn deleted(scope: &Scope) -> Action {
+    action_of(scope, Deed::Deleted)
+}
