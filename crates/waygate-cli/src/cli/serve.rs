@@ -33,6 +33,9 @@ pub(crate) struct Serve {
     /// Serve without authentication where others can reach it
     #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
     pub(crate) insecure_no_auth: bool,
+    /// Let webhooks go to private, loopback and link-local addresses
+    #[arg(long, env = "WAYGATE_WEBHOOK_ALLOW_PRIVATE", hide_env_values = true, value_parser = switch)]
+    pub(crate) webhook_allow_private: bool,
 }
 
 /// Where a control plane keeps its state.

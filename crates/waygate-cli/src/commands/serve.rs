@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use waygate_server::{Credentials, Server};
+use waygate_server::{Credentials, Server, WebhookOptions};
 use waygate_store::{FileStore, MemoryStore, Store};
 
 use crate::cli::{Backend, Serve};
@@ -45,6 +45,7 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     let mut builder = Server::builder()
         .backend(store)
         .auth(users.into_iter().collect::<Credentials>())
+        .webhooks(WebhookOptions { allow_private: serve.webhook_allow_private, ..WebhookOptions::default() })
         .token_expiry(Duration::from_secs(serve.token_expiry))
         .sdk_token_expiry(Duration::from_secs(serve.sdk_token_expiry));
     if let Some(key) = secret_key {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use waygate_core::{
-    Action, Command, Deprecation, Enforcement, Lifecycle, MaintenanceScope, MaintenanceSwitch, Switch, WebhookFormat,
-    WebhookSettings,
+    Action, Command, Deprecation, Enforcement, IssuedToken, Lifecycle, MaintenanceScope, MaintenanceSwitch, Platform,
+    Switch, TokenKind, WebhookFormat, WebhookSettings,
 };
 use waygate_server::WebhookOptions;
 use waygate_store::{HistoryQuery, MemoryStore, Retention};
@@ -51,12 +51,22 @@ fn every_kind() -> Vec<Command> {
     };
     let deprecation = Deprecation { since: time(1), sunset: None, successor: Some("/b".to_owned()) };
     let id = || "other".parse().unwrap();
+    let window =
+        Switch::Window { start: time(4_000_000_000), end: time(4_000_000_100), enforcement: Enforcement::Enforce };
+    let token = IssuedToken {
+        holder: "pay".parse().unwrap(),
+        kind: TokenKind::Service,
+        platform: Platform::Sdk,
+        service: Some("pay".parse().unwrap()),
+        issued: time(1_900_000_000),
+        expires: time(4_000_000_000),
+    };
     vec![
         route(Switch::disable()),
         route(Switch::enable()),
         control(Lifecycle::Maintenance),
         control(Lifecycle::EnvGated(BTreeSet::from(["dev".parse().unwrap()]))),
-        route(Switch::Window { start: time(4_000_000_000), end: time(4_000_000_100) }),
+        route(window),
         route(Switch::CancelWindows { id: None }),
         route(Switch::Deprecation(Some(deprecation))),
         route(Switch::Deprecation(None)),
@@ -66,6 +76,7 @@ fn every_kind() -> Vec<Command> {
         maintain(&service, on()),
         maintain(&service, edit()),
         maintain(&service, MaintenanceSwitch::Off),
+        Command::IssueToken { id: "token-of-pay".parse().unwrap(), token },
         Command::SetWebhook { id: id(), to: other, reason: String::new(), expected: None },
         Command::RotateWebhookSecret { id: id(), reason: String::new(), expected: None },
         Command::RemoveWebhook { id: id(), reason: String::new(), expected: None },
@@ -107,7 +118,7 @@ async fn g38_g39_every_kind_of_change_arrives_once_signed_and_in_order() {
     let events: BTreeSet<&str> = messages.iter().map(|message| message.body["event"].as_str().unwrap()).collect();
     assert_eq!(events.len(), count, "each kind once: {events:?}");
     assert_eq!(messages[0].body["state"]["status"], "disabled");
-    assert!(!String::from_utf8_lossy(&messages[14].text).contains("sealed"));
+    assert!(!String::from_utf8_lossy(&messages[15].text).contains("sealed"));
     assert_eq!(messages[0].header("content-type"), "application/json");
     server.stop().await;
 }
