@@ -117,13 +117,33 @@ fn colour(action: Action) -> &'static str {
         | Action::Schedule
         | Action::Deprecate
         | Action::GlobalMaintenanceOn
-        | Action::ServiceMaintenanceOn => ORANGE,
+        | Action::ServiceMaintenanceOn
+        | Action::RlPolicyDisabled
+        | Action::RlPolicyDeleted
+        | Action::GlobalRlDisabled
+        | Action::GlobalRlDeleted
+        | Action::SvcRlDisabled
+        | Action::SvcRlDeleted => ORANGE,
         Action::Enable
         | Action::ScheduleCancel
         | Action::Undeprecate
         | Action::GlobalMaintenanceOff
         | Action::ServiceMaintenanceOff => GREEN,
-        Action::EnvGate | Action::GlobalMaintenanceEdit | Action::ServiceMaintenanceEdit => BLUE,
+        Action::EnvGate
+        | Action::GlobalMaintenanceEdit
+        | Action::ServiceMaintenanceEdit
+        | Action::RlPolicySet
+        | Action::RlPolicyUpdated
+        | Action::RlPolicyEnabled
+        | Action::RlReset
+        | Action::GlobalRlSet
+        | Action::GlobalRlUpdated
+        | Action::GlobalRlEnabled
+        | Action::GlobalRlReset
+        | Action::SvcRlSet
+        | Action::SvcRlUpdated
+        | Action::SvcRlEnabled
+        | Action::SvcRlReset => BLUE,
         _ => GREY,
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use waygate_core::{
-    Action, Command, Deprecation, Enforcement, IssuedToken, Lifecycle, MaintenanceScope, MaintenanceSwitch, Platform,
-    Switch, TokenKind, WebhookFormat, WebhookSettings,
+    Action, Command, Deprecation, Enforcement, IssuedToken, Lifecycle, LimitTarget, MaintenanceScope,
+    MaintenanceSwitch, Platform, RateLimitSwitch, Switch, TokenKind, WebhookFormat, WebhookSettings,
 };
 use waygate_server::WebhookOptions;
 use waygate_store::{HistoryQuery, MemoryStore, Retention};
@@ -50,6 +50,30 @@ fn every_kind() -> Vec<Command> {
         enabled: false,
     };
     let deprecation = Deprecation { since: time(1), sunset: None, successor: Some("/b".to_owned()) };
+    let limit = |target: &LimitTarget, to| Command::RateLimit {
+        target: target.clone(),
+        to,
+        reason: "why".to_owned(),
+        allow_unknown: false,
+        expected: None,
+    };
+    let policy = |limit| serde_json::from_value(json!({"limit": limit, "enabled": true})).map(Box::new).unwrap();
+    let targets = [
+        LimitTarget::Global,
+        LimitTarget::Service("pay".parse().unwrap()),
+        LimitTarget::Route("pay:/a".parse().unwrap()),
+    ];
+    let limits = targets.iter().flat_map(|target| {
+        let switches = [
+            RateLimitSwitch::Set(policy("100/minute")),
+            RateLimitSwitch::Set(policy("200/minute")),
+            RateLimitSwitch::Pause,
+            RateLimitSwitch::Resume,
+            RateLimitSwitch::Reset,
+            RateLimitSwitch::Delete,
+        ];
+        switches.map(|to| limit(target, to))
+    });
     let id = || "other".parse().unwrap();
     let window =
         Switch::Window { start: time(4_000_000_000), end: time(4_000_000_100), enforcement: Enforcement::Enforce };
@@ -61,7 +85,7 @@ fn every_kind() -> Vec<Command> {
         issued: time(1_900_000_000),
         expires: time(4_000_000_000),
     };
-    vec![
+    let others = [
         route(Switch::disable()),
         route(Switch::enable()),
         control(Lifecycle::Maintenance),
@@ -82,7 +106,8 @@ fn every_kind() -> Vec<Command> {
         Command::RemoveWebhook { id: id(), reason: String::new(), expected: None },
         Command::RemoveRoute { route: "pay:/a".parse().unwrap(), reason: "why".to_owned(), expected: None },
         Command::RemoveService { service: "pay".parse().unwrap(), reason: "why".to_owned() },
-    ]
+    ];
+    limits.chain(others).collect()
 }
 
 #[tokio::test]
@@ -117,8 +142,10 @@ async fn g38_g39_every_kind_of_change_arrives_once_signed_and_in_order() {
     }
     let events: BTreeSet<&str> = messages.iter().map(|message| message.body["event"].as_str().unwrap()).collect();
     assert_eq!(events.len(), count, "each kind once: {events:?}");
-    assert_eq!(messages[0].body["state"]["status"], "disabled");
-    assert!(!String::from_utf8_lossy(&messages[15].text).contains("sealed"));
+    let of = |event: &str| messages.iter().find(|message| message.body["event"] == event).unwrap();
+    assert_eq!(of("disable").body["state"]["status"], "disabled");
+    assert_eq!(of("global_rl_set").body["state"]["limit"], "100/minute");
+    assert!(!String::from_utf8_lossy(&of("webhook_set").text).contains("sealed"));
     assert_eq!(messages[0].header("content-type"), "application/json");
     server.stop().await;
 }
