@@ -143,3 +143,31 @@ async fn g39_a_node_that_has_gone_silent_is_followed_by_another() {
     receiver.messages(2).await;
     assert_ne!(store.side().value("webhooks/dispatcher", now()).await.unwrap().as_deref(), Some("silent"));
 }
+
+/// As after a backup was restored: the place is of a history that the store does not have.
+#[tokio::test]
+async fn a_place_of_another_history_is_named_and_everything_is_told_anew() {
+    let store = Arc::new(MemoryStore::new().unwrap());
+    let server = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
+    server.register("pay", &["/a"]).await;
+    let receiver = Receiver::start().await;
+    let (id, _) = create(&server.admin().await, &receiver.url(), json!({})).await;
+    switch(&server, 2).await;
+    receiver.messages(2).await;
+    delivery(&server.admin().await, &id, |delivery| delivery["delivered"] == 2).await;
+    server.stop().await;
+
+    let (side, key) = (store.side(), format!("webhook/{id}"));
+    let place = side.value(&key, now()).await.unwrap().unwrap();
+    let mut other: serde_json::Value = serde_json::from_str(&place).unwrap();
+    let mut cursor: Cursor = other["cursor"].as_str().unwrap().parse().unwrap();
+    cursor.lineage.0 ^= 1;
+    other["cursor"] = json!(cursor);
+    assert!(side.swap(&key, Some(&place), Some(SideValue::lasting(other.to_string())), now()).await.unwrap());
+
+    let server = TestServer::start_on(Arc::new(Shared(store)), quick).await;
+    let messages = receiver.messages(4).await;
+    assert_eq!(reasons(&messages[2..]), reasons(&messages[..2]));
+    let state = delivery(&server.admin().await, &id, |delivery| delivery["delivered"] == 4).await;
+    assert_eq!(state["missed"]["why"], "another_history");
+}
