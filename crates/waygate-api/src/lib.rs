@@ -1,12 +1,13 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`maintenance`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
+//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - With the feature `client`, a typed client in [`client`].
 
 pub mod audit;
 pub mod auth;
+pub mod batch;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod error;
@@ -14,7 +15,9 @@ mod instant;
 pub mod maintenance;
 pub mod paths;
 pub mod routes;
+pub mod schedules;
 pub mod sdk;
+pub mod services;
 pub mod stream;
 pub mod webhooks;
 
@@ -32,6 +35,14 @@ pub mod headers {
     pub const REVISION: &str = "x-waygate-revision";
     /// What a switch ended or what the caller should know: one header line each, percent-encoded UTF-8.
     pub const NOTICE: &str = "x-waygate-notice";
+    /// Whether a mutation has changed anything, or would have: `true` or `false`.
+    pub const CHANGED: &str = "x-waygate-changed";
+    /// `true`: nothing was committed, the answer says what would have come of it.
+    pub const DRY_RUN: &str = "x-waygate-dry-run";
+    /// The `cursor` of the next page of a list; absent on the last.
+    pub const NEXT: &str = "x-waygate-next";
+    /// How many there are on all pages of a list together.
+    pub const TOTAL: &str = "x-waygate-total";
     /// Names a request in logs and errors.
     pub const REQUEST_ID: &str = "x-request-id";
     /// The cursor that a stream resumes after.

@@ -13,7 +13,12 @@ pub const ROUTES: &str = "/api/routes";
 pub const AUDIT: &str = "/api/audit";
 pub const GLOBAL: &str = "/api/global";
 pub const SERVICES: &str = "/api/services";
+pub const SCHEDULES: &str = "/api/schedules";
+pub const BATCH: &str = "/api/batch";
 pub const RATE_LIMITS: &str = "/api/rate-limits";
+pub const RATE_LIMIT_HITS: &str = "/api/rate-limits/hits";
+pub const GLOBAL_RATE_LIMIT: &str = "/api/global-rate-limit";
+pub const SDK_HITS: &str = "/api/sdk/hits";
 pub const WEBHOOKS: &str = "/api/webhooks";
 pub const REGISTER: &str = "/api/sdk/register";
 pub const SDK_AUDIT: &str = "/api/sdk/audit";
@@ -44,6 +49,12 @@ pub fn key_of_path(segment: &str) -> Option<String> {
 /// `/api/routes/{path_key}`, and with an action `/api/routes/{path_key}/{action}`.
 pub fn route(key: &str, action: Option<&str>) -> String {
     let path = format!("{ROUTES}/{}", path_key(key));
+    action.map_or(path.clone(), |action| format!("{path}/{action}"))
+}
+
+/// `/api/rate-limits/{path_key}`, and with an action `/api/rate-limits/{path_key}/{action}`.
+pub fn rate_limit(key: &str, action: Option<&str>) -> String {
+    let path = format!("{RATE_LIMITS}/{}", path_key(key));
     action.map_or(path.clone(), |action| format!("{path}/{action}"))
 }
 

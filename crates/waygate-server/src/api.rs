@@ -1,7 +1,9 @@
 //! The HTTP API. [`table`] is the one list of endpoints: the router is made of it, and it says who may call what.
 
 pub(crate) mod answer;
+mod asked;
 pub(crate) mod audit;
+mod batch;
 pub(crate) mod body;
 mod envelope;
 mod maintenance;
@@ -9,11 +11,13 @@ mod names;
 mod rate_limits;
 mod register;
 mod routes;
+mod schedules;
 mod services;
 mod session;
 mod status;
 pub(crate) mod stream;
 mod streams;
+mod switches;
 mod table;
 mod webhooks;
 

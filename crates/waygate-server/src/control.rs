@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, State};
+use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, Scope, State};
 use waygate_store::{HistoryPage, HistoryQuery, SideStore, Store, StoreError};
 
 use crate::control::feed::Feed;
@@ -56,10 +56,14 @@ pub struct Applied {
     pub changed: bool,
     /// The routes that were meant, resolved.
     pub routes: Vec<RouteKey>,
+    /// The scopes whose rate limits were meant, resolved.
+    pub limits: Vec<Scope>,
     /// The pending or open windows and timed switches that it ended, in words.
     pub ended: Vec<String>,
     /// What the caller should know although it was carried out.
     pub warnings: Vec<String>,
+    /// It was only found out what it would come to; nothing is committed.
+    pub dry_run: bool,
     /// The state at that revision or a later one.
     pub state: Arc<State>,
 }
@@ -116,6 +120,15 @@ impl ControlPlane {
         let stopped = || ExecuteError::Store(StoreError::Unavailable("the control plane is stopping".to_owned()));
         self.0.queue.send(Request { command, cause, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Finds out what a command would come to, without committing anything. `state` is then what would be.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`], as when it would be carried out now.
+    pub fn preview(&self, command: &Command, cause: Cause) -> Result<Applied, ExecuteError> {
+        writer::preview(&self.current(), command, cause)
     }
 
     /// Past commits, newest first.

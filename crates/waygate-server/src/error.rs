@@ -37,6 +37,14 @@ impl ApiError {
         refusal
     }
 
+    /// The same refusal about a part of the body.
+    #[must_use]
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.body.error = format!("`{place}`: {}", self.body.error);
+        self.body.field = Some(self.body.field.map_or(place.to_owned(), |field| format!("{place}.{field}")));
+        self
+    }
+
     /// A name in the path makes no sense.
     pub(crate) fn invalid_key(field: &str, problem: impl std::fmt::Display) -> Self {
         let mut refusal = Self::invalid_field(field, problem);
@@ -81,6 +89,9 @@ impl From<CommandError> for ApiError {
                 let mut refusal = Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownService, text);
                 refusal.body.near = near;
                 refusal
+            }
+            CommandError::UnknownRateLimit { .. } => {
+                Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownRateLimit, text)
             }
             CommandError::UnknownWebhook { .. } => Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownWebhook, text),
             CommandError::UnknownWindow { .. } => Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownWindow, text),

@@ -14,9 +14,26 @@ pub(crate) fn read(state: &State, body: impl Serialize) -> Response {
     (revision(state.cursor.revision), Json(body)).into_response()
 }
 
+/// The answer to a read of a list, of which `next` is the cursor of the next page, and `total` counts all pages.
+pub(crate) fn list(state: &State, body: impl Serialize, total: Option<usize>, next: Option<&str>) -> Response {
+    let mut response = read(state, body);
+    let head = response.headers_mut();
+    if let Some(total) = total {
+        head.insert(headers::TOTAL, HeaderValue::from(total));
+    }
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(next).ok()) {
+        head.insert(headers::NEXT, next);
+    }
+    response
+}
+
 /// The answer to a change: what is there now, the revision of the change, and what the caller should know.
 pub(crate) fn changed(applied: &Applied, body: impl Serialize) -> Response {
     let mut head = revision(applied.revision);
+    head.insert(headers::CHANGED, HeaderValue::from_static(if applied.changed { "true" } else { "false" }));
+    if applied.dry_run {
+        head.insert(headers::DRY_RUN, HeaderValue::from_static("true"));
+    }
     for notice in applied.ended.iter().map(|ended| format!("ended: {ended}")).chain(applied.warnings.iter().cloned()) {
         if let Ok(value) = HeaderValue::from_str(&paths::percent_encoded(&notice)) {
             head.append(headers::NOTICE, value);

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use waygate_api::audit::AuditEntry;
 use waygate_core::{
-    Action, Change, Commit, LifecycleKind, MaintenanceScope, Record, RouteKey, RouteSelector, Scope, ServiceId,
-    WebhookId,
+    Action, Change, Commit, LifecycleKind, MaintenanceScope, Record, Revision, RouteKey, RouteSelector, Scope,
+    ServiceId, WebhookId,
 };
 use waygate_store::HistoryQuery;
 
@@ -15,10 +15,16 @@ use crate::api::names::Parameters;
 use crate::app::App;
 use crate::error::ApiError;
 
+/// How many entries there are without a limit.
 const DEFAULT_LIMIT: usize = 50;
 const LARGEST_LIMIT: usize = 100_000;
 /// How many commits are read at a time.
 const PAGE: usize = 1000;
+/// Clocks of nodes differ, so commits are not quite in the order of their times. Beyond this nothing is looked for.
+const SKEW: SignedDuration = SignedDuration::from_hours(1);
+
+/// An entry's place in history: its commit, and its record there.
+type Place = (Revision, usize);
 
 /// Which entries are wanted.
 struct Filter {
@@ -26,32 +32,55 @@ struct Filter {
     service: Option<ServiceId>,
     actor: Option<String>,
     action: Option<Action>,
+    /// Not before.
+    since: Option<Timestamp>,
+    /// Before.
+    until: Option<Timestamp>,
 }
 
 /// The latest entries first. Filters count before the limit does.
 pub(super) async fn list(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
-    let limit = limit(&parameters)?;
-    let filter = Filter {
-        route: parameters.text("route").map(ToOwned::to_owned),
-        service: parameters.service()?,
-        actor: parameters.text("actor").filter(|actor| !actor.is_empty()).map(ToOwned::to_owned),
-        action: action(&parameters)?,
-    };
+    let filter = Filter::of(&parameters)?;
+    // The reference's command line asks for a page by asking for everything before it too.
+    let (limit, total) = (limit(&parameters)?, parameters.flag("total")?);
+    let after = parameters.page(LARGEST_LIMIT, place).map(|page| page.after);
+    let after = if limit == 0 { None } else { after? };
     let state = app.control.current();
     let mut entries = Vec::new();
-    let mut before = None;
-    while entries.len() < limit {
+    let mut count = 0;
+    let mut before = after.filter(|_| !total).map(|(revision, _)| revision.next());
+    loop {
         let page = app.control.history(HistoryQuery { before, limit: PAGE }).await?;
-        for commit in &page.commits {
-            entries.extend(entries_of(commit, &filter));
+        for commit in page.commits.iter().filter(|commit| filter.is_in_time(commit)) {
+            for (index, record) in commit.draft.records.iter().enumerate().rev() {
+                if !filter.takes(commit, record) {
+                    continue;
+                }
+                count += 1;
+                let place = (commit.revision(), index);
+                // One more than is given tells whether there is another page.
+                if entries.len() <= limit && after.is_none_or(|after| place < after) {
+                    entries.push((place, entry(commit, index, record)));
+                }
+            }
         }
         before = page.commits.last().map(|commit| commit.revision());
-        if !page.more || before.is_none() {
+        let oldest = page.commits.last().map(|commit| commit.draft.cause.at);
+        let is_past = oldest.is_none_or(|oldest| filter.since.is_some_and(|since| oldest < since - SKEW));
+        if !page.more || is_past || (entries.len() > limit && !total) {
             break;
         }
     }
+    let more = entries.len() > limit;
     entries.truncate(limit);
-    Ok(answer::read(&state, entries))
+    let next = entries.last().filter(|_| more).map(|((revision, index), _)| format!("{revision}-{index}"));
+    let entries: Vec<AuditEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
+    Ok(answer::list(&state, entries, total.then_some(count), next.as_deref()))
+}
+
+fn place(cursor: &str) -> Option<Place> {
+    let (revision, index) = cursor.split_once('-')?;
+    Some((Revision(revision.parse().ok()?), index.parse().ok()?))
 }
 
 fn limit(parameters: &Parameters) -> Result<usize, ApiError> {
@@ -73,19 +102,23 @@ fn action(parameters: &Parameters) -> Result<Option<Action>, ApiError> {
     })
 }
 
-fn entries_of(commit: &Commit, filter: &Filter) -> Vec<AuditEntry> {
-    commit
-        .draft
-        .records
-        .iter()
-        .enumerate()
-        .rev()
-        .filter(|(_, record)| filter.takes(commit, record))
-        .map(|(index, record)| entry(commit, index, record))
-        .collect()
-}
-
 impl Filter {
+    fn of(parameters: &Parameters) -> Result<Self, ApiError> {
+        Ok(Self {
+            route: parameters.text("route").map(ToOwned::to_owned),
+            service: parameters.service()?,
+            actor: parameters.filter("actor").map(ToOwned::to_owned),
+            action: action(parameters)?,
+            since: parameters.time("since")?,
+            until: parameters.time("until")?,
+        })
+    }
+
+    fn is_in_time(&self, commit: &Commit) -> bool {
+        let at = commit.draft.cause.at;
+        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
+    }
+
     fn takes(&self, commit: &Commit, record: &Record) -> bool {
         let action = match self.action {
             Some(action) => record.action == action,
@@ -102,7 +135,7 @@ impl Filter {
 fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
     let cause = &commit.draft.cause;
     let subject = Subject::of(&record.change);
-    let (previous_status, new_status) = statuses(record, cause.at);
+    let (previous_status, new_status) = statuses(record);
     AuditEntry {
         id: entry_id(commit, index),
         timestamp: cause.at,
@@ -186,14 +219,20 @@ impl<'c> Subject<'c> {
     }
 }
 
-fn statuses(record: &Record, at: Timestamp) -> (Option<LifecycleKind>, Option<LifecycleKind>) {
-    (record.before.first().and_then(|change| status(change, at)), status(&record.change, at))
+/// What a route or a scope was and is, as the log has it.
+fn statuses(record: &Record) -> (Option<LifecycleKind>, Option<LifecycleKind>) {
+    let before = record.before.first().and_then(status);
+    match &record.change {
+        Change::ServiceRemoved { .. } => (None, None),
+        Change::MaintenanceSet { .. } => (before.or(Some(LifecycleKind::Active)), status(&record.change)),
+        change => (before, status(change)),
+    }
 }
 
-fn status(change: &Change, at: Timestamp) -> Option<LifecycleKind> {
+fn status(change: &Change) -> Option<LifecycleKind> {
     match change {
-        Change::RouteSet { route, .. } => Some(route.status(at)),
-        Change::MaintenanceSet { maintenance, .. } if maintenance.is_on(|| at) => Some(LifecycleKind::Maintenance),
+        Change::RouteSet { route, .. } => Some(route.recorded_status()),
+        Change::MaintenanceSet { maintenance, .. } if maintenance.enabled => Some(LifecycleKind::Maintenance),
         Change::MaintenanceSet { .. } => Some(LifecycleKind::Active),
         _ => None,
     }

@@ -6,9 +6,11 @@ use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use waygate_api::{headers, paths};
-use waygate_core::{Revision, RouteSelector, ServiceId, WebhookId};
+use waygate_core::{LifecycleKind, Revision, RouteSelector, ServiceId, WebhookId};
 
+use crate::api::body::parse_time;
 use crate::compat;
 use crate::error::ApiError;
 
@@ -28,9 +30,62 @@ pub(crate) struct NamedWebhook(pub(crate) WebhookId);
 #[derive(Debug)]
 pub(crate) struct Parameters(HashMap<String, String>);
 
+/// A part of a list.
+#[derive(Debug)]
+pub(crate) struct Page<C> {
+    /// How many at most; all where it was not asked for.
+    pub(crate) limit: Option<usize>,
+    /// Only what comes after this.
+    pub(crate) after: Option<C>,
+}
+
 impl Parameters {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// A text to filter by; empty is no filter.
+    pub(crate) fn filter(&self, name: &str) -> Option<&str> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
+    /// A status to filter by.
+    pub(crate) fn kind(&self, name: &str) -> Result<Option<LifecycleKind>, ApiError> {
+        let expected = "expected `active`, `maintenance`, `disabled`, `env_gated` or `deprecated`";
+        let read =
+            |text: &str| serde_json::from_value(text.into()).map_err(|_| ApiError::invalid_field(name, expected));
+        self.filter(name).map(read).transpose()
+    }
+
+    /// A time to filter by.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let expected = "expected a time such as `2026-12-01T10:00:00Z`";
+        let read = |text: &str| parse_time(text).ok_or_else(|| ApiError::invalid_field(name, expected));
+        self.filter(name).map(read).transpose()
+    }
+
+    /// Left out it is `false`.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.text(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(ApiError::invalid_field(name, "expected `true` or `false`")),
+        }
+    }
+
+    /// Which part of a list is wanted; `read` understands the list's cursors.
+    pub(crate) fn page<C>(&self, largest: usize, read: impl Fn(&str) -> Option<C>) -> Result<Page<C>, ApiError> {
+        let size = |text: &str| text.parse().ok().filter(|limit| (1..=largest).contains(limit));
+        let limit = self.text("limit").map(|text| {
+            size(text)
+                .ok_or_else(|| ApiError::invalid_field("limit", format!("expected a whole number from 1 to {largest}")))
+        });
+        let after = self.text("cursor").map(|text| {
+            read(text).ok_or_else(|| {
+                ApiError::invalid_field("cursor", format!("expected the `{}` of an earlier answer", headers::NEXT))
+            })
+        });
+        Ok(Page { limit: limit.transpose()?, after: after.transpose()? })
     }
 
     /// A service to filter by; empty is no filter.

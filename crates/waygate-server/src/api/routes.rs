@@ -4,20 +4,22 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
+use serde_json::json;
+use waygate_api::paths;
 use waygate_api::routes::RouteState;
-use waygate_core::{
-    Command, Enforcement, Environment, Lifecycle, Maintenance, MaintenanceScope, Revision, RouteKey, RouteSelector,
-    ServiceId, ServiceState, Switch,
-};
+use waygate_core::{Command, LifecycleKind, Maintenance, MaintenanceScope, RouteKey, RouteSelector, ServiceId, Switch};
 
-use crate::api::answer;
-use crate::api::body::Fields;
-use crate::api::names::{NamedRoute, Parameters, app_id, if_match};
+use crate::api::asked::Asked;
+use crate::api::names::{NamedRoute, Parameters, app_id};
+use crate::api::{answer, switches};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::clock;
 use crate::compat;
 use crate::error::ApiError;
+
+/// The most routes on a page.
+const LARGEST_PAGE: usize = 1000;
 
 /// A service's SDK, which says its name in a header and asks for its own routes, gets them as it is to enforce them.
 pub(super) async fn list(
@@ -37,10 +39,23 @@ pub(super) async fn list(
         return Ok(answer::read(&state, compat::route_list(&state, &service, now)));
     }
     let only = asked.as_ref().or(principal.only_service());
-    let services = state.services.iter().filter(|(service, _)| only.is_none_or(|only| only == *service));
-    let listed: Vec<RouteState> =
-        services.flat_map(|(service, known)| routes_of(&state, service, known, now)).collect();
-    Ok(answer::read(&state, listed))
+    let filter = Filter::of(&parameters)?;
+    let page = parameters.page(LARGEST_PAGE, route_at)?;
+    let mut listed: Vec<_> = routes_of(&state, only, now).filter(|(_, route)| filter.takes(route)).collect();
+    let total = listed.len();
+    if let Some(after) = &page.after {
+        listed.retain(|(key, _)| (&key.service, &key.local) > (&after.service, &after.local));
+    }
+    let more = page.limit.is_some_and(|limit| listed.len() > limit);
+    listed.truncate(page.limit.unwrap_or(usize::MAX));
+    let next = listed.last().filter(|_| more).map(|(key, _)| paths::path_key(&key.to_string()));
+    let listed: Vec<RouteState> = listed.into_iter().map(|(_, route)| route).collect();
+    Ok(answer::list(&state, listed, Some(total), next.as_deref()))
+}
+
+/// A cursor of this list is the key of the last route that was given.
+fn route_at(cursor: &str) -> Option<RouteKey> {
+    paths::key_of_path(cursor)?.parse().ok()
 }
 
 pub(super) async fn show(
@@ -57,117 +72,76 @@ pub(super) async fn show(
     Ok(answer::read(&state, view(&state, &key, clock::now())?))
 }
 
-pub(super) async fn enable(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
-) -> Result<Response, ApiError> {
-    control(app, principal, route, &head, &fields, Lifecycle::Active).await
+pub(super) async fn enable(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::enable(&asked.fields)?;
+    switch(app, route, asked, to).await
 }
 
-pub(super) async fn disable(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
-) -> Result<Response, ApiError> {
-    control(app, principal, route, &head, &fields, Lifecycle::Disabled).await
+pub(super) async fn disable(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::disable(&asked.fields)?;
+    switch(app, route, asked, to).await
 }
 
-/// With a start it is a planned window, which needs an end; with an end alone it begins now.
-pub(super) async fn maintenance(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
-) -> Result<Response, ApiError> {
-    let (start, end) = (fields.time("start")?, fields.time("end")?);
-    if end.is_some() && fields.time("until")?.is_some() {
-        return Err(ApiError::invalid_field("until", "give either `end` or `until`"));
-    }
-    let to = match (start, end) {
-        (None, None) => return control(app, principal, route, &head, &fields, Lifecycle::Maintenance).await,
-        (Some(start), Some(end)) => Switch::Window { start, end, enforcement: enforcement(&fields)? },
-        (Some(_), None) => return Err(ApiError::invalid_field("end", "a window with a start needs an end")),
-        (None, Some(end)) => {
-            Switch::Control { lifecycle: Lifecycle::Maintenance, until: Some(end), enforcement: enforcement(&fields)? }
-        }
-    };
-    switch(app, principal, route, &head, &fields, to).await
+pub(super) async fn maintenance(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::maintenance(&asked.fields)?;
+    switch(app, route, asked, to).await
 }
 
-pub(super) async fn gate(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
-) -> Result<Response, ApiError> {
-    let allowed = fields.texts("envs", str::parse::<Environment>)?.ok_or_else(|| {
-        ApiError::invalid_field("envs", "expected a list of environments; an empty one blocks everywhere")
-    })?;
-    control(app, principal, route, &head, &fields, Lifecycle::EnvGated(allowed.into_iter().collect())).await
+pub(super) async fn gate(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::gate(&asked.fields)?;
+    switch(app, route, asked, to).await
 }
 
-pub(super) async fn schedule(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
-) -> Result<Response, ApiError> {
-    let to = Switch::Window {
-        start: fields.required_time("start")?,
-        end: fields.required_time("end")?,
-        enforcement: enforcement(&fields)?,
-    };
-    switch(app, principal, route, &head, &fields, to).await
+pub(super) async fn schedule(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::window(&asked.fields)?;
+    switch(app, route, asked, to).await
 }
 
-/// Takes every planned and open window of the route back.
+/// Takes the window with the id of the query back, or without one every planned and open window.
 pub(super) async fn cancel_schedule(
     app: State<App>,
-    principal: Principal,
     route: NamedRoute,
-    head: HeaderMap,
-    fields: Fields,
+    parameters: Parameters,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
-    switch(app, principal, route, &head, &fields, Switch::CancelWindows { id: None }).await
+    let to = match parameters.text("id") {
+        Some(id) => Switch::CancelWindows { id: Some(switches::window_id(id)?) },
+        None => switches::cancel(&asked.fields)?,
+    };
+    switch(app, route, asked, to).await
 }
 
-async fn control(
-    app: State<App>,
-    principal: Principal,
-    route: NamedRoute,
-    head: &HeaderMap,
-    fields: &Fields,
-    lifecycle: Lifecycle,
-) -> Result<Response, ApiError> {
-    let to = Switch::Control { lifecycle, until: fields.time("until")?, enforcement: enforcement(fields)? };
-    switch(app, principal, route, head, fields, to).await
+pub(super) async fn deprecate(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    let to = switches::deprecate(&asked.fields, clock::now())?;
+    switch(app, route, asked, to).await
+}
+
+pub(super) async fn undeprecate(app: State<App>, route: NamedRoute, asked: Asked) -> Result<Response, ApiError> {
+    switch(app, route, asked, Switch::Deprecation(None)).await
 }
 
 async fn switch(
     State(app): State<App>,
-    principal: Principal,
     NamedRoute(route): NamedRoute,
-    head: &HeaderMap,
-    fields: &Fields,
+    asked: Asked,
     to: Switch,
 ) -> Result<Response, ApiError> {
-    let expected: Option<Revision> = fields.expected_revision(if_match(head)?)?;
-    let command = Command::Route { route: route.clone(), to, reason: fields.reason()?, expected };
-    let applied = app.execute(&principal, command).await?;
+    let command = Command::Route { route, to, reason: asked.fields.reason()?, expected: asked.expected };
+    let applied = asked.execute(&app, command).await?;
     let key = applied.routes.first().ok_or_else(ApiError::internal)?;
     Ok(answer::changed(&applied, view(&applied.state, key, clock::now())?))
 }
 
-pub(super) fn enforcement<const LIMIT: usize>(fields: &Fields<LIMIT>) -> Result<Enforcement, ApiError> {
-    Ok(if fields.flag("shadow")? { Enforcement::Shadow } else { Enforcement::Enforce })
+/// Forgets a route. If its service still has it, the next registration brings it back as new.
+pub(super) async fn remove(
+    State(app): State<App>,
+    NamedRoute(route): NamedRoute,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let command = Command::RemoveRoute { route, reason: asked.fields.reason()?, expected: asked.expected };
+    let applied = asked.execute(&app, command).await?;
+    let key = applied.routes.first().ok_or_else(ApiError::internal)?;
+    Ok(answer::changed(&applied, json!({ "ok": true, "path": key })))
 }
 
 /// One route as it stands.
@@ -182,15 +156,41 @@ pub(super) fn view(state: &waygate_core::State, key: &RouteKey, now: Timestamp) 
     Ok(RouteState::of(key, route, &state.global.maintenance, service, now))
 }
 
-fn routes_of(
-    state: &waygate_core::State,
-    service: &ServiceId,
-    known: &ServiceState,
+/// Every route that a caller may see, in order; `only` of one service.
+pub(super) fn routes_of<'s>(
+    state: &'s waygate_core::State,
+    only: Option<&'s ServiceId>,
     now: Timestamp,
-) -> Vec<RouteState> {
-    let of = |(local, route): (&waygate_core::LocalKey, &std::sync::Arc<waygate_core::Route>)| {
-        let key = RouteKey::new(service.clone(), local.clone());
-        RouteState::of(&key, route, &state.global.maintenance, &known.maintenance, now)
-    };
-    known.routes.iter().map(of).collect()
+) -> impl Iterator<Item = (RouteKey, RouteState)> + 's {
+    let services = state.services.iter().filter(move |(service, _)| only.is_none_or(|only| only == *service));
+    services.flat_map(move |(service, known)| {
+        known.routes.iter().map(move |(local, route)| {
+            let key = RouteKey::new(service.clone(), local.clone());
+            let view = RouteState::of(&key, route, &state.global.maintenance, &known.maintenance, now);
+            (key, view)
+        })
+    })
+}
+
+/// Which routes of the list are wanted.
+struct Filter {
+    status: Option<LifecycleKind>,
+    effective: Option<LifecycleKind>,
+    /// Lower case.
+    text: Option<String>,
+}
+
+impl Filter {
+    fn of(parameters: &Parameters) -> Result<Self, ApiError> {
+        let text = parameters.filter("text").map(str::to_lowercase);
+        Ok(Self { status: parameters.kind("status")?, effective: parameters.kind("effective")?, text })
+    }
+
+    fn takes(&self, route: &RouteState) -> bool {
+        let found =
+            |text: &String| [&route.path, &route.reason].iter().any(|in_it| in_it.to_lowercase().contains(text));
+        self.status.is_none_or(|status| route.status == status)
+            && self.effective.is_none_or(|effective| route.effective == effective)
+            && self.text.as_ref().is_none_or(found)
+    }
 }

@@ -11,6 +11,8 @@ use waygate_core::{Actor, Cause, Command, Platform, Schedule, Timestamp};
 use crate::clock;
 use crate::control::ControlPlane;
 
+/// Who the log says did what time has done.
+pub(super) const ACTOR: &str = "scheduler";
 /// The longest sleep: a clock that is set meanwhile is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long to wait after a failure of the store.
@@ -18,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until the control plane ends.
 pub(super) async fn run(control: ControlPlane, ending: CancellationToken) {
-    let Ok(actor) = "scheduler".parse::<Actor>() else { return };
+    let Ok(actor) = ACTOR.parse::<Actor>() else { return };
     let mut schedule = Schedule::default();
     let mut changed = control.changed();
     while !ending.is_cancelled() {

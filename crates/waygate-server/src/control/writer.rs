@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use waygate_core::{Commit, Cursor, Draft, DraftId, Plan, Revision, State, plan};
+use waygate_core::{Cause, Command, Commit, Cursor, Draft, DraftId, Plan, Platform, Revision, Schedule, State, plan};
 use waygate_store::{CommitError, StoreError};
 
-use crate::control::{Applied, ExecuteError, Inner, Request};
+use crate::control::{Applied, ExecuteError, Inner, Request, scheduler};
 
 /// How many commands share a flush at the most.
 const BATCH: usize = 256;
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Serves requests until the control plane ends; those that have been taken in are finished.
 pub(super) async fn run(inner: Arc<Inner>, mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut schedule = Schedule::default();
     loop {
         let taken = tokio::select! {
             biased;
@@ -31,7 +32,7 @@ pub(super) async fn run(inner: Arc<Inner>, mut requests: mpsc::Receiver<Request>
         if taken == 0 {
             return;
         }
-        commit_batch(&inner, &mut batch).await;
+        commit_batch(&inner, &mut schedule, &mut batch).await;
     }
 }
 
@@ -43,11 +44,11 @@ struct Planned {
     revision: Revision,
 }
 
-async fn commit_batch(inner: &Inner, batch: &mut Vec<Request>) {
+async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Request>) {
     let mut requests = std::mem::take(batch);
     for _ in 0..ATTEMPTS {
         let base = inner.state.load_full();
-        let (planned, drafts) = plan_batch(&base, requests);
+        let (planned, drafts) = plan_batch(&base, schedule, requests);
         if drafts.is_empty() {
             answer_all(inner, planned);
             return;
@@ -74,12 +75,22 @@ async fn commit_batch(inner: &Inner, batch: &mut Vec<Request>) {
 }
 
 /// Plans each command on what the ones before it will have made. Refused ones are answered at once.
-fn plan_batch(base: &State, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>) {
+/// What time has done until then is written down first, by the scheduler's name: a command that ends or replaces it
+/// must not take its place in the log.
+fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>) {
     let mut scratch = base.clone();
     let mut planned = Vec::with_capacity(requests.len());
     let mut drafts = Vec::new();
+    let now = requests.iter().map(|request| request.cause.at).min();
+    let due = schedule.next_due(base);
+    if let (Some(now), Some(due), Ok(actor)) = (now, due, scheduler::ACTOR.parse())
+        && due <= now
+    {
+        let cause = Cause { actor, platform: Platform::System, at: now };
+        drafts.extend(draft(&mut scratch, &Command::Settle, &cause).ok().and_then(|(_, draft)| draft));
+    }
     for request in requests {
-        match draft(&mut scratch, &request) {
+        match draft(&mut scratch, &request.command, &request.cause) {
             Ok((plan, draft)) => {
                 drafts.extend(draft);
                 planned.push(Planned { request, plan, revision: scratch.cursor.revision });
@@ -92,13 +103,13 @@ fn plan_batch(base: &State, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>
     (planned, drafts)
 }
 
-fn draft(scratch: &mut State, request: &Request) -> Result<(Plan, Option<Draft>), ExecuteError> {
-    let mut plan = plan(scratch, &request.command, request.cause.at)?;
+fn draft(scratch: &mut State, command: &Command, cause: &Cause) -> Result<(Plan, Option<Draft>), ExecuteError> {
+    let mut plan = plan(scratch, command, cause.at)?;
     if plan.records.is_empty() {
         return Ok((plan, None));
     }
     let records = std::mem::take(&mut plan.records);
-    let draft = Draft { id: new_draft_id()?, cause: request.cause.clone(), records };
+    let draft = Draft { id: new_draft_id()?, cause: cause.clone(), records };
     let commit = Commit::after(&scratch.cursor, draft)
         .map_err(|error| StoreError::Unavailable(format!("a change cannot be encoded: {error}")))?;
     scratch.apply(&commit).map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -123,6 +134,22 @@ async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revi
     }
 }
 
+/// What a command would come to.
+pub(super) fn preview(state: &State, command: &Command, cause: Cause) -> Result<Applied, ExecuteError> {
+    let mut scratch = state.clone();
+    let (plan, _) = draft(&mut scratch, command, &cause)?;
+    Ok(Applied {
+        revision: state.cursor.revision,
+        changed: !plan.records.is_empty(),
+        routes: plan.routes,
+        limits: plan.limits,
+        ended: plan.ended,
+        warnings: plan.warnings,
+        dry_run: true,
+        state: Arc::new(scratch),
+    })
+}
+
 async fn wait_for(inner: &Inner, revision: Revision) {
     let mut seen = inner.revision.subscribe();
     let reached = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| *seen >= revision)).await;
@@ -138,8 +165,10 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>) {
             revision,
             changed: !plan.records.is_empty(),
             routes: plan.routes,
+            limits: plan.limits,
             ended: plan.ended,
             warnings: plan.warnings,
+            dry_run: false,
             state: state.clone(),
         }));
     }

@@ -1,0 +1,127 @@
+//! What is planned, and what ends by itself.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use waygate_api::schedules::{Scheduled, ScheduledKind};
+use waygate_core::{LifecycleKind, Maintenance, Revision, Route, RouteKey, RouteSelector, ServiceId, Timestamp};
+use waygate_store::HistoryQuery;
+
+use crate::api::answer;
+use crate::api::names::Parameters;
+use crate::app::App;
+use crate::auth::Principal;
+use crate::clock;
+use crate::error::ApiError;
+
+/// Every planned or open window, timed switch and timed maintenance, by the time of what comes next.
+pub(super) async fn list(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let (state, now) = (app.control.current(), clock::now());
+    let only = parameters.service()?;
+    let selector =
+        |text: &str| text.parse::<RouteSelector>().map_err(|problem| ApiError::invalid_field("route", problem));
+    let selector = parameters.filter("route").map(selector).transpose()?;
+    let route = selector.map(|selector| state.resolve(&selector.within(only.as_ref()))).transpose()?;
+    let mut found = Vec::new();
+    if only.is_none() && route.is_none() {
+        found.extend(of_scope(None, &state.global.maintenance, now));
+    }
+    for (service, known) in &state.services {
+        if only.as_ref().is_some_and(|only| only != service) || !principal.may_read(service) {
+            continue;
+        }
+        if route.is_none() {
+            found.extend(of_scope(Some(service), &known.maintenance, now));
+        }
+        for (local, timed) in known.routes.iter().filter(|(_, route)| route.is_timed()) {
+            let key = RouteKey::new(service.clone(), local.clone());
+            if route.as_ref().is_none_or(|only| *only == key) {
+                found.extend(of_route(&key, timed, now));
+            }
+        }
+    }
+    found.sort_by_key(|(_, scheduled)| scheduled.start.filter(|_| !scheduled.open).unwrap_or(scheduled.end));
+    name_planners(&app, &mut found).await?;
+    let listed: Vec<Scheduled> = found.into_iter().map(|(_, scheduled)| scheduled).collect();
+    let total = listed.len();
+    Ok(answer::list(&state, listed, Some(total), None))
+}
+
+fn of_scope(service: Option<&ServiceId>, maintenance: &Maintenance, now: Timestamp) -> Option<(Revision, Scheduled)> {
+    let end = maintenance.until.filter(|_| maintenance.is_on(|| now))?;
+    let scheduled = Scheduled {
+        kind: ScheduledKind::Maintenance,
+        id: None,
+        route: None,
+        service: service.map(ToString::to_string),
+        status: LifecycleKind::Maintenance,
+        start: None,
+        end,
+        open: true,
+        shadow: maintenance.enforcement.is_shadow(),
+        reason: maintenance.reason.clone(),
+        planned_by: None,
+        planned_at: None,
+    };
+    Some((maintenance.changed_at, scheduled))
+}
+
+fn of_route(key: &RouteKey, route: &Route, now: Timestamp) -> Vec<(Revision, Scheduled)> {
+    let of = |kind, status, end| Scheduled {
+        kind,
+        id: None,
+        route: Some(key.to_string()),
+        service: Some(key.service.to_string()),
+        status,
+        start: None,
+        end,
+        open: true,
+        shadow: false,
+        reason: String::new(),
+        planned_by: None,
+        planned_at: None,
+    };
+    let windows = route.windows.iter().filter(|window| now < window.end).map(|window| {
+        let scheduled = Scheduled {
+            id: Some(window.id),
+            start: Some(window.start),
+            open: window.is_open(now),
+            shadow: window.enforcement.is_shadow(),
+            reason: window.reason.clone(),
+            ..of(ScheduledKind::Window, LifecycleKind::Maintenance, window.end)
+        };
+        (window.planned_at, scheduled)
+    });
+    let switch = route.temporary.iter().filter(|timed| now < timed.until).map(|timed| {
+        let scheduled = Scheduled {
+            shadow: timed.control.enforcement.is_shadow(),
+            reason: timed.control.reason.clone(),
+            ..of(ScheduledKind::Switch, timed.control.lifecycle.kind(), timed.until)
+        };
+        (timed.planned_at, scheduled)
+    });
+    windows.chain(switch).collect()
+}
+
+/// The log tells who planned what; as far as it reaches.
+async fn name_planners(app: &App, found: &mut [(Revision, Scheduled)]) -> Result<(), ApiError> {
+    let mut causes = BTreeMap::new();
+    for (revision, scheduled) in found {
+        if !causes.contains_key(revision) {
+            let page = app.control.history(HistoryQuery { before: Some(revision.next()), limit: 1 }).await?;
+            let commit = page.commits.into_iter().find(|commit| commit.revision() == *revision);
+            causes.insert(*revision, commit);
+        }
+        if let Some(Some(commit)) = causes.get(revision) {
+            let cause = &commit.draft.cause;
+            scheduled.planned_by = Some(cause.actor.to_string());
+            scheduled.planned_at = Some(cause.at);
+        }
+    }
+    Ok(())
+}
