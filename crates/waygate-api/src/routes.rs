@@ -74,7 +74,7 @@ impl RouteState {
     pub fn of(key: &RouteKey, route: &Route, global: &Maintenance, service: &Maintenance, now: Timestamp) -> Self {
         let own = route.effective(now);
         let status = route.status(now);
-        let (effective, cause) = effective_of(key, route, own, status, global, service, now);
+        let (effective, cause) = effective_of(key, route, global, service, now);
         let (allowed_envs, shadow) = match own {
             Effective::Window(_) => (Vec::new(), false),
             Effective::Temporary(temporary) => gate_of(&temporary.control.lifecycle, temporary.control.enforcement),
@@ -117,8 +117,6 @@ fn gate_of(lifecycle: &Lifecycle, enforcement: waygate_core::Enforcement) -> (Ve
 fn effective_of(
     key: &RouteKey,
     route: &Route,
-    own: Effective<'_>,
-    status: LifecycleKind,
     global: &Maintenance,
     service: &Maintenance,
     now: Timestamp,
@@ -138,12 +136,12 @@ fn effective_of(
     if route.force_active {
         return (LifecycleKind::Active, "force_active");
     }
-    let cause = match own {
+    let cause = match route.enforced(now) {
         Effective::Window(_) => "window",
         Effective::Temporary(_) => "temporary",
         Effective::Base(_) => "route",
     };
-    (status, cause)
+    (route.enforced_status(now), cause)
 }
 
 /// Body of `POST /api/routes/{path_key}/enable` and of `…/disable`.

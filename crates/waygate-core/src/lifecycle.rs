@@ -240,6 +240,24 @@ impl Route {
         }
     }
 
+    /// What stops or admits requests at `now`: like [`Route::effective`], but a timed switch that only counts leaves in
+    /// force what lies under it.
+    pub fn enforced(&self, now: Timestamp) -> Effective<'_> {
+        match self.effective(now) {
+            Effective::Temporary(temporary) if temporary.control.enforcement.is_shadow() => Effective::Base(&self.base),
+            effective => effective,
+        }
+    }
+
+    /// What callers get at `now`, as far as this route alone decides: a control that only counts admits them.
+    pub fn enforced_status(&self, now: Timestamp) -> LifecycleKind {
+        let kind = match self.enforced(now) {
+            Effective::Base(control) if control.enforcement.is_shadow() => LifecycleKind::Active,
+            enforced => enforced.kind(),
+        };
+        if kind == LifecycleKind::Active && self.deprecation.is_some() { LifecycleKind::Deprecated } else { kind }
+    }
+
     /// The open window that counts what it would stop, and stops nothing.
     pub fn shadow_window(&self, now: Timestamp) -> Option<&Window> {
         self.windows.iter().find(|window| window.is_open(now) && window.enforcement.is_shadow())

@@ -32,6 +32,8 @@ impl WaygateBuilder {
     const RECONNECT_DELAY: Duration = Duration::from_secs(5);
     /// Three keep-alives of the control plane.
     const SILENCE: Duration = Duration::from_secs(45);
+    /// What is longer than a day is a day.
+    const LONGEST: Duration = Duration::from_hours(24);
 
     pub(crate) fn new(server_url: &str, app_id: &str) -> Self {
         Self {
@@ -105,7 +107,8 @@ impl WaygateBuilder {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let replica = Arc::new(Replica::new(environment));
         let stop = CancellationToken::new();
-        let syncer = Syncer::new(source, replica.clone(), self.reconnect_delay, self.silence);
+        let reconnect_delay = self.reconnect_delay.min(Self::LONGEST);
+        let syncer = Syncer::new(source, replica.clone(), reconnect_delay, self.silence.min(Self::LONGEST));
         let task = runtime.spawn(syncer.run(stop.clone()));
         Ok(Waygate::new(app_id, replica, session, stop, task))
     }

@@ -117,12 +117,6 @@ impl Replica {
         self.model().generation == generation
     }
 
-    /// A declared route is one that the control plane does not know.
-    pub(crate) fn lacks_declared(&self) -> bool {
-        let model = self.model();
-        model.declarations.keys().any(|key| !model.view.service.routes.contains_key(key))
-    }
-
     /// Waits for the next declaration.
     pub(crate) async fn declared(&self) {
         self.declared.notified().await;

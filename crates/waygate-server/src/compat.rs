@@ -2,7 +2,9 @@
 //! types of the guide. Nothing outside of this module knows them.
 
 mod events;
+mod rate_limits;
 mod render;
 
 pub(crate) use events::{Envelopes, broken_off};
+pub(crate) use rate_limits::{CANNOT_RESET, limit_list, unsupported};
 pub(crate) use render::{is_reserved, route_list};

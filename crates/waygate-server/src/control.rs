@@ -36,8 +36,12 @@ pub(crate) struct Inner {
     /// Why the store cannot be followed at the moment.
     trouble: watch::Sender<Option<String>>,
     queue: mpsc::Sender<Request>,
+    /// Nothing more is taken in.
     ending: CancellationToken,
     tasks: TaskTracker,
+    /// The follower goes on until the writer has shown what it has committed.
+    written: CancellationToken,
+    following: TaskTracker,
 }
 
 /// A command on its way to the writer.
@@ -97,9 +101,11 @@ impl ControlPlane {
             queue,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            written: CancellationToken::new(),
+            following: TaskTracker::new(),
         });
-        inner.tasks.spawn(follower::run(inner.clone()));
-        inner.tasks.spawn(writer::run(inner.clone(), requests));
+        inner.following.spawn(watched(inner.clone(), "follower", follower::run(inner.clone())));
+        inner.tasks.spawn(watched(inner.clone(), "writer", writer::run(inner.clone(), requests)));
         let control = Self(inner);
         control.0.tasks.spawn(scheduler::run(control.clone(), control.0.ending.clone()));
         Ok(control)
@@ -178,7 +184,18 @@ impl ControlPlane {
         self.0.ending.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        self.0.written.cancel();
+        self.0.following.close();
+        self.0.following.wait().await;
         self.0.store.close().await
+    }
+}
+
+/// Runs one of the tasks that everything depends on. Were it to fail, readiness would say so.
+async fn watched(inner: Arc<Inner>, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    if let Err(error) = tokio::spawn(task).await {
+        tracing::error!(%error, "the {name} has failed");
+        inner.trouble.send_replace(Some(format!("the {name} has failed; restart this server")));
     }
 }
 

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use sse_stream::SseByteStream;
 
-/// The largest event that is taken, in bytes: a snapshot of 10,000 routes with long reasons stays below it.
-const LARGEST_EVENT: usize = 64 << 20;
+/// The largest event that is taken, in bytes: above the snapshot of a service with the most routes and the longest
+/// reasons that the control plane accepts.
+const LARGEST_EVENT: usize = 256 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -29,10 +29,9 @@ impl<S: Source> Syncer<S> {
                 }
                 self.replica.replace_view(*view);
                 self.note(&skipped);
-                let other_history = self.cursor.as_ref().is_none_or(|known| known.epoch != cursor.epoch);
-                if other_history || self.replica.lacks_declared() {
-                    self.registration.is_due();
-                }
+                // It may be another history, or an older place of this one: the declarations are told again. What is
+                // known already changes nothing.
+                self.registration.is_due();
                 self.moved_to(cursor);
                 Step::On
             }

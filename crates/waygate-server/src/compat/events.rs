@@ -5,34 +5,48 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use waygate_core::{Change, Cursor, Record, State, Timestamp};
+use waygate_core::{Audience, Change, Cursor, LocalKey, MaintenanceScope, Record, Scope, ServiceId, State, Timestamp};
 
 use crate::api::stream::{Ending, Protocol};
+use crate::clients::Present;
 use crate::clock;
-use crate::compat::render;
+use crate::compat::{rate_limits, render};
+use crate::control::ControlPlane;
 use crate::control::feed::{Subject, Subscription, TopicCommit};
 
 /// The protocol of `GET /api/sdk/events`. A connection begins with everything that is in force, so that nothing which
 /// happened between the client's first request and its subscription is lost; so does one that has fallen behind.
-pub(crate) struct Envelopes;
+pub(crate) struct Envelopes {
+    pub(crate) control: ControlPlane,
+    /// Where it is a service's.
+    pub(crate) _present: Option<Present>,
+}
+
+/// How long a client that was away is told of limits that are gone. It tells nobody whether it was away or has just
+/// started, and what it is told goes before what its own code declares.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Protocol for Envelopes {
     fn snapshot(&self, subscription: &Subscription, state: &State, _: &Cursor) -> Bytes {
         let now = clock::now();
         let states: Vec<Value> = match subscription.subject() {
             Subject::Service(service) => render::route_list(state, service, now),
-            Subject::Everything => state
-                .services
-                .keys()
-                .enumerate()
-                .flat_map(|(position, service)| {
-                    // The record of the global maintenance leads each list; once is enough.
-                    render::route_list(state, service, now).into_iter().skip(usize::from(position > 0))
-                })
-                .collect(),
+            Subject::Everything => {
+                let global = render::maintenance(&MaintenanceScope::Global, &state.global.maintenance, now);
+                // The record of the global maintenance leads each list; once is enough.
+                let own = |service| render::route_list(state, service, now).into_iter().skip(1);
+                std::iter::once(global).chain(state.services.keys().flat_map(own)).collect()
+            }
         };
-        states.iter().map(state_event).collect::<String>().into()
+        let mut events: String = states.iter().map(state_event).collect();
+        if let Subject::Service(service) = subscription.subject() {
+            let gone = self.gone_limits(service, now);
+            let limits = rate_limits::announcements(state, service, &gone, now);
+            events.extend(limits.iter().map(event));
+        }
+        events.into()
     }
 
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {
@@ -40,11 +54,7 @@ impl Protocol for Envelopes {
         let written = || {
             let records = &commit.commit.draft.records;
             let concerned = records.iter().filter(|record| subject.hears(&record.change));
-            concerned
-                .flat_map(|record| states_of(record, now))
-                .map(|state| state_event(&state))
-                .collect::<String>()
-                .into()
+            concerned.flat_map(|record| self.events_of(record, subject, now)).collect::<String>().into()
         };
         commit.envelopes.get_or_init(written).clone()
     }
@@ -57,6 +67,49 @@ impl Protocol for Envelopes {
     /// connection makes it wait and catch up.
     fn end(&self, _: &str) -> Ending {
         Ending::BrokenOff
+    }
+}
+
+impl Envelopes {
+    /// The routes whose limits were taken away, or were others, not long ago.
+    fn gone_limits(&self, service: &ServiceId, now: Timestamp) -> Vec<LocalKey> {
+        let since = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        let mut gone = Vec::new();
+        self.control.feed().look_back(since, |commit| {
+            for record in &commit.draft.records {
+                gone.extend(rate_limits::limits_before(&record.before, service));
+            }
+        });
+        gone
+    }
+
+    fn events_of(&self, record: &Record, subject: &Subject, now: Timestamp) -> Vec<String> {
+        let mut events: Vec<String> = states_of(record, now).iter().map(state_event).collect();
+        // The newest state: what a later commit has changed again is told again with it.
+        let state = self.control.current();
+        let limits = match &record.change {
+            Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => {
+                rate_limits::changes(&state, scope, now)
+            }
+            Change::RouteSet { key, .. } | Change::RouteRemoved { key } => {
+                // A route that comes or goes takes or leaves the limit that is set for its path.
+                let scope = Scope::Route(key.clone());
+                let known = state.services.get(&key.service);
+                let limited = known.is_some_and(|known| known.limit_of(&key.local).is_some())
+                    || record.before.iter().any(|change| matches!(change, Change::RateLimitSet { .. }));
+                if limited { rate_limits::changes(&state, &scope, now) } else { Vec::new() }
+            }
+            Change::ServiceRemoved { service } => rate_limits::limits_before(&record.before, service)
+                .flat_map(|local| {
+                    let key = waygate_core::RouteKey::new(service.clone(), local);
+                    rate_limits::changes(&state, &Scope::Route(key), now)
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        let told = matches!(subject, Subject::Service(_)) || record.change.audience() == Audience::Everyone;
+        events.extend(limits.iter().filter(|_| told).map(event));
+        events
     }
 }
 
@@ -88,7 +141,11 @@ fn lifted(before: &Change) -> Option<Value> {
 }
 
 fn state_event(state: &Value) -> String {
-    format!("data: {}\n\n", ascii(&json!({"type": "state", "payload": state}).to_string()))
+    event(&json!({"type": "state", "payload": state}))
+}
+
+fn event(value: &Value) -> String {
+    format!("data: {}\n\n", ascii(&value.to_string()))
 }
 
 /// JSON with everything beyond ASCII escaped: the client splits lines at U+2028 and its like.

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use waygate_api::routes::RouteState;
-use waygate_core::{LifecycleKind, Maintenance, MaintenanceScope, Route, RouteKey, ServiceId, State, Timestamp};
+use waygate_core::{
+    Effective, Environment, Lifecycle, LifecycleKind, Maintenance, MaintenanceScope, Route, RouteKey, ServiceId, State,
+    Temporary, Timestamp,
+};
 
 /// The reference keeps its own records under names that begin like this.
-const RESERVED: &str = "__waygate:";
+pub(super) const RESERVED: &str = "__waygate:";
 
 /// Whether a key is one of the reference's own records, also behind a service's name.
 pub(crate) fn is_reserved(key: &str) -> bool {
@@ -41,17 +43,20 @@ pub(crate) fn maintenance(scope: &MaintenanceScope, maintenance: &Maintenance, n
 /// A route as the reference's client is to enforce it now. Windows are not sent: that client would start a timer of
 /// its own for each, and push what the timer does as new routes.
 pub(crate) fn route(key: &RouteKey, route: &Route, now: Timestamp) -> Value {
-    let nothing = Maintenance::default();
-    let mut state = RouteState::of(key, route, &nothing, &nothing, now);
-    state.window = None;
-    if state.shadow {
-        state.status = if route.deprecation.is_some() { LifecycleKind::Deprecated } else { LifecycleKind::Active };
-    }
-    let mut value = record(&state.path, Some(&key.service), state.status, &state.reason);
-    value["allowed_envs"] = json!(state.allowed_envs);
-    value["sunset_date"] = json!(state.sunset_date);
-    value["successor_path"] = json!(state.successor_path);
-    value["force_active"] = json!(state.force_active);
+    let enforced = route.enforced(now);
+    let allowed: Vec<&str> = match enforced {
+        Effective::Temporary(Temporary { control, .. }) | Effective::Base(control) => match &control.lifecycle {
+            Lifecycle::EnvGated(allowed) => allowed.iter().map(Environment::as_str).collect(),
+            _ => Vec::new(),
+        },
+        Effective::Window(_) => Vec::new(),
+    };
+    let deprecation = route.deprecation.as_ref();
+    let mut value = record(&key.to_string(), Some(&key.service), route.enforced_status(now), enforced.reason());
+    value["allowed_envs"] = json!(allowed);
+    value["sunset_date"] = json!(deprecation.and_then(|deprecation| deprecation.sunset.as_deref()));
+    value["successor_path"] = json!(deprecation.and_then(|deprecation| deprecation.successor.as_deref()));
+    value["force_active"] = json!(route.force_active);
     value
 }
 
@@ -60,7 +65,7 @@ pub(crate) fn removed_route(key: &RouteKey) -> Value {
     record(&key.to_string(), Some(&key.service), LifecycleKind::Active, "")
 }
 
-fn record(path: &str, service: Option<&ServiceId>, status: LifecycleKind, reason: &str) -> Value {
+pub(super) fn record(path: &str, service: Option<&ServiceId>, status: LifecycleKind, reason: &str) -> Value {
     json!({
         "path": path,
         "service": service.map(ServiceId::as_str),
@@ -91,4 +96,64 @@ pub(crate) fn route_list(state: &State, service: &ServiceId, now: Timestamp) -> 
     let routes = state.services.get(service).into_iter().flat_map(|known| &known.routes);
     let routes = routes.map(|(local, known)| route(&RouteKey::new(service.clone(), local.clone()), known, now));
     sentinels(state, service, now).into_iter().chain(routes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use waygate_core::{Control, Decision, Enforcement, RequestFacts, Revision, RouteMethod, ServiceView, Snapshot};
+
+    use super::*;
+
+    struct Get;
+
+    impl RequestFacts for Get {
+        fn method(&self) -> Option<RouteMethod> {
+            Some(RouteMethod::Get)
+        }
+
+        fn template(&self) -> Option<&str> {
+            Some("/a")
+        }
+
+        fn path(&self) -> &str {
+            "/a"
+        }
+
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    fn controls() -> Vec<Control> {
+        let lifecycles = [Lifecycle::Active, Lifecycle::Maintenance, Lifecycle::Disabled];
+        let control =
+            |lifecycle: &Lifecycle, enforcement| Control { enforcement, ..Control::new(lifecycle.clone(), "r") };
+        lifecycles
+            .iter()
+            .flat_map(|lifecycle| {
+                [Enforcement::Enforce, Enforcement::Shadow].map(|enforcement| control(lifecycle, enforcement))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_reference_is_told_what_our_services_enforce() {
+        let key: RouteKey = "pay:GET:/a".parse().unwrap();
+        let until = "1970-01-01T01:00:00Z".parse().unwrap();
+        let timed = |control| Some(Temporary { control, until, planned_at: Revision::ZERO });
+        let temporaries = || controls().into_iter().map(timed).chain([None]);
+        for (base, temporary) in
+            controls().into_iter().flat_map(|base| temporaries().map(move |timed| (base.clone(), timed)))
+        {
+            let known: Route = serde_json::from_value(json!({"changed_at": 1})).unwrap();
+            let known = Route { base, temporary, ..known };
+            let told = route(&key, &known, Timestamp::UNIX_EPOCH)["status"] == "active";
+            let mut view = ServiceView::default();
+            Arc::make_mut(&mut view.service).routes.insert(key.local.clone(), Arc::new(known.clone()));
+            let enforced = matches!(Snapshot::compile(view, None).decide(&Get), Decision::Forward(_));
+            assert_eq!(told, enforced, "{known:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use waygate_core::{Audience, Change, Commit, Cursor, Lineage, Revision, ServiceId, State};
+use waygate_core::{Audience, Change, Commit, Cursor, Lineage, Revision, ServiceId, State, Timestamp};
 use waygate_store::HistoryPage;
 
 /// How many commits the ring holds: as far back a stream can resume.
@@ -113,8 +113,7 @@ impl Feed {
             ring.floor = oldest.cursor.clone();
         }
         let floor = ring.floor.revision;
-        // A topic that only the ring holds has no stream left.
-        ring.topics.retain(|_, topic| Arc::strong_count(topic) > 1);
+        ring.forget_abandoned();
         // Still under the lock: a stream must not see the state without the commits that led to it.
         for topic in concerned_topics(&ring.topics, commit) {
             topic.append(commit, floor);
@@ -143,6 +142,7 @@ impl Feed {
         } else {
             let topic =
                 Arc::new(Topic { wake: watch::Sender::new(0), commits: Mutex::default(), snapshot: Mutex::default() });
+            ring.forget_abandoned();
             topic.refill(&subject, &ring);
             ring.topics.insert(subject.clone(), topic.clone());
             topic
@@ -168,6 +168,18 @@ impl Feed {
         subscription.generation = ring.generation;
         subscription.position = Some(due.cursor.revision);
         due
+    }
+
+    /// Shows the commits of the ring since a time, newest first.
+    pub(crate) fn look_back(&self, since: Timestamp, mut show: impl FnMut(&Commit)) {
+        let ring = self.read();
+        ring.commits.iter().rev().take_while(|commit| since <= commit.draft.cause.at).for_each(|commit| show(commit));
+    }
+
+    /// How many subjects are followed.
+    #[cfg(test)]
+    pub(crate) fn subjects(&self) -> usize {
+        self.read().topics.len()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Ring> {
@@ -242,6 +254,11 @@ impl TopicCommit {
 }
 
 impl Ring {
+    /// A topic that only the ring holds has no stream left.
+    fn forget_abandoned(&mut self) {
+        self.topics.retain(|_, topic| Arc::strong_count(topic) > 1);
+    }
+
     /// Whether a cursor is a place in this history that the ring reaches back to.
     fn contains(&self, cursor: &Cursor) -> bool {
         if cursor.epoch != self.floor.epoch {

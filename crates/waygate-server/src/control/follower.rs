@@ -12,12 +12,12 @@ use crate::control::{Inner, feed};
 /// How long to wait before the store is watched again after it failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Follows until the control plane ends.
+/// Follows until everything that was committed is shown.
 pub(super) async fn run(inner: Arc<Inner>) {
-    while !inner.ending.is_cancelled() {
+    while !inner.written.is_cancelled() {
         let trouble = tokio::select! {
             trouble = follow(&inner) => trouble,
-            () = inner.ending.cancelled() => return,
+            () = inner.written.cancelled() => return,
         };
         let reload = matches!(trouble, WatchError::Compacted { .. } | WatchError::OtherHistory { .. });
         if reload {
@@ -30,7 +30,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = inner.ending.cancelled() => return,
+            () = inner.written.cancelled() => return,
         }
     }
 }

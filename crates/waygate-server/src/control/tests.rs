@@ -180,3 +180,44 @@ async fn what_waits_is_finished_when_the_control_plane_stops() {
     }
     assert!(switch(&control, "/a", Switch::enable()).await.is_err());
 }
+
+#[tokio::test]
+async fn a_frame_is_encoded_once_for_all_streams_of_a_service() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let mut streams: Vec<_> = (0..3).map(|_| control.feed().subscribe(Subject::Service(pay()), None)).collect();
+    for stream in &mut streams {
+        control.feed().due(stream);
+    }
+    switch(&control, "/a", Switch::disable()).await.unwrap();
+    let due: Vec<Due> = streams.iter_mut().map(|stream| control.feed().due(stream)).collect();
+    let encoded = due[0].commits[0].frame.get_or_init(|| bytes::Bytes::from_static(b"frame"));
+    for other in &due[1..] {
+        assert_eq!(other.commits[0].frame.get().map(|frame| frame.as_ptr()), Some(encoded.as_ptr()));
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_is_loaded_anew_gives_every_stream_a_snapshot() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let mut subscription = control.feed().subscribe(Subject::Service(pay()), None);
+    control.feed().due(&mut subscription);
+    let other = super::tests::control().await;
+    register(&other, "pay", &["GET:/other"]).await;
+    let past = other.history(waygate_store::HistoryQuery { before: None, limit: 10 }).await.unwrap();
+    control.feed().reset(other.current(), past);
+    subscription.woken().await;
+    let due = control.feed().due(&mut subscription);
+    assert_eq!(due.snapshot.unwrap().cursor, other.current().cursor);
+}
+
+#[tokio::test]
+async fn subjects_that_nobody_follows_any_more_are_forgotten() {
+    let control = control().await;
+    for number in 0..100 {
+        let service: ServiceId = format!("s{number}").parse().unwrap();
+        drop(control.feed().subscribe(Subject::Service(service), None));
+    }
+    assert!(control.feed().subjects() <= 1);
+}

@@ -48,15 +48,15 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     let mut requests = std::mem::take(batch);
     for _ in 0..ATTEMPTS {
         let base = inner.state.load_full();
-        let (planned, drafts) = plan_batch(&base, schedule, requests);
+        let (planned, drafts, outcome) = plan_batch(&base, schedule, requests);
         if drafts.is_empty() {
-            answer_all(inner, planned);
+            answer_all(inner, planned, outcome);
             return;
         }
         match commit(inner, &base.cursor, drafts).await {
             Ok(newest) => {
                 wait_for(inner, newest).await;
-                answer_all(inner, planned);
+                answer_all(inner, planned, outcome);
                 return;
             }
             Err(CommitError::Conflict { current }) => {
@@ -77,7 +77,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
 /// Plans each command on what the ones before it will have made. Refused ones are answered at once.
 /// What time has done until then is written down first, by the scheduler's name: a command that ends or replaces it
 /// must not take its place in the log.
-fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>) {
+fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>, State) {
     let mut scratch = base.clone();
     let mut planned = Vec::with_capacity(requests.len());
     let mut drafts = Vec::new();
@@ -100,7 +100,7 @@ fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> 
             }
         }
     }
-    (planned, drafts)
+    (planned, drafts, scratch)
 }
 
 fn draft(scratch: &mut State, command: &Command, cause: &Cause) -> Result<(Plan, Option<Draft>), ExecuteError> {
@@ -158,8 +158,12 @@ async fn wait_for(inner: &Inner, revision: Revision) {
     }
 }
 
-fn answer_all(inner: &Inner, planned: Vec<Planned>) {
-    let state = inner.state.load_full();
+/// Answers with the newest state, or with what was planned where the follower has not shown it yet: never with an older
+/// one.
+fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
+    let newest = inner.state.load_full();
+    let shown = newest.cursor.revision >= outcome.cursor.revision;
+    let state = if shown { newest } else { Arc::new(outcome) };
     for Planned { request, plan, revision } in planned {
         let _ = request.answer.send(Ok(Applied {
             revision,
