@@ -4,9 +4,12 @@
 mod answers;
 mod audit;
 mod authority;
+mod batch;
 mod embedding;
 mod helpers;
 mod input;
+mod lifecycle;
+mod lists;
 mod maintenance;
 mod public;
 mod registration;
