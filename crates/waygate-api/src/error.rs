@@ -46,6 +46,7 @@ pub enum ErrorCode {
     UnknownService,
     UnknownPath,
     UnknownWebhook,
+    UnknownRateLimit,
     UnknownWindow,
     AmbiguousRoute,
     ForceActive,

@@ -1,7 +1,7 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
+//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - With the feature `client`, a typed client in [`client`].
 
@@ -14,6 +14,7 @@ pub mod error;
 mod instant;
 pub mod maintenance;
 pub mod paths;
+pub mod rate_limits;
 pub mod routes;
 pub mod schedules;
 pub mod sdk;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rate_limits::LimitSettings;
 use crate::routes::RouteState;
 
 /// Body of `POST /api/sdk/register`.
@@ -30,6 +31,9 @@ pub struct RegisteredRoute {
     pub successor_path: Option<String>,
     #[serde(default)]
     pub force_active: bool,
+    /// The limit that the code declares, under that of operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<LimitSettings>,
 }
 
 /// Answer of a registration: the server's word on each route that was taken.

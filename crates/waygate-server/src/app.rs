@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use waygate_core::Command;
 
 use crate::auth::{Authority, Principal};
+use crate::clients::Clients;
 use crate::clock;
 use crate::control::{Applied, ControlPlane};
 use crate::error::ApiError;
+use crate::hits::Hits;
 use crate::webhooks::Webhooks;
 
 /// The shared parts of one server. Cheap to clone; all clones are one.
@@ -19,6 +21,8 @@ pub(crate) struct App {
     pub(crate) control: ControlPlane,
     pub(crate) authority: Arc<Authority>,
     pub(crate) webhooks: Webhooks,
+    pub(crate) hits: Hits,
+    pub(crate) clients: Clients,
     /// Cancelled when the server begins to stop: streams end then, and readiness is over.
     pub(crate) stopping: CancellationToken,
     requests: Arc<AtomicU64>,
@@ -30,6 +34,8 @@ impl App {
             control,
             authority: Arc::new(authority),
             webhooks,
+            hits: Hits::default(),
+            clients: Clients::default(),
             stopping: CancellationToken::new(),
             requests: Arc::new(AtomicU64::new(0)),
         }

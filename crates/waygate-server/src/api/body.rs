@@ -60,6 +60,11 @@ impl<const LIMIT: usize> Fields<LIMIT> {
         take(value).map(Some).ok_or_else(|| mismatch(field, expected, value))
     }
 
+    /// The body as a whole.
+    pub(crate) fn whole<T: serde::de::DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+        serde_json::from_value(Value::Object(self.0))
+    }
+
     /// The value of a field as it is; `null` counts as absent.
     pub(crate) fn value(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use waygate_api::routes::RouteState;
 use waygate_api::sdk::Rejected;
 use waygate_core::{
-    Command, Control, Declaration, Deprecation, Environment, Lifecycle, LifecycleKind, RouteKey, ServiceId,
+    Command, Control, Declaration, Deprecation, Environment, Lifecycle, LifecycleKind, RateLimitPolicy, RouteKey,
+    ServiceId,
 };
 
 use crate::api::answer;
 use crate::api::body::{Fields, mismatch};
-use crate::api::routes;
+use crate::api::{rate_limits, routes};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::clock;
@@ -127,6 +128,7 @@ fn read(element: &Value, service: &ServiceId, now: Timestamp) -> Result<Element,
         deprecation: deprecation(&fields, now)?,
         force_active: fields.flag("force_active")?,
         window: window(&fields)?,
+        rate_limit: declared_limit(&fields)?,
     };
     for field in ["allowed_roles", "allowed_ips"] {
         fields.texts(field, |_| Ok::<_, Infallible>(()))?;
@@ -173,6 +175,18 @@ fn deprecation(fields: &Fields, since: Timestamp) -> Result<Option<Deprecation>,
     let successor = fields.nullable_text("successor_path")?.map(ToOwned::to_owned);
     let is_deprecated = fields.text("status")? == Some("deprecated");
     Ok(is_deprecated.then_some(Deprecation { since, sunset, successor }))
+}
+
+/// The limit that the code declares.
+fn declared_limit(fields: &Fields) -> Result<Option<Box<RateLimitPolicy>>, ApiError> {
+    match fields.value("rate_limit") {
+        None => Ok(None),
+        Some(Value::Object(map)) => {
+            let limit: Fields = map.clone().into();
+            Ok(Some(Box::new(rate_limits::policy(&limit)?)))
+        }
+        Some(other) => Err(mismatch("rate_limit", "an object with `limit`", other)),
+    }
 }
 
 fn window(fields: &Fields) -> Result<Option<(Timestamp, Timestamp)>, ApiError> {

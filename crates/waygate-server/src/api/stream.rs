@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use waygate_api::stream::encode;
 use waygate_core::{Cursor, ServiceId, State, Timestamp, TokenId};
 
+use crate::clients::Present;
 use crate::clock;
 use crate::control::ControlPlane;
 use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
@@ -153,11 +154,14 @@ impl<P: Protocol> Pump<P> {
 }
 
 /// Our own frames, see [`waygate_api::stream`].
-pub(crate) struct Frames(pub(crate) ServiceId);
+pub(crate) struct Frames {
+    pub(crate) service: ServiceId,
+    pub(crate) _present: Present,
+}
 
 impl Protocol for Frames {
     fn snapshot(&self, subscription: &Subscription, state: &State, cursor: &Cursor) -> Bytes {
-        subscription.encoded_snapshot(cursor, || written(encode::snapshot(cursor, &state.service_view(&self.0))))
+        subscription.encoded_snapshot(cursor, || written(encode::snapshot(cursor, &state.service_view(&self.service))))
     }
 
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {

@@ -10,6 +10,7 @@ use crate::api::names::{Parameters, app_id};
 use crate::api::stream::{Frames, Holder, respond};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::clients::Client;
 use crate::compat::Envelopes;
 use crate::control::feed::Subject;
 use crate::error::ApiError;
@@ -29,7 +30,9 @@ pub(super) async fn frames(
     let resume: Option<Cursor> = head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
     let subject = Subject::Service(service.clone());
     let stopping = app.stopping.clone();
-    Ok(respond(&app.control, subject, resume.as_ref(), Frames(service), holder(&principal), stopping))
+    let present = app.clients.join(&service, Client::Ours);
+    let frames = Frames { service, _present: present };
+    Ok(respond(&app.control, subject, resume.as_ref(), frames, holder(&principal), stopping))
 }
 
 /// The guide's envelopes: about the service that the SDK names in its header, else about everything that the caller
@@ -47,7 +50,12 @@ pub(super) async fn events(
         None => Subject::Everything,
     };
     let stopping = app.stopping.clone();
-    Ok(respond(&app.control, subject, None, Envelopes, holder(&principal), stopping))
+    let present = match &subject {
+        Subject::Service(service) => Some(app.clients.join(service, Client::Reference)),
+        Subject::Everything => None,
+    };
+    let envelopes = Envelopes { control: app.control.clone(), _present: present };
+    Ok(respond(&app.control, subject, None, envelopes, holder(&principal), stopping))
 }
 
 fn holder(principal: &Principal) -> Holder {

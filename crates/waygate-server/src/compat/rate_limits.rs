@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use waygate_core::{
-    Algorithm, Change, DEFAULT_TIER_RESOLVER, KeyStrategy, LimitExpression, LocalKey, PathTemplate, Quota,
-    RateLimitPolicy, RouteMethod, Scope, ServiceId, State, Timestamp,
+    Algorithm, Change, DEFAULT_TIER_RESOLVER, KeyStrategy, LimitExpression, LocalKey, OnMissingKey, PathTemplate,
+    Quota, RateLimitPolicy, RouteMethod, Scope, ServiceId, State, Timestamp,
 };
 
 use crate::clients::Clients;
@@ -127,7 +127,7 @@ fn enforced(state: &State, service: &ServiceId, key: &LocalKey, now: Timestamp) 
         "limit": written(&policy.limit, policy.burst),
         "algorithm": policy.algorithm.as_str(),
         "key_strategy": policy.key_strategy.to_string(),
-        "on_missing_key": policy.on_missing_key.map(|rule| rule.as_str()),
+        "on_missing_key": policy.on_missing_key.map(OnMissingKey::as_str),
         // Is part of the limit already: that client ignores it.
         "burst": 0,
         "tiers": tiers,
@@ -154,7 +154,7 @@ fn sentinel(state: &State, scope: &Scope, now: Timestamp) -> Value {
         "limit": limit,
         "algorithm": policy.map_or("fixed_window", |policy| policy.algorithm.as_str()),
         "key_strategy": policy.map_or_else(|| "ip".to_owned(), |policy| policy.key_strategy.to_string()),
-        "on_missing_key": policy.and_then(|policy| policy.on_missing_key).map(|rule| rule.as_str()),
+        "on_missing_key": policy.and_then(|policy| policy.on_missing_key).map(OnMissingKey::as_str),
         "burst": 0,
         "exempt_routes": policy.map(|policy| {
             policy.exempt_routes.iter().map(ToString::to_string).collect::<Vec<_>>()
