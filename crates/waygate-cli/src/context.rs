@@ -78,7 +78,7 @@ impl Context {
     pub(crate) fn server(&self, file: Option<&ConfigFile>, config: &Config) -> CliResult<Server> {
         let (text, source) = if let Some(url) = &self.server_flag {
             (url.clone(), Source::Flag)
-        } else if let Some(url) = text_variable("WAYGATE_SERVER_URL") {
+        } else if let Some(url) = text_variable("WAYGATE_SERVER_URL")? {
             (url, Source::Environment)
         } else if let Some((url, path)) = project_server(std::env::current_dir().ok().as_deref()) {
             (url, Source::Project(path))
@@ -95,7 +95,7 @@ impl Context {
 
     /// A connection to the server with the token that belongs there.
     pub(crate) fn connect(&self) -> CliResult<Connection> {
-        let environment_token = text_variable("WAYGATE_TOKEN");
+        let environment_token = text_variable("WAYGATE_TOKEN")?;
         let file = match Self::config_file() {
             // With everything in the environment, a machine without a home is as good.
             Err(_) if environment_token.is_some() => None,
@@ -189,9 +189,16 @@ impl Connection {
     }
 }
 
-/// A route as it was typed, within the chosen service.
+/// A route as it was typed, within the chosen service. A service that stands in the route itself goes before
+/// `WAYGATE_SERVICE`, but not against `--service`.
 pub(crate) fn selector(route: &str, service: Option<&ServiceId>) -> CliResult<RouteSelector> {
     let selector: RouteSelector = route.parse().map_err(|error| CliError::usage(format!("{error}")))?;
+    if let (Some(own), Some(chosen)) = (&selector.service, service)
+        && own != chosen
+        && text_variable("WAYGATE_SERVICE")?.as_deref() != Some(chosen.as_str())
+    {
+        return Err(CliError::usage(format!("the route names the service `{own}`, --service says `{chosen}`")));
+    }
     Ok(selector.within(service))
 }
 
@@ -202,9 +209,23 @@ pub(crate) fn service(name: Option<&str>) -> CliResult<Option<ServiceId>> {
 }
 
 /// A variable of the environment that is not blank.
-pub(crate) fn text_variable(name: &str) -> Option<String> {
-    let text = variable(name)?.into_string().ok()?.trim().to_owned();
-    (!text.is_empty()).then_some(text)
+///
+/// # Errors
+///
+/// When it is set to something that is no UTF-8: to take it for unset could leave a door open.
+pub(crate) fn text_variable(name: &str) -> CliResult<Option<String>> {
+    let text = given_variable(name)?.map(|text| text.trim().to_owned());
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+/// A variable of the environment that is set, be it to nothing.
+///
+/// # Errors
+///
+/// When it is set to something that is no UTF-8.
+pub(crate) fn given_variable(name: &str) -> CliResult<Option<String>> {
+    let value = std::env::var_os(name).map(OsString::into_string).transpose();
+    value.map_err(|_| CliError::usage(format!("`{name}` is not UTF-8 text")))
 }
 
 /// Whether the environment asks for text without colours.

@@ -81,8 +81,9 @@ impl Default for FileOptions {
 ///   acknowledged, is dropped with a warning. Anything else that is odd refuses the start with
 ///   [`StoreError::Corrupt`] and leaves every byte where it is.
 ///
-/// A checkpoint alone is a valid backup: history then begins with it. To copy both while a server runs, copy the
-/// checkpoint first and the log after it.
+/// A checkpoint with an empty log directory beside it is a valid backup, as old as the checkpoint is: history then
+/// begins with it. A log directory that is missing is refused, since every change since the checkpoint lay in it. To
+/// copy both while a server runs, copy the checkpoint first and the log after it.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,

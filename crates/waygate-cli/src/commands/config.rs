@@ -21,7 +21,7 @@ fn set_url(context: &Context, url: &str) -> CliResult {
     let url: ServerUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
     Context::config_file()?.update(|config| config.choose(&url))?;
     context.printer.data(Some(Colour::Green), &format!("✓ the server is {url}"));
-    if text_variable("WAYGATE_SERVER_URL").is_some_and(|chosen| chosen.trim_end_matches('/') != url.as_str()) {
+    if text_variable("WAYGATE_SERVER_URL")?.is_some_and(|chosen| chosen.trim_end_matches('/') != url.as_str()) {
         context.printer.warn("WAYGATE_SERVER_URL is set and goes before it");
     }
     Ok(())
@@ -33,9 +33,9 @@ fn show(context: &Context) -> CliResult {
     let config = file.read()?;
     let server = context.server(Some(&file), &config)?;
     let session = config.session(&server.url);
-    let service = text_variable("WAYGATE_SERVICE");
+    let service = text_variable("WAYGATE_SERVICE")?;
     let others: Vec<&str> = config.other_origins().collect();
-    let token_variable = text_variable("WAYGATE_TOKEN").is_some();
+    let token_variable = text_variable("WAYGATE_TOKEN")?.is_some();
     let printer = &context.printer;
     if printer.format == Format::Json {
         let answer = serde_json::json!({

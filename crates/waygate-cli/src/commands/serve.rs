@@ -15,7 +15,7 @@ use waygate_server::{Credentials, Server, WebhookOptions};
 use waygate_store::{FileStore, MemoryStore, Store};
 
 use crate::cli::{Backend, Serve};
-use crate::context::{Context, text_variable};
+use crate::context::{Context, given_variable, text_variable};
 use crate::error::{CliError, CliResult};
 
 /// What is logged where `WAYGATE_LOG` and `RUST_LOG` say nothing.
@@ -23,7 +23,7 @@ const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
 
 pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     log_to_stderr()?;
-    let users = credentials::users(&serve.auth, text_variable("WAYGATE_AUTH").as_deref())?;
+    let users = credentials::users(&serve.auth, given_variable("WAYGATE_AUTH")?.as_deref())?;
     let addresses = resolved(&serve.host, serve.port).await?;
     let local = addresses.iter().all(|address| address.ip().is_loopback());
     if users.is_empty() && !local && !serve.insecure_no_auth {
@@ -62,7 +62,10 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
 }
 
 fn log_to_stderr() -> CliResult {
-    let filter = text_variable("WAYGATE_LOG").or_else(|| text_variable("RUST_LOG"));
+    let filter = match text_variable("WAYGATE_LOG")? {
+        Some(filter) => Some(filter),
+        None => text_variable("RUST_LOG")?,
+    };
     let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(LOGGED)).map_err(|error| {
         CliError::usage(format!(
             "WAYGATE_LOG and RUST_LOG take a filter such as `info` or `warn,waygate_server=debug`: {error}"

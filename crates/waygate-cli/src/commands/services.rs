@@ -26,7 +26,7 @@ pub(crate) async fn list(context: &Context) -> CliResult {
 
 /// Purely local: what `WAYGATE_SERVICE` says.
 pub(crate) fn current(context: &Context) -> CliResult {
-    let name = text_variable("WAYGATE_SERVICE");
+    let name = text_variable("WAYGATE_SERVICE")?;
     let chosen = service(name.as_deref())?;
     let printer = &context.printer;
     if printer.format == Format::Json {

@@ -54,7 +54,7 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     printer.data(Some(Colour::Green), &format!("✓ logged in to {} as {}", connection.server.url, answer.username));
     let expires = answer.expires_at.parse::<Timestamp>().map_or(answer.expires_at, moment::shown);
     printer.data(None, &format!("  Session expires: {expires}"));
-    if text_variable("WAYGATE_TOKEN").is_some() {
+    if text_variable("WAYGATE_TOKEN")?.is_some() {
         printer.warn("WAYGATE_TOKEN is set and goes before this login");
     }
     Ok(())

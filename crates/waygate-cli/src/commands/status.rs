@@ -44,6 +44,9 @@ async fn all(context: &Context, scope: Option<&ServiceId>, page: &Page) -> CliRe
     let connection = context.connect()?;
     let (raw, routes) = routes(&connection, scope).await?;
     let printer = &context.printer;
+    if let (Some(service), true) = (scope, routes.is_empty()) {
+        known(&connection, service).await?;
+    }
     let shown = Shown::of(page, routes.len(), printer.terminal && printer.format == Format::Table);
     if printer.format == Format::Json {
         printer.json(&array(raw.get(shown.range()).unwrap_or_default()));
@@ -54,9 +57,6 @@ async fn all(context: &Context, scope: Option<&ServiceId>, page: &Page) -> CliRe
     }
     banners(context, &connection, &routes, scope).await?;
     if routes.is_empty() {
-        if let Some(service) = scope {
-            known(&connection, service).await?;
-        }
         printer.note("no routes are registered");
         return Ok(());
     }

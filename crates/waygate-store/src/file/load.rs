@@ -56,6 +56,13 @@ pub(crate) fn load(paths: &Paths, options: FileOptions) -> Result<Loaded, StoreE
             return Err(disk::damaged(&newest.path, newest.whole, &what));
         }
         (log, OpenSegment::resume(&newest)?)
+    } else if !paths.log.is_dir() {
+        return Err(StoreError::Corrupt(format!(
+            "`{}` is there but its log `{}` is missing, and with it every change since the checkpoint; restore the log, \
+             or make an empty directory in its place to begin from the checkpoint",
+            paths.checkpoint.display(),
+            paths.log.display()
+        )));
     } else {
         tracing::warn!(log = %paths.log.display(), cursor = %at, "no log is there; history begins with the checkpoint");
         (CommitLog::new(at.clone(), options.retention), start_log(paths, &at)?)
@@ -88,6 +95,8 @@ fn meet(checkpoint: &Cursor, content: &segment::Content) -> Result<(), StoreErro
 fn create(paths: &Paths, options: FileOptions) -> Result<Loaded, StoreError> {
     let timeline = Timeline::fresh(options.retention)?;
     let state: State = timeline.state();
+    // Before the document: a document without its log is refused.
+    disk::create_directories(&paths.log)?;
     checkpoint::write(paths, &state)?;
     let segment = start_log(paths, &state.cursor)?;
     paths.remove_unfinished();

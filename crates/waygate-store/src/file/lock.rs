@@ -12,7 +12,7 @@ use crate::StoreError;
 /// servers lock two files of one name.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -39,6 +39,18 @@ impl Lock {
             writeln!(file, "{}", process::id())
         };
         note_holder(&mut file).map_err(|error| failed(&error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Whether nobody else can hold the store: the lock still lies where others look for it.
+    pub(crate) fn check_place(&self, paths: &Paths) -> Result<(), StoreError> {
+        let in_place = disk::is_still_at(&self.file, &paths.lock);
+        if in_place.map_err(|error| disk::failed("find", &paths.lock, &error))? {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable(format!(
+            "the lock `{}` has been moved or deleted, so another server may write here; restart this one",
+            paths.lock.display()
+        )))
     }
 }

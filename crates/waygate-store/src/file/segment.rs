@@ -133,11 +133,8 @@ impl OpenSegment {
         Ok(Self { path, file, length, commits, broken: None })
     }
 
-    /// Appends the lines of `commits` commits. When this returns they are durable; when it fails they are gone.
-    pub(crate) fn append(&mut self, lines: &[u8], commits: usize) -> Result<(), StoreError> {
-        if let Some(broken) = &self.broken {
-            return Err(StoreError::Unavailable(broken.clone()));
-        }
+    /// Whether the log is still where it was opened: what is written to a file that has been moved away is lost.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
         let still_there = disk::is_still_at(&self.file, &self.path);
         if !still_there.map_err(|error| disk::failed("find", &self.path, &error))? {
             return Err(StoreError::Unavailable(format!(
@@ -145,6 +142,15 @@ impl OpenSegment {
                 self.path.display()
             )));
         }
+        Ok(())
+    }
+
+    /// Appends the lines of `commits` commits. When this returns they are durable; when it fails they are gone.
+    pub(crate) fn append(&mut self, lines: &[u8], commits: usize) -> Result<(), StoreError> {
+        if let Some(broken) = &self.broken {
+            return Err(StoreError::Unavailable(broken.clone()));
+        }
+        self.check_place()?;
         if let Err(error) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             let refused = disk::failed("write", &self.path, &error);
             if let Err(error) = self.cut_back() {

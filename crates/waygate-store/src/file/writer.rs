@@ -34,7 +34,7 @@ pub(crate) struct Writer {
     since_checkpoint: usize,
     /// When that many are reached, the checkpoint is due.
     checkpoint_due: usize,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Writer {
@@ -45,7 +45,7 @@ impl Writer {
         let timeline = Arc::new(timeline);
         let options = FileOptions { checkpoint_every: options.checkpoint_every.max(1), ..options };
         let checkpoint_due = options.checkpoint_every;
-        Ok(Self { paths, options, timeline, segment, since_checkpoint, checkpoint_due, _lock: lock })
+        Ok(Self { paths, options, timeline, segment, since_checkpoint, checkpoint_due, lock })
     }
 
     pub(crate) fn timeline(&self) -> Arc<Timeline> {
@@ -90,13 +90,17 @@ impl Writer {
         for (number, commit) in commits.iter().enumerate() {
             record::encode(&Entry { commit: commit.clone(), left: commits.len() - 1 - number }, &mut lines)?;
         }
+        self.lock.check_place(&self.paths)?;
         self.segment.append(&lines, commits.len())?;
         self.timeline.publish(&commits)?;
         self.since_checkpoint += commits.len();
         Ok(commits)
     }
 
+    /// Never over the document of another server that has meanwhile taken this place.
     fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.lock.check_place(&self.paths)?;
+        self.segment.check_place()?;
         checkpoint::write(&self.paths, &self.timeline.state())?;
         self.since_checkpoint = 0;
         self.checkpoint_due = self.options.checkpoint_every;

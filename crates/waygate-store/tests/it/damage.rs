@@ -96,6 +96,7 @@ async fn g24_a_document_with_a_byte_changed_is_refused_or_means_the_same() {
     let mut refused = 0;
     for offset in 0..whole.len() {
         fs::remove_dir_all(directory.log()).unwrap_or_default();
+        fs::create_dir(directory.log()).unwrap();
         let mut bytes = whole.clone();
         bytes[offset] ^= 0x02;
         put(&directory.state(), &bytes);

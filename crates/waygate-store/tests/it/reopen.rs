@@ -76,14 +76,19 @@ async fn g27_checkpoints_and_segments_follow_the_commits() {
 }
 
 #[tokio::test]
-async fn a_closed_store_has_everything_in_its_document() {
+async fn g24_a_missing_log_is_refused_and_an_empty_one_begins_from_the_document() {
     let directory = Directory::new();
     let store = directory.open().await.unwrap();
     let state = commit(&store, 1..=7).await;
     store.close().await.unwrap();
     drop(store);
     fs::remove_dir_all(directory.log()).unwrap();
+    // Without the log nobody knows what has happened since the checkpoint.
+    let refusal = directory.open_or_refuse().await.unwrap_err();
+    assert!(refusal.contains("is missing") && refusal.contains("empty directory"), "{refusal}");
+    assert!(!directory.log().exists());
 
+    fs::create_dir(directory.log()).unwrap();
     let store = directory.open().await.unwrap();
     assert_eq!(store.load().await.unwrap(), state);
     assert!(history(&store).await.is_empty());
@@ -191,4 +196,33 @@ async fn files_are_private_whatever_the_umask() {
             assert_eq!(mode(&new.join(private)), 0o600, "{private} under {umask}");
         }
     }
+}
+
+#[tokio::test]
+async fn g24_a_store_that_was_moved_away_is_not_written_over_by_its_old_server() {
+    let directory = Directory::new();
+    let old = directory.open().await.unwrap();
+    commit(&old, 1..=2).await;
+    let lock = directory.state().with_file_name("state.json.lock");
+    for path in [directory.state(), directory.log(), lock] {
+        let name = format!("away-{}", path.file_name().unwrap().display());
+        fs::rename(&path, path.with_file_name(name)).unwrap();
+    }
+    let new = directory.open().await.unwrap();
+    let state = commit(&new, 3..=5).await;
+    assert!(old.close().await.is_err());
+    drop((old, new));
+
+    assert_eq!(directory.open().await.unwrap().load().await.unwrap(), state);
+}
+
+#[tokio::test]
+async fn g24_a_server_whose_lock_was_deleted_commits_no_more() {
+    let directory = Directory::new();
+    let store = directory.open().await.unwrap();
+    let state = commit(&store, 1..=2).await;
+    fs::remove_file(directory.state().with_file_name("state.json.lock")).unwrap();
+    let refused = store.commit(&state.cursor, vec![draft(3)]).await.unwrap_err();
+    assert!(refused.to_string().contains("lock"), "{refused}");
+    assert_eq!(store.load().await.unwrap(), state);
 }

@@ -2,6 +2,9 @@
 
 use crate::error::{CliError, CliResult};
 
+/// Who acts where no person does.
+const RESERVED: [&str; 3] = ["anonymous", "scheduler", "system"];
+
 /// `USER:PASSWORD` per flag; without flags, the comma-separated list of `WAYGATE_AUTH`.
 pub(crate) fn users(flags: &[String], variable: Option<&str>) -> CliResult<Vec<(String, String)>> {
     let pairs: Vec<(&str, &str)> = if flags.is_empty() {
@@ -24,7 +27,16 @@ pub(crate) fn users(flags: &[String], variable: Option<&str>) -> CliResult<Vec<(
         if users.iter().any(|(known, _)| known == user) {
             return Err(CliError::usage(format!("{origin} names the user `{user}` twice")));
         }
+        if RESERVED.contains(&user) {
+            return Err(CliError::usage(format!("{origin}: `{user}` is a name that the audit log uses itself")));
+        }
         users.push((user.to_owned(), password.to_owned()));
+    }
+    if users.is_empty() && variable.is_some() {
+        // Usually a secret that was not filled in: to start open would be the opposite of what was meant.
+        return Err(CliError::usage(
+            "WAYGATE_AUTH is set and names nobody; expected user:password,…, or not set at all",
+        ));
     }
     Ok(users)
 }
@@ -41,7 +53,10 @@ mod tests {
         assert_eq!(given(&["a:p,q:r"], Some("b:x")).unwrap(), [pair("a", "p,q:r")]);
         assert_eq!(given(&[], Some("a:x, b:y:z,")).unwrap(), [pair("a", "x"), pair("b", "y:z")]);
         assert_eq!(given(&[], None).unwrap(), []);
-        for bad in [&["admin"][..], &[":x"], &["a:"], &["a:1", "a:2"]] {
+        for nobody in ["", " ", ",", " , "] {
+            assert!(given(&[], Some(nobody)).is_err(), "{nobody:?}");
+        }
+        for bad in [&["admin"][..], &[":x"], &["a:"], &["a:1", "a:2"], &["scheduler:x"]] {
             let error = given(bad, None).unwrap_err();
             assert!(!error.message.contains("admin"), "{}", error.message);
         }
