@@ -13,6 +13,8 @@ pub const ROUTES: &str = "/api/routes";
 pub const AUDIT: &str = "/api/audit";
 pub const GLOBAL: &str = "/api/global";
 pub const SERVICES: &str = "/api/services";
+/// The description of the API, OpenAPI 3.1.
+pub const OPENAPI: &str = "/api/openapi.json";
 pub const SCHEDULES: &str = "/api/schedules";
 pub const BATCH: &str = "/api/batch";
 pub const RATE_LIMITS: &str = "/api/rate-limits";

@@ -8,6 +8,7 @@ pub(crate) mod body;
 mod envelope;
 mod maintenance;
 mod names;
+mod openapi;
 mod rate_limits;
 mod register;
 mod routes;
@@ -39,7 +40,7 @@ use crate::error::ApiError;
 /// The whole API as a router, to serve or to mount below a prefix.
 pub(crate) fn router(app: &App) -> Router {
     let mut router = Router::new();
-    for (endpoint, methods) in table::table() {
+    for openapi::Row { endpoint, methods, .. } in table::table() {
         let methods = match endpoint.access {
             Access::Public => methods,
             access => methods.route_layer(from_fn_with_state((app.clone(), access), enforce)),

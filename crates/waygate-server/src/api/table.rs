@@ -2,11 +2,13 @@
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, on};
 use waygate_api::paths;
 
+use crate::api::openapi::{Row, fields};
 use crate::api::{
-    audit, batch, maintenance, rate_limits, register, routes, schedules, services, session, status, streams, webhooks,
+    audit, batch, maintenance, openapi, rate_limits, register, routes, schedules, services, session, status, streams,
+    webhooks,
 };
 use crate::app::App;
 use crate::auth::Access::{self, Operator, Public, Service};
@@ -30,104 +32,208 @@ pub struct Endpoint {
 /// assert_eq!(public.len(), 4);
 /// ```
 pub fn endpoints() -> Vec<Endpoint> {
-    table().into_iter().map(|(endpoint, _)| endpoint).collect()
+    table().into_iter().map(|row| row.endpoint).collect()
 }
 
-pub(crate) fn table() -> Vec<(Endpoint, MethodRouter<App>)> {
+pub(crate) fn table() -> Vec<Row> {
     vec![
-        get(Public, paths::HEALTHZ, status::healthz),
-        get(Public, paths::READYZ, status::readyz),
-        get(Operator, "/api/server", status::server),
-        post(Public, paths::LOGIN, session::login),
-        post(Public, paths::LOGOUT, session::logout),
-        get(Service, paths::ME, session::me),
-        get(Service, paths::ROUTES, routes::list),
-        get(Service, "/api/routes/{path_key}", routes::show),
-        delete(Operator, "/api/routes/{path_key}", routes::remove),
-        post(Operator, "/api/routes/{path_key}/enable", routes::enable),
-        post(Operator, "/api/routes/{path_key}/disable", routes::disable),
-        post(Operator, "/api/routes/{path_key}/maintenance", routes::maintenance),
-        post(Operator, "/api/routes/{path_key}/env", routes::gate),
-        post(Operator, "/api/routes/{path_key}/schedule", routes::schedule),
-        delete(Operator, "/api/routes/{path_key}/schedule", routes::cancel_schedule),
-        post(Operator, "/api/routes/{path_key}/deprecate", routes::deprecate),
-        delete(Operator, "/api/routes/{path_key}/deprecate", routes::undeprecate),
-        post(Operator, paths::BATCH, batch::batch),
-        get(Operator, paths::SCHEDULES, schedules::list),
-        get(Service, paths::GLOBAL, maintenance::show_global),
-        post(Operator, "/api/global/enable", maintenance::enable_global),
-        post(Operator, "/api/global/disable", maintenance::disable_global),
-        post(Operator, "/api/global/exemptions", maintenance::exempt_global),
-        get(Service, paths::SERVICES, services::list),
-        delete(Operator, "/api/services/{service}", services::remove),
-        get(Service, "/api/services/{service}/maintenance", maintenance::show_service),
-        post(Operator, "/api/services/{service}/maintenance/enable", maintenance::enable_service),
-        post(Operator, "/api/services/{service}/maintenance/disable", maintenance::disable_service),
-        post(Operator, "/api/services/{service}/maintenance/exemptions", maintenance::exempt_service),
-        get(Operator, paths::AUDIT, audit::list),
-        get(Service, paths::EVENTS, streams::events),
-        get(Service, paths::STREAM, streams::frames),
-        post(Service, paths::REGISTER, register::register),
-        post(Service, paths::SDK_AUDIT, register::report),
-        get(Operator, paths::WEBHOOKS, webhooks::list),
-        post(Operator, paths::WEBHOOKS, webhooks::create),
-        get(Operator, "/api/webhooks/{webhook}", webhooks::show),
-        patch(Operator, "/api/webhooks/{webhook}", webhooks::edit),
-        delete(Operator, "/api/webhooks/{webhook}", webhooks::remove),
-        post(Operator, "/api/webhooks/{webhook}/rotate", webhooks::rotate),
-        post(Operator, "/api/webhooks/{webhook}/test", webhooks::test),
-        get(Service, paths::RATE_LIMITS, rate_limits::list),
-        post(Operator, paths::RATE_LIMITS, rate_limits::set),
-        get(Operator, paths::RATE_LIMIT_HITS, rate_limits::hits),
-        get(Service, "/api/rate-limits/{path_key}", rate_limits::show),
-        delete(Operator, "/api/rate-limits/{path_key}", rate_limits::remove),
-        delete(Operator, "/api/rate-limits/{path_key}/reset", rate_limits::reset),
-        post(Operator, "/api/rate-limits/{path_key}/enable", rate_limits::enable),
-        post(Operator, "/api/rate-limits/{path_key}/disable", rate_limits::disable),
-        get(Service, paths::GLOBAL_RATE_LIMIT, rate_limits::show_global),
-        post(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::set_global),
-        delete(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::remove_global),
-        delete(Operator, "/api/global-rate-limit/reset", rate_limits::reset_global),
-        post(Operator, "/api/global-rate-limit/enable", rate_limits::enable_global),
-        post(Operator, "/api/global-rate-limit/disable", rate_limits::disable_global),
-        get(Service, "/api/services/{service}/rate-limit", rate_limits::show_service),
-        post(Operator, "/api/services/{service}/rate-limit", rate_limits::set_service),
-        delete(Operator, "/api/services/{service}/rate-limit", rate_limits::remove_service),
-        delete(Operator, "/api/services/{service}/rate-limit/reset", rate_limits::reset_service),
-        post(Operator, "/api/services/{service}/rate-limit/enable", rate_limits::enable_service),
-        post(Operator, "/api/services/{service}/rate-limit/disable", rate_limits::disable_service),
-        post(Service, paths::SDK_HITS, rate_limits::report),
+        get(Public, paths::HEALTHZ, status::healthz).about("Tells whether the process is alive"),
+        get(Public, paths::READYZ, status::readyz).about("Tells whether the process can serve"),
+        get(Service, paths::OPENAPI, openapi::show).about("Describes this API"),
+        get(Operator, "/api/server", status::server).about("Describes the server"),
+        post(Public, paths::LOGIN, session::login)
+            .about("Logs a person or a service in")
+            .body(fields::LOGIN)
+            .gives("Login"),
+        post(Public, paths::LOGOUT, session::logout).about("Ends the token that is sent along").body(&[]),
+        get(Service, paths::ME, session::me).about("Tells who the caller is"),
+        get(Service, paths::ROUTES, routes::list).about("Lists routes").query(fields::ROUTES).lists("RouteState"),
+        get(Service, "/api/routes/{path_key}", routes::show).about("Shows one route").gives("RouteState"),
+        delete(Operator, "/api/routes/{path_key}", routes::remove)
+            .about("Forgets a route; a live registration brings it back as new")
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/routes/{path_key}/enable", routes::enable)
+            .about("Lets a route answer, and ends what is planned")
+            .change(fields::SWITCH)
+            .gives("RouteState"),
+        post(Operator, "/api/routes/{path_key}/disable", routes::disable)
+            .about("Disables a route, and ends what is planned")
+            .change(fields::SWITCH)
+            .gives("RouteState"),
+        post(Operator, "/api/routes/{path_key}/maintenance", routes::maintenance)
+            .about("Puts a route into maintenance, now or as a planned window")
+            .change(fields::MAINTENANCE)
+            .gives("RouteState"),
+        post(Operator, "/api/routes/{path_key}/env", routes::gate)
+            .about("Lets a route answer only in some environments")
+            .change(fields::GATE)
+            .gives("RouteState"),
+        post(Operator, "/api/routes/{path_key}/schedule", routes::schedule)
+            .about("Plans a maintenance window")
+            .change(fields::WINDOW)
+            .gives("RouteState"),
+        delete(Operator, "/api/routes/{path_key}/schedule", routes::cancel_schedule)
+            .about("Takes planned and open windows back")
+            .query(fields::WINDOW_ID)
+            .change(fields::ONLY_REASON)
+            .gives("RouteState"),
+        post(Operator, "/api/routes/{path_key}/deprecate", routes::deprecate)
+            .about("Announces that a route will go away")
+            .change(fields::DEPRECATE)
+            .gives("RouteState"),
+        delete(Operator, "/api/routes/{path_key}/deprecate", routes::undeprecate)
+            .about("Takes the announcement back")
+            .change(fields::ONLY_REASON)
+            .gives("RouteState"),
+        post(Operator, paths::BATCH, batch::batch)
+            .about("Carries several commands out as one change: all of them, or none")
+            .body(fields::BATCH)
+            .gives("Batch"),
+        get(Operator, paths::SCHEDULES, schedules::list)
+            .about("Lists what is planned and what ends by itself")
+            .query(fields::SCHEDULES)
+            .lists("Scheduled"),
+        get(Service, paths::GLOBAL, maintenance::show_global)
+            .about("Shows the maintenance of everything")
+            .gives("Maintenance"),
+        post(Operator, "/api/global/enable", maintenance::enable_global)
+            .about("Puts everything into maintenance")
+            .change(fields::SCOPE_ON)
+            .gives("Maintenance"),
+        post(Operator, "/api/global/disable", maintenance::disable_global)
+            .about("Ends the maintenance of everything")
+            .change(fields::SCOPE_OFF)
+            .gives("Maintenance"),
+        post(Operator, "/api/global/exemptions", maintenance::exempt_global)
+            .about("Edits what goes on answering; never switches anything")
+            .change(fields::EXEMPTIONS)
+            .gives("Maintenance"),
+        get(Service, paths::SERVICES, services::list).about("Lists services").query(fields::SERVICES).lists_texts(),
+        delete(Operator, "/api/services/{service}", services::remove)
+            .about("Forgets a service and everything of it")
+            .change(fields::ONLY_REASON),
+        get(Service, "/api/services/{service}/maintenance", maintenance::show_service)
+            .about("Shows the maintenance of a service")
+            .gives("Maintenance"),
+        post(Operator, "/api/services/{service}/maintenance/enable", maintenance::enable_service)
+            .about("Puts a service into maintenance")
+            .change(fields::SCOPE_ON)
+            .gives("Maintenance"),
+        post(Operator, "/api/services/{service}/maintenance/disable", maintenance::disable_service)
+            .about("Ends the maintenance of a service")
+            .change(fields::SCOPE_OFF)
+            .gives("Maintenance"),
+        post(Operator, "/api/services/{service}/maintenance/exemptions", maintenance::exempt_service)
+            .about("Edits what goes on answering; never switches anything")
+            .change(fields::EXEMPTIONS)
+            .gives("Maintenance"),
+        get(Operator, paths::AUDIT, audit::list)
+            .about("Lists what was done, newest first")
+            .query(fields::AUDIT)
+            .lists("AuditEntry"),
+        get(Service, paths::EVENTS, streams::events).about("Streams changes to the reference's clients").streams(),
+        get(Service, paths::STREAM, streams::frames).about("Streams changes").query(fields::STREAM).streams(),
+        post(Service, paths::REGISTER, register::register)
+            .about("Tells which routes a service has")
+            .body(fields::REGISTER),
+        post(Service, paths::SDK_AUDIT, register::report)
+            .about("Takes a report of the reference's clients")
+            .body(fields::REPORT),
+        get(Operator, paths::WEBHOOKS, webhooks::list).about("Lists webhooks").lists_texts(),
+        post(Operator, paths::WEBHOOKS, webhooks::create).about("Makes a webhook").creates().body(fields::WEBHOOK),
+        get(Operator, "/api/webhooks/{webhook}", webhooks::show).about("Shows a webhook and its deliveries"),
+        patch(Operator, "/api/webhooks/{webhook}", webhooks::edit).about("Edits a webhook").body(fields::EDIT_WEBHOOK),
+        delete(Operator, "/api/webhooks/{webhook}", webhooks::remove)
+            .about("Forgets a webhook")
+            .body(fields::ONLY_REASON),
+        post(Operator, "/api/webhooks/{webhook}/rotate", webhooks::rotate)
+            .about("Gives a webhook its next signing secret")
+            .body(fields::ONLY_REASON),
+        post(Operator, "/api/webhooks/{webhook}/test", webhooks::test).about("Sends a test delivery").body(&[]),
+        get(Service, paths::RATE_LIMITS, rate_limits::list)
+            .about("Lists rate limits of routes")
+            .query(fields::LIMITS)
+            .lists_texts(),
+        post(Operator, paths::RATE_LIMITS, rate_limits::set)
+            .about("Sets the rate limit of a route")
+            .creates()
+            .change(fields::SET_ROUTE_LIMIT),
+        get(Operator, paths::RATE_LIMIT_HITS, rate_limits::hits)
+            .about("Lists requests that limits stopped")
+            .query(fields::HITS)
+            .lists_texts(),
+        get(Service, "/api/rate-limits/{path_key}", rate_limits::show)
+            .about("Shows the rate limit of a route")
+            .query(fields::LIMIT_OF),
+        delete(Operator, "/api/rate-limits/{path_key}", rate_limits::remove)
+            .about("Takes the rate limit of a route away")
+            .query(fields::LIMIT_OF)
+            .change(fields::ONLY_REASON),
+        delete(Operator, "/api/rate-limits/{path_key}/reset", rate_limits::reset)
+            .about("Lets the counts of a route begin anew")
+            .query(fields::LIMIT_OF)
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/rate-limits/{path_key}/enable", rate_limits::enable)
+            .about("Switches the rate limit of a route on")
+            .query(fields::LIMIT_OF)
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/rate-limits/{path_key}/disable", rate_limits::disable)
+            .about("Switches the rate limit of a route off")
+            .query(fields::LIMIT_OF)
+            .change(fields::ONLY_REASON),
+        get(Service, paths::GLOBAL_RATE_LIMIT, rate_limits::show_global).about("Shows the rate limit of everything"),
+        post(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::set_global)
+            .about("Sets the rate limit of everything")
+            .creates()
+            .change(fields::SET_LIMIT),
+        delete(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::remove_global)
+            .about("Takes the rate limit of everything away")
+            .change(fields::ONLY_REASON),
+        delete(Operator, "/api/global-rate-limit/reset", rate_limits::reset_global)
+            .about("Lets the counts of everything begin anew")
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/global-rate-limit/enable", rate_limits::enable_global)
+            .about("Switches the rate limit of everything on")
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/global-rate-limit/disable", rate_limits::disable_global)
+            .about("Switches the rate limit of everything off")
+            .change(fields::ONLY_REASON),
+        get(Service, "/api/services/{service}/rate-limit", rate_limits::show_service)
+            .about("Shows the rate limit of a service"),
+        post(Operator, "/api/services/{service}/rate-limit", rate_limits::set_service)
+            .about("Sets the rate limit of a service")
+            .creates()
+            .change(fields::SET_LIMIT),
+        delete(Operator, "/api/services/{service}/rate-limit", rate_limits::remove_service)
+            .about("Takes the rate limit of a service away")
+            .change(fields::ONLY_REASON),
+        delete(Operator, "/api/services/{service}/rate-limit/reset", rate_limits::reset_service)
+            .about("Lets the counts of a service begin anew")
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/services/{service}/rate-limit/enable", rate_limits::enable_service)
+            .about("Switches the rate limit of a service on")
+            .change(fields::ONLY_REASON),
+        post(Operator, "/api/services/{service}/rate-limit/disable", rate_limits::disable_service)
+            .about("Switches the rate limit of a service off")
+            .change(fields::ONLY_REASON),
+        post(Service, paths::SDK_HITS, rate_limits::report)
+            .about("Takes a service's report of requests that limits stopped")
+            .body(fields::HITS_REPORT),
     ]
 }
 
-fn get<H: Handler<T, App>, T: 'static>(
-    access: Access,
-    path: &'static str,
-    handler: H,
-) -> (Endpoint, MethodRouter<App>) {
-    (Endpoint { method: Method::GET, path, access }, on(MethodFilter::GET, handler))
+fn get<H: Handler<T, App>, T: 'static>(access: Access, path: &'static str, handler: H) -> Row {
+    Row::new(Endpoint { method: Method::GET, path, access }, on(MethodFilter::GET, handler))
 }
 
-fn post<H: Handler<T, App>, T: 'static>(
-    access: Access,
-    path: &'static str,
-    handler: H,
-) -> (Endpoint, MethodRouter<App>) {
-    (Endpoint { method: Method::POST, path, access }, on(MethodFilter::POST, handler))
+fn post<H: Handler<T, App>, T: 'static>(access: Access, path: &'static str, handler: H) -> Row {
+    Row::new(Endpoint { method: Method::POST, path, access }, on(MethodFilter::POST, handler))
 }
 
-fn patch<H: Handler<T, App>, T: 'static>(
-    access: Access,
-    path: &'static str,
-    handler: H,
-) -> (Endpoint, MethodRouter<App>) {
-    (Endpoint { method: Method::PATCH, path, access }, on(MethodFilter::PATCH, handler))
+fn patch<H: Handler<T, App>, T: 'static>(access: Access, path: &'static str, handler: H) -> Row {
+    Row::new(Endpoint { method: Method::PATCH, path, access }, on(MethodFilter::PATCH, handler))
 }
 
-fn delete<H: Handler<T, App>, T: 'static>(
-    access: Access,
-    path: &'static str,
-    handler: H,
-) -> (Endpoint, MethodRouter<App>) {
-    (Endpoint { method: Method::DELETE, path, access }, on(MethodFilter::DELETE, handler))
+fn delete<H: Handler<T, App>, T: 'static>(access: Access, path: &'static str, handler: H) -> Row {
+    Row::new(Endpoint { method: Method::DELETE, path, access }, on(MethodFilter::DELETE, handler))
 }
