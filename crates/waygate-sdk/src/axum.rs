@@ -36,13 +36,15 @@ pub use endpoint::{Endpoint, any, delete, get, patch, post, put};
 /// ```
 pub struct GuardedRouter<S = ()> {
     router: Router<S>,
+    /// What the guard does not touch.
+    beside: Option<Router<S>>,
     routes: Routes,
     mount: String,
 }
 
 impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn new() -> Self {
-        Self { router: Router::new(), routes: Routes::new(), mount: String::new() }
+        Self { router: Router::new(), beside: None, routes: Routes::new(), mount: String::new() }
     }
 
     /// Adds a route. Each of its methods is a route of its own to Waygate, active unless something else is declared.
@@ -71,7 +73,10 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         self.routes.append(&joined(prefix, &other.mount), other.routes);
         self.router = self.router.nest(prefix, other.router);
-        self
+        match other.beside {
+            Some(beside) => self.beside_guard(prefix, beside),
+            None => self,
+        }
     }
 
     /// Adds the routes of another router.
@@ -83,13 +88,17 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn merge(mut self, other: Self) -> Self {
         self.routes.append(&other.mount, other.routes);
         self.router = self.router.merge(other.router);
+        if let Some(beside) = other.beside {
+            self.beside = Some(self.beside.unwrap_or_default().merge(beside));
+        }
         self
     }
 
     /// Gives the handlers their state; see [`Router::with_state`].
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> GuardedRouter<S2> {
-        GuardedRouter { router: self.router.with_state(state), routes: self.routes, mount: self.mount }
+        let beside = self.beside.map(|beside| beside.with_state(state.clone()));
+        GuardedRouter { router: self.router.with_state(state), beside, routes: self.routes, mount: self.mount }
     }
 
     /// Changes the axum router inside: layers, fallbacks, routes that shall become known by use. What is added here
@@ -97,6 +106,18 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     #[must_use]
     pub fn map(mut self, change: impl FnOnce(Router<S>) -> Router<S>) -> Self {
         self.router = change(self.router);
+        self
+    }
+
+    /// Mounts a router that the guard does not touch: its routes are neither guarded nor registered. For a control plane
+    /// in the same program, which must be reachable to switch a maintenance off.
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::nest`] does.
+    #[must_use]
+    pub fn beside_guard(mut self, prefix: &str, router: Router<S>) -> Self {
+        self.beside = Some(self.beside.unwrap_or_default().nest(prefix, router));
         self
     }
 
@@ -115,7 +136,11 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         named.append(&self.mount, self.routes);
         waygate.declare(named);
         let naming = Naming::Local { prefix: Arc::from(self.mount) };
-        self.router.layer(waygate.layer().named(naming))
+        let guarded = self.router.layer(waygate.layer().named(naming));
+        match self.beside {
+            Some(beside) => guarded.merge(beside),
+            None => guarded,
+        }
     }
 }
 

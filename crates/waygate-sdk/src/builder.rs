@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use waygate_core::{Environment, ServiceId};
+use waygate_core::{Environment, LocalCounters, ServiceId};
 
+use crate::caller::{ByAddress, Callers, Identity};
 use crate::error::BuildError;
+use crate::gate::Gate;
 use crate::replica::Replica;
+use crate::report::{self, Hits};
 use crate::session::{Credentials, Session};
 use crate::sync::Syncer;
 use crate::sync::remote::RemoteSource;
@@ -26,12 +30,17 @@ pub struct WaygateBuilder {
     environment: Option<String>,
     reconnect_delay: Duration,
     silence: Duration,
+    identity: Box<dyn Identity>,
+    trusted_proxies: Vec<String>,
+    hops: usize,
+    report_interval: Duration,
 }
 
 impl WaygateBuilder {
     const RECONNECT_DELAY: Duration = Duration::from_secs(5);
     /// Three keep-alives of the control plane.
     const SILENCE: Duration = Duration::from_secs(45);
+    const REPORT_INTERVAL: Duration = Duration::from_secs(10);
     /// What is longer than a day is a day.
     const LONGEST: Duration = Duration::from_hours(24);
 
@@ -43,6 +52,10 @@ impl WaygateBuilder {
             environment: None,
             reconnect_delay: Self::RECONNECT_DELAY,
             silence: Self::SILENCE,
+            identity: Box::new(ByAddress),
+            trusted_proxies: Vec::new(),
+            hops: 1,
+            report_interval: Self::REPORT_INTERVAL,
         }
     }
 
@@ -77,6 +90,32 @@ impl WaygateBuilder {
         self
     }
 
+    /// How limits tell callers apart: users, tiers, roles, and keys of your own.
+    pub fn identity(mut self, identity: impl Identity) -> Self {
+        self.identity = Box::new(identity);
+        self
+    }
+
+    /// The proxies, as addresses or ranges such as `10.0.0.0/8`, whose `X-Forwarded-For` is believed. From anybody
+    /// else, and without this, the caller's address is that of the direct peer.
+    pub fn trusted_proxies<'a>(mut self, ranges: impl IntoIterator<Item = &'a str>) -> Self {
+        self.trusted_proxies = ranges.into_iter().map(ToOwned::to_owned).collect();
+        self
+    }
+
+    /// How many entries of `X-Forwarded-For` are believed, from the right (default 1): as many as there are trusted
+    /// proxies one behind the other.
+    pub fn trusted_hops(mut self, hops: usize) -> Self {
+        self.hops = hops;
+        self
+    }
+
+    /// How often denied requests are reported at the most (default 10 s).
+    pub fn report_interval(mut self, interval: Duration) -> Self {
+        self.report_interval = interval;
+        self
+    }
+
     /// Starts to follow the control plane, and returns at once, whether or not it is there.
     ///
     /// # Errors
@@ -106,11 +145,24 @@ impl WaygateBuilder {
             self.environment.as_deref().map(str::parse).transpose().map_err(BuildError::Environment)?;
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let replica = Arc::new(Replica::new(environment));
+        let trusted = self.trusted_proxies.iter().map(|range| range.parse());
+        let callers = Callers {
+            trusted_proxies: trusted.collect::<Result<_, _>>().map_err(BuildError::TrustedProxy)?,
+            identity: self.identity,
+            hops: self.hops,
+            warned: AtomicBool::new(false),
+        };
+        let hits = Hits::new(session.is_some());
+        let gate = Arc::new(Gate { counters: LocalCounters::new(), callers, hits });
         let stop = CancellationToken::new();
         let reconnect_delay = self.reconnect_delay.min(Self::LONGEST);
         let syncer = Syncer::new(source, replica.clone(), reconnect_delay, self.silence.min(Self::LONGEST));
-        let task = runtime.spawn(syncer.run(stop.clone()));
-        Ok(Waygate::new(app_id, replica, session, stop, task))
+        let mut tasks = vec![runtime.spawn(syncer.run(stop.clone()))];
+        if let Some(session) = session.clone() {
+            let every = self.report_interval;
+            tasks.push(runtime.spawn(report::run(gate.clone(), session, app_id.clone(), every, stop.clone())));
+        }
+        Ok(Waygate::new(app_id, replica, gate, session, stop, tasks))
     }
 
     fn app_id(&self) -> Result<ServiceId, BuildError> {

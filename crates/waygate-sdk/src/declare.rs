@@ -1,6 +1,10 @@
 //! What a service declares about its routes.
 
-use waygate_core::{Control, Declaration, Deprecation, Environment, Lifecycle, LocalKey, PathTemplate, RouteMethod};
+use waygate_core::{
+    Control, Declaration, Deprecation, Environment, Lifecycle, LocalKey, PathTemplate, RateLimitPolicy, RouteMethod,
+};
+
+use crate::limit::RateLimit;
 
 use crate::clock;
 
@@ -10,6 +14,7 @@ pub(crate) struct Traits {
     control: Control,
     deprecation: Option<Deprecation>,
     force_active: bool,
+    rate_limit: Option<Box<RateLimitPolicy>>,
 }
 
 impl Traits {
@@ -20,11 +25,17 @@ impl Traits {
             deprecation: self.deprecation,
             force_active: self.force_active,
             window: None,
+            rate_limit: self.rate_limit,
         }
     }
 
     pub(crate) fn force_active(&mut self) {
         self.force_active = true;
+    }
+
+    pub(crate) fn rate_limit(&mut self, limit: RateLimit) {
+        let policy = limit.into_policy().inspect_err(|error| tracing::error!(%error, "a limit is left out"));
+        self.rate_limit = policy.ok().map(Box::new);
     }
 
     pub(crate) fn control(&mut self, lifecycle: Lifecycle, reason: &str) {
@@ -53,7 +64,7 @@ impl Traits {
     }
 }
 
-/// The five declarations, for each type that has a `last(&mut self) -> &mut Traits`: the method named before.
+/// The six declarations, for each type that has a `last(&mut self) -> &mut Traits`: the method named before.
 macro_rules! declarations {
     () => {
         /// The route named before always answers: no maintenance (unless it says `include_force_active`), no
@@ -61,6 +72,13 @@ macro_rules! declarations {
         #[must_use]
         pub fn force_active(mut self) -> Self {
             self.last().force_active();
+            self
+        }
+
+        /// The route named before is limited, until an operator sets another limit: `.rate_limit("5/minute")`.
+        #[must_use]
+        pub fn rate_limit(mut self, limit: impl Into<$crate::RateLimit>) -> Self {
+            self.last().rate_limit(limit.into());
             self
         }
 

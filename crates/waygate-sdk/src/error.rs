@@ -13,6 +13,8 @@ pub enum BuildError {
     AppId(#[source] InvalidName),
     #[error("the environment is not usable: {0}")]
     Environment(#[source] InvalidName),
+    #[error("a trusted proxy is not usable: {0}")]
+    TrustedProxy(#[source] InvalidName),
     #[error("the connection cannot be set up: {0}")]
     Client(#[source] ClientError),
     #[error("`{name}` is not set; expected {expected}")]

@@ -38,19 +38,24 @@
 //!   what is declared, stays in force while the control plane is away.
 //! - [`axum`](mod@axum): routers with declarations beside the routes. For other frameworks on tower there are
 //!   [`Waygate::layer`] and [`Waygate::declare`], and for the rest [`Waygate::check`].
+//! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller.
 //! - [`Control`] switches things at the control plane from within the service.
 //! - [`Source`]: following something else than a server over the network.
 
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod caller;
 mod clock;
 mod config;
 mod control;
 mod declare;
 mod error;
 mod facts;
+mod gate;
+mod limit;
 mod replica;
+mod report;
 mod respond;
 mod session;
 mod status;
@@ -59,9 +64,11 @@ mod tower;
 mod waygate;
 
 pub use builder::WaygateBuilder;
+pub use caller::{Identity, RequestHead};
 pub use control::{Control, ControlError};
 pub use declare::Routes;
 pub use error::BuildError;
+pub use limit::RateLimit;
 pub use status::{Outage, Phase, Status};
 pub use sync::source::{FrameStream, Source};
 pub use tower::{ResponseFuture, WaygateLayer, WaygateService};

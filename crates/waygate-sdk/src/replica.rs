@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use waygate_core::{
-    Cursor, Declaration, Environment, LocalKey, PathTemplate, Revision, Route, RouteMethod, ServiceView, Snapshot,
-    SnapshotCell,
+    Cursor, Declaration, Environment, LocalKey, PathTemplate, RateLimitPolicy, Revision, Route, RouteMethod,
+    ServiceView, Snapshot, SnapshotCell,
 };
 
 use crate::clock;
@@ -184,12 +184,18 @@ impl Model {
     /// The control plane's word wins; a route that it does not know is what the code declares.
     fn compile(&self) -> Snapshot {
         let mut view = self.view.clone();
-        let unknown = |key: &&LocalKey| !self.view.service.routes.contains_key(*key);
-        if self.declarations.keys().any(|key| unknown(&key)) {
-            let service = Arc::make_mut(&mut view.service);
-            for (key, declaration) in self.declarations.iter().filter(|(key, _)| unknown(key)) {
-                service.routes.insert(key.clone(), Arc::new(route_of(declaration)));
-            }
+        let known = &self.view.service;
+        let new_routes = self.declarations.iter().filter(|(key, _)| !known.routes.contains_key(*key));
+        let new_limits = self.declarations.iter().filter_map(|(key, declaration)| {
+            let policy = declaration.rate_limit.as_deref().filter(|_| !known.route_limits.contains_key(key))?;
+            Some((key, policy))
+        });
+        for (key, declaration) in new_routes {
+            Arc::make_mut(&mut view.service).routes.insert(key.clone(), Arc::new(route_of(declaration)));
+        }
+        for (key, policy) in new_limits {
+            let policy = RateLimitPolicy { declared: true, ..policy.clone() };
+            Arc::make_mut(&mut view.service).route_limits.insert(key.clone(), Arc::new(policy));
         }
         Snapshot::compile(view, self.environment.clone())
     }
@@ -199,8 +205,10 @@ fn route_of(declaration: &Declaration) -> Route {
     Route {
         declared: declaration.control.clone(),
         base: declaration.control.clone(),
+        switched: false,
         temporary: None,
         windows: Vec::new(),
+        last_window: 0,
         declared_deprecation: declaration.deprecation.clone(),
         deprecation: declaration.deprecation.clone(),
         force_active: declaration.force_active,

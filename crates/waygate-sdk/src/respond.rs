@@ -5,14 +5,26 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use waygate_core::{Denial, Deprecation};
+use waygate_core::{Denial, DenialResponse, Deprecation, Exceeded};
+
+use crate::gate::LimitHeaders;
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// The answer to a stopped request for the concrete path as it stands in the URL.
 pub(crate) fn denial<B: From<Bytes>>(denial: &Denial<'_>, method: &Method, path: &str, now: Timestamp) -> Response<B> {
-    let answer = denial.response(&percent_decoded(path), now);
+    answered(denial.response(&percent_decoded(path), now), method)
+}
+
+/// The answer to a request that a limit denies.
+pub(crate) fn exceeded<B: From<Bytes>>(exceeded: &Exceeded<'_>, method: &Method, path: &str) -> Response<B> {
+    let mut response = answered(exceeded.response(&percent_decoded(path)), method);
+    LimitHeaders::of(&exceeded.standing).write(response.headers_mut());
+    response
+}
+
+fn answered<B: From<Bytes>>(answer: DenialResponse, method: &Method) -> Response<B> {
     let length = answer.body.len();
     // The answer to a HEAD has the headers of the answer to a GET, and no body.
     let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from(answer.body) };

@@ -13,10 +13,11 @@ use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
-use waygate_core::{Decision, Deprecation, RequestFacts as _, RouteMethod};
+use waygate_core::{Charged, Decision, Deprecation, RequestFacts as _, RouteMethod};
 
 use crate::clock;
 use crate::facts::HttpFacts;
+use crate::gate::LimitHeaders;
 use crate::replica::Replica;
 use crate::respond;
 use crate::waygate::Waygate;
@@ -72,6 +73,7 @@ pin_project! {
 struct Afterwards {
     deprecation: Option<Box<Deprecation>>,
     unknown: Option<Unknown>,
+    limits: Option<LimitHeaders>,
 }
 
 /// A matched route that is not known yet. Whether it exists for this method shows in the answer.
@@ -145,7 +147,20 @@ impl<S> WaygateService<S> {
             }
             _ => None,
         };
-        Ok(Afterwards { deprecation: pass.deprecation.cloned().map(Box::new), unknown })
+        let limits = if pass.limits.is_empty() {
+            None
+        } else {
+            let known = facts.template().filter(|template| snapshot.knows(facts.method(), template));
+            let gate = self.waygate.gate();
+            let caller = gate.callers.caller(request);
+            match gate.charge(&pass.limits, &caller, request.method().as_str(), known.unwrap_or_default()) {
+                Charged::Admitted { tightest, .. } => tightest.as_ref().map(LimitHeaders::of),
+                Charged::Exceeded(exceeded) => {
+                    return Err(respond::exceeded(&exceeded, request.method(), outer_path(request)));
+                }
+            }
+        };
+        Ok(Afterwards { deprecation: pass.deprecation.cloned().map(Box::new), unknown, limits })
     }
 
     #[cfg(feature = "axum")]
@@ -179,6 +194,9 @@ impl Afterwards {
     fn apply<B>(&mut self, response: &mut Response<B>) {
         if let Some(deprecation) = self.deprecation.take() {
             respond::announce(&deprecation, response.headers_mut());
+        }
+        if let Some(limits) = self.limits.take() {
+            limits.write(response.headers_mut());
         }
         if let Some(Unknown { method, template, replica }) = self.unknown.take()
             && response.status() != StatusCode::METHOD_NOT_ALLOWED

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use waygate_core::{Decision, RequestFacts, ServiceId, Snapshot};
+use waygate_core::{CallerFacts, Charged, Decision, LimitChain, RequestFacts, ServiceId, Snapshot};
 
 use crate::builder::WaygateBuilder;
 use crate::config;
 use crate::control::Control;
 use crate::declare::Routes;
 use crate::error::BuildError;
+use crate::gate::Gate;
 use crate::replica::Replica;
 use crate::session::Session;
 use crate::status::Status;
@@ -28,10 +29,11 @@ pub struct Waygate(Arc<Inner>);
 struct Inner {
     app_id: ServiceId,
     replica: Arc<Replica>,
+    gate: Arc<Gate>,
     session: Option<Session>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
-    syncer: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Waygate {
@@ -64,12 +66,13 @@ impl Waygate {
     pub(crate) fn new(
         app_id: ServiceId,
         replica: Arc<Replica>,
+        gate: Arc<Gate>,
         session: Option<Session>,
         stop: CancellationToken,
-        syncer: JoinHandle<()>,
+        tasks: Vec<JoinHandle<()>>,
     ) -> Self {
         let guard = stop.clone().drop_guard();
-        Self(Arc::new(Inner { app_id, replica, session, stop, _stop_on_drop: guard, syncer: Mutex::new(Some(syncer)) }))
+        Self(Arc::new(Inner { app_id, replica, gate, session, stop, _stop_on_drop: guard, tasks: Mutex::new(tasks) }))
     }
 
     /// The name of this service.
@@ -98,6 +101,20 @@ impl Waygate {
         act(snapshot.decide(facts))
     }
 
+    /// Charges a request that [`Waygate::check`] lets through to the limits of its pass, for frameworks that the layer
+    /// does not fit. `template` is that of its route, empty where none is known; it is told with what is denied.
+    ///
+    /// Takes a short lock on the counters of the caller and does not wait.
+    pub fn charge<'s>(
+        &self,
+        limits: &LimitChain<'s>,
+        caller: &impl CallerFacts,
+        method: &str,
+        template: &str,
+    ) -> Charged<'s> {
+        self.0.gate.charge(limits, caller, method, template)
+    }
+
     /// The rules in force, to keep.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.replica.snapshot().load_full()
@@ -124,11 +141,15 @@ impl Waygate {
     /// Closes the stream and ends following. What is in force stays in force for requests that still come.
     pub async fn shutdown(&self) {
         self.0.stop.cancel();
-        let syncer = self.0.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(syncer) = syncer {
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
             // It fails only where the runtime itself is being torn down.
-            let _ = syncer.await;
+            let _ = task.await;
         }
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     pub(crate) fn replica(&self) -> &Arc<Replica> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
+use waygate_api::rate_limits::LimitSettings;
 use waygate_api::sdk::{RegisterAnswer, RegisteredRoute};
 use waygate_core::{Declaration, Lifecycle};
 
@@ -110,5 +111,6 @@ fn registered_route(declaration: &Declaration) -> RegisteredRoute {
         sunset_date: deprecation.and_then(|deprecation| deprecation.sunset.clone()),
         successor_path: deprecation.and_then(|deprecation| deprecation.successor.clone()),
         force_active: declaration.force_active,
+        rate_limit: declaration.rate_limit.as_deref().map(LimitSettings::of),
     }
 }
