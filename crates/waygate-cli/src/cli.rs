@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help that terminals show")]
 
 mod fleet;
+mod limits;
 mod routes;
 mod serve;
 mod session;
@@ -10,6 +11,7 @@ mod session;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand};
+pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
 pub(crate) use routes::{EnvCommand, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, TimedSwitch};
 pub(crate) use serve::{Backend, Serve};
 pub(crate) use session::{ConfigCommand, Login};
@@ -114,6 +116,15 @@ pub(crate) enum Command {
     /// Maintenance of one service: all its routes
     #[command(subcommand, visible_alias = "sm")]
     ServiceMaintenance(ServiceCommand),
+    /// Rate limits of routes
+    #[command(subcommand, visible_alias = "rl")]
+    RateLimits(RouteLimitCommand),
+    /// The rate limit of everything: all routes of all services together
+    #[command(subcommand, visible_alias = "grl")]
+    GlobalRateLimit(GlobalLimitCommand),
+    /// The rate limit of one service: all its routes together
+    #[command(subcommand, visible_alias = "srl")]
+    ServiceRateLimit(ServiceLimitCommand),
     /// Run the control plane
     #[command(after_help = "Examples:
   waygate serve --backend memory

@@ -5,6 +5,7 @@ mod config;
 mod env;
 mod lifecycle;
 mod maintenance;
+mod rate_limit;
 mod schedule;
 mod serve;
 mod services;
@@ -68,6 +69,9 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Audit(audit) => audit::run(context, audit).await,
             Command::Global(command) => maintenance::global(context, command).await,
             Command::ServiceMaintenance(command) => maintenance::service(context, command).await,
+            Command::RateLimits(command) => rate_limit::of_routes(context, command).await,
+            Command::GlobalRateLimit(command) => rate_limit::of_everything(context, command).await,
+            Command::ServiceRateLimit(command) => rate_limit::of_service(context, command).await,
             Command::Serve(serve) => serve::run(context, serve).await,
         }
     })

@@ -216,7 +216,7 @@ fn said(context: &Context, view: &MaintenanceView, notices: &[String]) {
 }
 
 /// An exemption as it is stored: `/path` or `METHOD:/path`. A bare word is a path.
-fn exemption(text: &str) -> CliResult<String> {
+pub(crate) fn exemption(text: &str) -> CliResult<String> {
     let text = text.trim();
     let bare = !text.is_empty() && !text.starts_with('/') && !text.contains(':');
     let text = if bare { format!("/{text}") } else { text.to_owned() };
