@@ -1,5 +1,8 @@
 //! A service with a route of every kind: always on, plain, with a parameter, several methods on one path, limited to
-//! environments, deprecated. Configured by its environment: `PORT` (0 picks one), and what `Waygate::from_env` reads.
+//! environments, with a limit of its own, deprecated. Configured by its environment: `PORT` (0 picks one), and what
+//! `Waygate::from_env` reads.
+
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use axum::Json;
@@ -42,6 +45,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/api/orders/{id}", get(order))
         .route("/api/payments", get(payments))
         .route("/api/orders/debug", get(orders).env_only(["dev", "staging"]))
+        .route("/api/orders/export", get(orders).rate_limit("1000/minute"))
         .route("/api/v0/orders", get(orders).deprecated(Some("2030-01-01"), Some("/api/orders")))
         .guard(&waygate);
 
@@ -54,6 +58,8 @@ async fn main() -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
+    // Limits count by the caller's address.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     waygate.shutdown().await;
     Ok(())

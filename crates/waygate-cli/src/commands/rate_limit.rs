@@ -265,7 +265,9 @@ fn read_all<T: serde::de::DeserializeOwned>(connection: &Connection, rows: Vec<B
 }
 
 fn said(context: &Context, lines: &[String]) {
-    lines.iter().for_each(|line| context.printer.warn(&format!("note: {line}")));
+    for line in lines {
+        context.printer.warn(&format!("note: {line}"));
+    }
 }
 
 /// The body of a call, with everything checked that can be checked here.

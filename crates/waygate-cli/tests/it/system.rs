@@ -5,6 +5,7 @@
 //! they fail, and say what is missing.
 
 mod guide;
+mod limits;
 mod outage;
 mod process;
 mod proxy;
