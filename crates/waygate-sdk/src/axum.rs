@@ -138,7 +138,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         let naming = Naming::Local { prefix: Arc::from(self.mount) };
         let guarded = self.router.layer(waygate.layer().named(naming));
         match self.beside {
-            Some(beside) => guarded.merge(beside),
+            // In this order: of two routers without a fallback of their own, the merged-in one answers what is unknown.
+            Some(beside) => beside.merge(guarded),
             None => guarded,
         }
     }

@@ -232,3 +232,42 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
     let outside = std::thread::spawn(move || good().start().unwrap_err().to_string()).join().unwrap();
     assert!(outside.contains("tokio runtime"), "{outside}");
 }
+
+#[tokio::test]
+async fn g21_a_control_plane_in_the_guarded_program_can_always_switch_maintenance_off() {
+    let server = settings().build().await.unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let waygate = Waygate::builder(&format!("{url}/waygate"), "shop").reconnect_delay(QUICK).start().unwrap();
+    let app = GuardedRouter::new()
+        .route("/own", get(async || "own"))
+        .beside_guard("/waygate", server.router())
+        .guard(&waygate);
+    let guarded = app.clone();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    assert!(waygate.ready(PATIENCE).await);
+
+    let call = async |method: &str, path: &str, body: &'static str| {
+        let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
+        guarded.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    let everything = r#"{"include_force_active":true}"#;
+    assert_eq!(call("POST", "/waygate/api/global/enable", everything).await, 200);
+    eventually_answers(&guarded, "/own", 503).await;
+    assert_eq!(call("GET", "/unknown", "").await, 503, "the guard is around the fallback too");
+    assert_eq!(call("POST", "/waygate/api/global/disable", "{}").await, 200);
+    eventually_answers(&guarded, "/own", 200).await;
+    let own: Vec<String> = waygate.snapshot().view().service.routes.keys().map(ToString::to_string).collect();
+    assert_eq!(own, ["GET:/own"], "the control plane's routes are not the service's");
+    waygate.shutdown().await;
+    serving.abort();
+}
+
+#[tokio::test]
+async fn credentials_do_not_hinder_at_a_control_plane_that_asks_for_none() {
+    let control = ControlPlane::start().await;
+    let waygate = control.service("pay").credentials("admin", "secret").start().unwrap();
+    assert!(waygate.ready(PATIENCE).await, "{:?}", waygate.status());
+    waygate.shutdown().await;
+    control.stop().await;
+}

@@ -166,6 +166,8 @@ pub(crate) fn route(control: Control) -> Route {
         windows: Vec::new(),
         deprecation: None,
         force_active: false,
+        last_window: 0,
+        switched: false,
         changed_at: Revision(1),
     }
 }

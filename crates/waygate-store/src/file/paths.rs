@@ -34,6 +34,9 @@ impl Paths {
         let Some(name) = found.file_name() else {
             return Err(StoreError::Unavailable(format!("`{}` names no file", path.display())));
         };
+        if found.is_dir() {
+            return Err(StoreError::Unavailable(format!("`{}` is a directory, not a file", path.display())));
+        }
         let parent = match found.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),

@@ -1,7 +1,7 @@
 //! The guide's lines, as a user types them.
 
 use super::proxy::Proxy;
-use super::world::{World, eventually, get};
+use super::world::{PATIENCE, World, eventually, get, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_quick_setup_works_open_and_with_both_command_lines() {
@@ -72,8 +72,8 @@ async fn global_and_service_maintenance_reach_both_services() {
     // A service that starts now obeys from its first request after it has caught up.
     let late_payments = world.payments();
     let late_orders = world.orders();
-    eventually(&late_payments, "/api/payments", 503).await;
-    eventually(&late_orders, "/api/orders", 503).await;
+    within(PATIENCE, &late_payments, "/api/payments", 503).await;
+    within(PATIENCE, &late_orders, "/api/orders", 503).await;
 
     world.theirs_ok("global disable");
     for (service, path) in [
@@ -84,6 +84,14 @@ async fn global_and_service_maintenance_reach_both_services() {
     ] {
         eventually(service, path, 200).await;
     }
+
+    // An exemption lets its path through in every service, and nothing else.
+    world.ok("global enable --exempt /api/payments");
+    eventually(&orders, "/api/orders", 503).await;
+    assert_eq!(get(&orders, "/api/payments").await.status, 200);
+    eventually(&payments, "/api/payments", 200).await;
+    world.ok("global disable");
+    eventually(&orders, "/api/orders", 200).await;
 
     world.ok("sm enable payments-service --reason \"DB migration\"");
     assert_eq!(eventually(&payments, "/api/payments", 503).await.body["error"]["reason"], "DB migration");
@@ -121,10 +129,16 @@ async fn g1_every_kind_of_change_reaches_connected_services_on_memory_and_on_fil
             world.ok(off);
             eventually(&payments, "/api/payments", 200).await;
         }
-        world.ok("disable GET:/api/orders --service orders-service");
-        eventually(&orders, "/api/orders", 503).await;
-        world.ok("enable GET:/api/orders --service orders-service");
-        eventually(&orders, "/api/orders", 200).await;
+        for (on, off) in [
+            ("disable GET:/api/orders --service orders-service", "enable GET:/api/orders --service orders-service"),
+            ("sm enable orders-service", "sm disable orders-service"),
+            ("global enable", "global disable"),
+        ] {
+            world.ok(on);
+            eventually(&orders, "/api/orders", 503).await;
+            world.ok(off);
+            eventually(&orders, "/api/orders", 200).await;
+        }
     }
 }
 
@@ -143,7 +157,7 @@ async fn g3_a_change_between_first_sync_and_subscription_is_not_lost() {
     proxy.release();
     let begun = tokio::time::Instant::now();
     while get(&payments, "/api/payments").await.body["error"]["reason"] != "gap" {
-        assert!(begun.elapsed() < super::world::SOON);
+        assert!(begun.elapsed() < PATIENCE);
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     world.ok("global disable");
@@ -176,9 +190,13 @@ async fn the_token_of_a_login_works_in_both_sdks_and_command_lines() {
     let orders = world.orders_with(|command| {
         command.env("WAYGATE_TOKEN", &token);
     });
+    let payments = world.payments_with_token(&token);
     eventually_lists(&world, "orders-service").await;
+    eventually_lists(&world, "payments-service").await;
     world.theirs_ok("disable GET:/api/orders --service orders-service");
     eventually(&orders, "/api/orders", 503).await;
+    world.ok("enable GET:/api/payments --service payments-service");
+    eventually(&payments, "/api/payments", 200).await;
 
     // The reference's login is ours as well. The service keeps the token that it was given.
     world.theirs_ok("login admin --password secret");
@@ -197,7 +215,7 @@ async fn eventually_lists(world: &World, service: &str) -> String {
         if listed.contains(service) {
             return listed;
         }
-        assert!(begun.elapsed() < super::world::SOON, "{service} is not listed:\n{listed}");
+        assert!(begun.elapsed() < PATIENCE, "{service} is not listed:\n{listed}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
