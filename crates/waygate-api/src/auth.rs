@@ -49,4 +49,51 @@ pub struct Me {
     pub platform: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// `viewer`, `operator` or `admin`; absent for services and where no login is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The services that the caller is limited to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<String>>,
+    /// What a browser's session sends with each change as `X-Waygate-CSRF`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+}
+
+/// One token that is in use, as `GET /api/tokens` lists it. Its text is not kept anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenView {
+    pub id: String,
+    pub holder: String,
+    /// `login` or `service`.
+    pub kind: String,
+    pub platform: String,
+    /// The service that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    pub issued: Timestamp,
+    pub expires: Timestamp,
+}
+
+/// Body of `POST /api/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRequest {
+    pub service: String,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
+/// Answer of `POST /api/tokens`: the only place where the token's text is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    pub token: String,
+    #[serde(flatten)]
+    pub view: TokenView,
+}
+
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("NewToken").field("view", &self.view).finish_non_exhaustive()
+    }
 }

@@ -47,6 +47,7 @@ pub enum ErrorCode {
     UnknownPath,
     UnknownWebhook,
     UnknownRateLimit,
+    UnknownToken,
     UnknownWindow,
     AmbiguousRoute,
     ForceActive,

@@ -44,6 +44,8 @@ pub mod headers {
     pub const NEXT: &str = "x-waygate-next";
     /// How many there are on all pages of a list together.
     pub const TOTAL: &str = "x-waygate-total";
+    /// The token that changes by a browser's session must bear.
+    pub const CSRF: &str = "x-waygate-csrf";
     /// Names a request in logs and errors.
     pub const REQUEST_ID: &str = "x-request-id";
     /// The cursor that a stream resumes after.

@@ -9,6 +9,10 @@ pub const READYZ: &str = "/readyz";
 pub const LOGIN: &str = "/api/auth/login";
 pub const LOGOUT: &str = "/api/auth/logout";
 pub const ME: &str = "/api/auth/me";
+/// Where a browser's form logs in, and out.
+pub const LOGIN_FORM: &str = "/login";
+pub const LOGOUT_FORM: &str = "/logout";
+pub const TOKENS: &str = "/api/tokens";
 pub const ROUTES: &str = "/api/routes";
 pub const AUDIT: &str = "/api/audit";
 pub const GLOBAL: &str = "/api/global";

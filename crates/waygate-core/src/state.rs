@@ -1,6 +1,6 @@
 //! The replicated document: everything that the control plane knows, at one revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -230,6 +230,14 @@ impl State {
             Scope::Service(service) => self.services.get(service)?.rate_limit.as_ref(),
             Scope::Route(key) => self.services.get(&key.service)?.route_limits.get(&key.local),
         }
+    }
+
+    /// The same state without the services that are not among these.
+    #[must_use]
+    pub fn only(&self, services: &BTreeSet<ServiceId>) -> Self {
+        let kept = self.services.iter().filter(|(service, _)| services.contains(*service));
+        let kept = kept.map(|(service, state)| (service.clone(), state.clone())).collect();
+        Self { services: kept, ..self.clone() }
     }
 
     /// What one service sees: its own part, and what is global. Of an unknown service, an empty part.

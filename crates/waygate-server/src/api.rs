@@ -20,11 +20,12 @@ pub(crate) mod stream;
 mod streams;
 mod switches;
 mod table;
+mod tokens;
 mod webhooks;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use tower_http::catch_panic::CatchPanicLayer;
 use waygate_api::error::ErrorCode;
@@ -34,7 +35,7 @@ pub use table::{Endpoint, endpoints};
 
 use crate::app::App;
 use crate::auth::{Access, enforce};
-use crate::clock;
+use crate::edge::Client;
 use crate::error::ApiError;
 
 /// The whole API as a router, to serve or to mount below a prefix.
@@ -63,23 +64,23 @@ fn enveloped(router: Router<App>, app: &App) -> Router<App> {
 }
 
 /// Strangers are not told which paths exist.
-async fn unknown_path(State(app): State<App>, request: Request) -> ApiError {
-    refused_unless_known(&app, &request).err().unwrap_or_else(|| {
+async fn unknown_path(State(app): State<App>, client: Client, request: Request) -> ApiError {
+    refused_unless_known(&app, &client, request.headers()).await.err().unwrap_or_else(|| {
         let error = format!("there is nothing at `{}`", request.uri().path());
         ApiError::new(StatusCode::NOT_FOUND, ErrorCode::UnknownPath, error)
     })
 }
 
-async fn method_not_allowed(State(app): State<App>, request: Request) -> ApiError {
-    refused_unless_known(&app, &request).err().unwrap_or_else(|| {
+async fn method_not_allowed(State(app): State<App>, client: Client, request: Request) -> ApiError {
+    refused_unless_known(&app, &client, request.headers()).await.err().unwrap_or_else(|| {
         let error =
             format!("`{}` does not take {}; `Allow` lists what it takes", request.uri().path(), request.method());
         ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, error)
     })
 }
 
-fn refused_unless_known(app: &App, request: &Request) -> Result<(), ApiError> {
-    app.authority.identify(request.headers(), &app.control.current(), clock::now()).map(drop)
+async fn refused_unless_known(app: &App, client: &Client, head: &HeaderMap) -> Result<(), ApiError> {
+    app.identify(head, client).await.map(drop)
 }
 
 #[cfg(test)]

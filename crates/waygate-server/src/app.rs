@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use waygate_core::Command;
 
-use crate::auth::{Authority, Principal};
+use crate::auth::{Authority, FailedLogins, Principal};
 use crate::clients::Clients;
 use crate::clock;
 use crate::control::{Applied, ControlPlane};
+use crate::edge::{Client, Edge};
 use crate::error::ApiError;
 use crate::hits::Hits;
 use crate::webhooks::Webhooks;
@@ -20,6 +22,8 @@ use crate::webhooks::Webhooks;
 pub(crate) struct App {
     pub(crate) control: ControlPlane,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) failed_logins: FailedLogins,
     pub(crate) webhooks: Webhooks,
     pub(crate) hits: Hits,
     pub(crate) clients: Clients,
@@ -29,10 +33,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(control: ControlPlane, authority: Authority, webhooks: Webhooks) -> Self {
+    pub(crate) fn new(control: ControlPlane, authority: Authority, edge: Edge, webhooks: Webhooks) -> Self {
         Self {
             control,
             authority: Arc::new(authority),
+            edge: Arc::new(edge),
+            failed_logins: FailedLogins::default(),
             webhooks,
             hits: Hits::default(),
             clients: Clients::default(),
@@ -41,8 +47,14 @@ impl App {
         }
     }
 
-    /// Carries a command out in the name of a caller.
+    /// Who the caller of a request is.
+    pub(crate) async fn identify(&self, head: &HeaderMap, client: &Client) -> Result<Principal, ApiError> {
+        self.authority.identify(head, client, &self.control.current(), clock::now()).await
+    }
+
+    /// Carries a command out in the name of a caller, as far as the caller's reach goes.
     pub(crate) async fn execute(&self, principal: &Principal, command: Command) -> Result<Applied, ApiError> {
+        let command = principal.within_reach(command, self)?;
         Ok(self.control.execute(command, principal.cause(clock::now())).await?)
     }
 

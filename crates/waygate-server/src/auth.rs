@@ -2,26 +2,45 @@
 //!
 //! Credentials are decided on the route that the router has matched, never on the look of a path.
 
+mod browser;
 mod credentials;
+mod failures;
+mod identity;
+mod login;
+mod password;
 mod principal;
 mod secret;
+mod throttle;
 mod token;
+mod user;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use waygate_api::headers;
 use waygate_core::{Actor, Platform, ServiceId, State, TokenId};
 
+pub(crate) use browser::{clear_cookie, refuse_foreign, set_cookie};
 pub use credentials::Credentials;
 pub(crate) use credentials::Users;
+pub(crate) use failures::FailedLogins;
+pub use identity::{Authenticator, AuthenticatorError, Identity};
+pub(crate) use login::Attempt;
+pub use password::{HashError, hash_password};
 pub use principal::Access;
-pub(crate) use principal::{Principal, Role, enforce};
+pub(crate) use principal::{Principal, Rights, enforce};
 pub(crate) use secret::Secret;
-use token::{Claims, Tokens};
+pub use user::{Role, User};
 
+use crate::auth::browser::{CsrfTokens, Provenance, provenance, session_cookie};
+use crate::auth::login::CHECKED_AT_ONCE;
+use crate::auth::throttle::Throttle;
+use crate::auth::token::{Claims, Tokens};
+use crate::edge::Client;
 use crate::error::ApiError;
 
 /// How long tokens are good for.
@@ -37,99 +56,135 @@ pub(crate) struct Lifetimes {
 #[derive(Debug)]
 pub(crate) struct Authority {
     /// `None`: everybody may do everything.
-    users: Option<Users>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     tokens: Tokens,
+    csrf_tokens: CsrfTokens,
     lifetimes: Lifetimes,
-}
-
-/// A token that was just issued.
-pub(crate) struct Session {
-    pub(crate) token: String,
-    pub(crate) username: Actor,
-    pub(crate) expires: Timestamp,
+    throttle: Throttle,
+    /// Passwords are checked a few at a time.
+    checking: Semaphore,
 }
 
 impl Authority {
-    pub(crate) fn new(users: Option<Users>, secret: &Secret, lifetimes: Lifetimes) -> Option<Self> {
-        Some(Self { users, tokens: Tokens::new(secret)?, lifetimes })
+    pub(crate) fn new(
+        authenticator: Option<Arc<dyn Authenticator>>,
+        secret: &Secret,
+        lifetimes: Lifetimes,
+    ) -> Option<Self> {
+        Some(Self {
+            authenticator,
+            tokens: Tokens::new(secret)?,
+            csrf_tokens: CsrfTokens::new(secret),
+            lifetimes,
+            throttle: Throttle::new(secret),
+            checking: Semaphore::new(CHECKED_AT_ONCE),
+        })
     }
 
     /// Whether callers must say who they are.
     pub(crate) fn is_required(&self) -> bool {
-        self.users.is_some()
+        self.authenticator.is_some()
     }
 
     /// Who the caller is, by the token in the request's head; without authentication, by what the caller says.
-    pub(crate) fn identify(&self, head: &HeaderMap, state: &State, now: Timestamp) -> Result<Principal, ApiError> {
-        let Some(users) = &self.users else {
+    pub(crate) async fn identify(
+        &self,
+        head: &HeaderMap,
+        client: &Client,
+        state: &State,
+        now: Timestamp,
+    ) -> Result<Principal, ApiError> {
+        let Some(authenticator) = &self.authenticator else {
             return by_own_word(head);
         };
-        let token = presented_token(head)?.ok_or_else(|| {
+        let (token, by_cookie) = presented_token(head, client)?.ok_or_else(|| {
             ApiError::unauthorized(
                 "a token is needed: log in, and send it as `X-Waygate-Token` or as `Authorization: Bearer`",
             )
         })?;
-        let claims = self.valid_claims(users, token, now)?;
+        let claims = self.valid_claims(token, by_cookie, now)?;
         if state.revoked_tokens.contains_key(&claims.id) {
             return Err(ApiError::unauthorized("the token has been revoked; log in again"));
         }
-        Ok(claims.into_principal())
-    }
-
-    /// The id and end of the token in the request's head, if it is one of ours and still good.
-    pub(crate) fn token_to_revoke(&self, head: &HeaderMap, now: Timestamp) -> Result<Option<Principal>, ApiError> {
-        let (Some(users), Some(token)) = (&self.users, presented_token(head)?) else {
-            return Ok(None);
+        let Some(fingerprint) = &claims.fingerprint else {
+            return claims.of_a_service().ok_or_else(not_valid);
         };
-        Ok(self.valid_claims(users, token, now).ok().map(Claims::into_principal))
+        let identity = authenticator.identity(&claims.subject).await.map_err(|error| ApiError::undecided(&error))?;
+        let identity = identity.filter(|identity| login::is_same(&identity.fingerprint, fingerprint));
+        claims.of(&identity.ok_or_else(not_valid)?, by_cookie).ok_or_else(not_valid)
     }
 
-    fn valid_claims(&self, users: &Users, token: &str, now: Timestamp) -> Result<Claims, ApiError> {
-        let invalid = || ApiError::unauthorized("the token is not valid here; log in again");
-        let claims = self.tokens.open(token).ok_or_else(invalid)?;
+    /// What the caller's token says when it is one of ours and still good, whether or not it was revoked.
+    pub(crate) fn token_to_end(&self, head: &HeaderMap, client: &Client, now: Timestamp) -> Option<Ending> {
+        self.authenticator.as_ref()?;
+        let (token, by_cookie) = presented_token(head, client).ok()??;
+        let claims = self.valid_claims(token, by_cookie, now).ok()?;
+        Some(Ending {
+            actor: claims.subject,
+            platform: claims.platform,
+            id: claims.id,
+            expires: claims.expires,
+            by_cookie,
+        })
+    }
+
+    fn valid_claims(&self, token: &str, by_cookie: bool, now: Timestamp) -> Result<Claims, ApiError> {
+        let claims = self.tokens.open(token).ok_or_else(not_valid)?;
+        if by_cookie && claims.platform != Platform::Dashboard {
+            return Err(not_valid());
+        }
         if claims.expires <= now {
             return Err(ApiError::unauthorized("the token has expired; log in again"));
-        }
-        if !users.has_issued(&claims.subject, &claims.fingerprint) {
-            return Err(invalid());
         }
         Ok(claims)
     }
 
-    /// Issues a token for a name and password, or `None` when they are wrong. A token for a service is bound to
-    /// `service`; without one it can only read.
-    pub(crate) fn login(
+    /// Refuses a change that may not be the caller's own wish: one that a page of another site has the caller's
+    /// browser send. Without authentication there is nothing else that holds such a page back; with a cookie, the
+    /// session's CSRF token is asked for besides. Tokens in headers are never sent by a browser on its own.
+    pub(crate) fn require_own_page(
         &self,
-        name: &str,
-        password: &str,
-        platform: Platform,
-        service: Option<ServiceId>,
-        now: Timestamp,
-    ) -> Option<Session> {
-        let user = self.users.as_ref()?.verify(name, password)?;
-        let (lifetime, service) = match platform {
-            Platform::Sdk => (self.lifetimes.service, service),
-            _ => (self.lifetimes.person, None),
-        };
-        let expires = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-        let claims = Claims {
-            subject: user.actor.clone(),
-            id: new_token_id()?,
-            platform,
-            issued: now,
-            expires,
-            service,
-            fingerprint: user.fingerprint.clone(),
-        };
-        let token = self.tokens.seal(&claims)?;
-        Some(Session { token, username: claims.subject, expires })
+        principal: &Principal,
+        method: &Method,
+        head: &HeaderMap,
+        client: &Client,
+    ) -> Result<(), ApiError> {
+        if method.is_safe() || (self.is_required() && !principal.by_cookie) {
+            return Ok(());
+        }
+        refuse_foreign(method, head, client)?;
+        match &principal.token {
+            Some(session) if principal.by_cookie => self.csrf_tokens.require(session, head),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to end a browser's session unless the wish comes from our own pages or bears its CSRF token.
+    pub(crate) fn require_own_logout(&self, id: &TokenId, head: &HeaderMap, client: &Client) -> Result<(), ApiError> {
+        match provenance(head, client) {
+            Provenance::OwnPage => Ok(()),
+            Provenance::Foreign => refuse_foreign(&Method::POST, head, client),
+            Provenance::Unknown => self.csrf_tokens.require(id, head),
+        }
+    }
+
+    /// The token that a browser's changes must bear.
+    pub(crate) fn csrf_token(&self, principal: &Principal) -> Option<String> {
+        principal.token.as_ref().filter(|_| principal.by_cookie).map(|session| self.csrf_tokens.of(session))
     }
 }
 
-fn new_token_id() -> Option<TokenId> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    secret::hex(&bytes).parse().ok()
+/// A token that is about to be ended by whoever holds it.
+pub(crate) struct Ending {
+    pub(crate) actor: Actor,
+    pub(crate) platform: Platform,
+    pub(crate) id: TokenId,
+    pub(crate) expires: Timestamp,
+    pub(crate) by_cookie: bool,
+}
+
+fn not_valid() -> ApiError {
+    ApiError::unauthorized("the token is not valid here; log in again")
 }
 
 /// Without authentication a caller is who it says it is, and may do everything.
@@ -151,16 +206,25 @@ fn by_own_word(head: &HeaderMap) -> Result<Principal, ApiError> {
         None if head.contains_key(headers::APP_ID) => Platform::Sdk,
         None => Platform::Cli,
     };
-    Ok(Principal { actor, platform, role: Role::Admin, service: None, token: None, expires: None })
+    Ok(Principal {
+        actor,
+        platform,
+        rights: Rights::Person(Role::Admin),
+        services: None,
+        token: None,
+        expires: None,
+        by_cookie: false,
+    })
 }
 
-/// The one token of a request. Two that differ are refused rather than chosen between.
-fn presented_token(head: &HeaderMap) -> Result<Option<&str>, ApiError> {
+/// The one token of a request, and whether it came in a cookie. Two that differ are refused rather than chosen
+/// between; a cookie counts only where no header has one, good or bad.
+fn presented_token<'h>(head: &'h HeaderMap, client: &Client) -> Result<Option<(&'h str, bool)>, ApiError> {
     let raw = head.get_all(headers::TOKEN).iter().map(|value| value.to_str().map(str::trim));
     let bearer = head.get_all(AUTHORIZATION).iter().map(|value| value.to_str().map(bearer_token));
     let mut found = None;
     for token in raw.chain(bearer) {
-        let token = token.map_err(|_| ApiError::unauthorized("the token is not valid here; log in again"))?;
+        let token = token.map_err(|_| not_valid())?;
         if token.is_empty() {
             continue;
         }
@@ -169,7 +233,10 @@ fn presented_token(head: &HeaderMap) -> Result<Option<&str>, ApiError> {
         }
         found = Some(token);
     }
-    Ok(found)
+    Ok(match found {
+        Some(token) => Some((token, false)),
+        None => session_cookie(head, client).map(|token| (token, true)),
+    })
 }
 
 /// The token of an `Authorization` header; empty for other schemes.
@@ -177,5 +244,25 @@ fn bearer_token(value: &str) -> &str {
     match value.trim().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => "",
+    }
+}
+
+/// The service that a login or a new token speaks for, and whether it may.
+fn bound(service: Option<ServiceId>, identity: &Identity) -> Result<Option<ServiceId>, ApiError> {
+    if identity.role == Role::Viewer {
+        return Err(ApiError::forbidden(format!(
+            "`{}` may only look, and so cannot speak for a service",
+            identity.name
+        )));
+    }
+    match (&service, &identity.services) {
+        (Some(service), Some(own)) if !own.contains(service) => {
+            Err(ApiError::forbidden(format!("`{}` may not speak for the service `{service}`", identity.name)))
+        }
+        (None, Some(_)) => {
+            let error = format!("`{}` must name the service to speak for, as `X-Waygate-App-Id`", identity.name);
+            Err(ApiError::forbidden(error))
+        }
+        _ => Ok(service),
     }
 }

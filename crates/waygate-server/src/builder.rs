@@ -4,28 +4,38 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use waygate_core::Cidr;
 use waygate_store::{Store, StoreError};
 
 use crate::app::App;
-use crate::auth::{Authority, Credentials, Lifetimes, Secret, Users};
+use crate::auth::{Authenticator, Authority, Credentials, Lifetimes, Secret, Users};
 use crate::control::ControlPlane;
+use crate::edge::Edge;
+use crate::serve::Connections;
 use crate::server::Server;
+use crate::tls;
 use crate::webhooks::{WebhookOptions, Webhooks};
 
 /// How long people's tokens are good for, unless set.
 const TOKEN_EXPIRY: Duration = Duration::from_hours(24);
 /// How long services' tokens are good for, unless set: a year.
 const SDK_TOKEN_EXPIRY: Duration = Duration::from_hours(365 * 24);
+/// How many connections are served at a time, unless set.
+const MOST_CONNECTIONS: usize = 10_000;
 
 /// The settings of a server; see each method for its default.
 #[must_use = "settings are nothing before `build`"]
 pub struct ServerBuilder {
     backend: Option<Arc<dyn Store>>,
     credentials: Credentials,
+    authenticator: Option<Arc<dyn Authenticator>>,
     secret_key: Option<SecretString>,
     lifetimes: Lifetimes,
     webhooks: WebhookOptions,
+    trusted_proxies: Vec<Cidr>,
+    tls: Option<(Vec<u8>, SecretSlice<u8>)>,
+    most_connections: usize,
 }
 
 /// Why a server cannot be built.
@@ -37,6 +47,11 @@ pub enum BuildError {
     /// Users that cannot be used; which and why.
     #[error("{0}")]
     Credentials(String),
+    #[error("both users and an authenticator are set; the authenticator decides about all users")]
+    TwoAuthorities,
+    /// A certificate or key that cannot be used; which and why.
+    #[error("TLS: {0}")]
+    Tls(String),
     #[error("the secret key is empty")]
     EmptySecretKey,
     #[error("the system gives no random bytes")]
@@ -51,9 +66,13 @@ impl Default for ServerBuilder {
         Self {
             backend: None,
             credentials: Credentials::none(),
+            authenticator: None,
             secret_key: None,
             lifetimes: Lifetimes { person: TOKEN_EXPIRY, service: SDK_TOKEN_EXPIRY },
             webhooks: WebhookOptions::default(),
+            trusted_proxies: Vec::new(),
+            tls: None,
+            most_connections: MOST_CONNECTIONS,
         }
     }
 }
@@ -69,6 +88,12 @@ impl ServerBuilder {
     /// do everything.
     pub fn auth(mut self, credentials: impl Into<Credentials>) -> Self {
         self.credentials = credentials.into();
+        self
+    }
+
+    /// Decides about names and passwords instead of [`ServerBuilder::auth`].
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
         self
     }
 
@@ -97,6 +122,27 @@ impl ServerBuilder {
         self
     }
 
+    /// The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed: none, unless set.
+    ///
+    /// When the router is mounted, the address of a connection is known by
+    /// [`ConnectInfo`](axum::extract::ConnectInfo) only; without it no proxy is trusted.
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = Cidr>) -> Self {
+        self.trusted_proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// Serves by TLS, with a certificate chain and its key in PEM. Concerns [`Server::serve`] only.
+    pub fn tls(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some((certificates.into(), key.into().into()));
+        self
+    }
+
+    /// How many connections [`Server::serve`] holds at a time: 10,000, unless set. Further ones wait to be accepted.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.most_connections = most;
+        self
+    }
+
     /// Loads the store and starts the control plane.
     ///
     /// # Errors
@@ -109,15 +155,30 @@ impl ServerBuilder {
             Some(key) => Secret::of(key.expose_secret()),
             None => Secret::random().map_err(|_| BuildError::NoRandomness)?,
         };
-        let users =
-            Users::of(&self.credentials, &secret).map_err(|problem| BuildError::Credentials(problem.to_string()))?;
-        if users.is_some() && self.secret_key.is_none() {
+        let authenticator = match self.authenticator {
+            Some(_) if !self.credentials.is_none() => return Err(BuildError::TwoAuthorities),
+            None if !self.credentials.is_none() => {
+                let users = Users::of(&self.credentials, &secret);
+                let users = users.map_err(|problem| BuildError::Credentials(problem.to_string()))?;
+                Some(Arc::new(users) as Arc<dyn Authenticator>)
+            }
+            given => given,
+        };
+        let tls = match &self.tls {
+            Some((certificates, key)) => {
+                Some(tls::acceptor(certificates, key.expose_secret()).map_err(BuildError::Tls)?)
+            }
+            None => None,
+        };
+        if authenticator.is_some() && self.secret_key.is_none() {
             tracing::warn!("no secret key is set: a random one is used, and every token ends with this process");
         }
-        let authority = Authority::new(users, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
+        let authority = Authority::new(authenticator, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
         let control = ControlPlane::start(store).await?;
         let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
-        Ok(Server::new(App::new(control, authority, webhooks)))
+        let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some() };
+        let connections = Connections { tls, most: self.most_connections };
+        Ok(Server::new(App::new(control, authority, edge, webhooks), connections))
     }
 }
 

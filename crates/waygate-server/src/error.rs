@@ -6,6 +6,7 @@ use waygate_api::error::{ErrorBody, ErrorCode};
 use waygate_core::{CommandError, ServiceId, State};
 use waygate_store::StoreError;
 
+use crate::auth::AuthenticatorError;
 use crate::control::ExecuteError;
 
 /// After how many seconds to try again when the store cannot be reached.
@@ -50,6 +51,19 @@ impl ApiError {
         let mut refusal = Self::invalid_field(field, problem);
         refusal.body.code = ErrorCode::InvalidKey;
         refusal
+    }
+
+    /// There is nothing to log in to.
+    pub(crate) fn without_authentication() -> Self {
+        let error = "this control plane has no authentication: no login is needed";
+        Self::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::AuthNotConfigured, error)
+    }
+
+    /// Whether the caller may come in cannot be found out at the moment.
+    pub(crate) fn undecided(error: &AuthenticatorError) -> Self {
+        tracing::warn!(%error, "a caller could not be identified");
+        let error = "credentials cannot be looked up at the moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreUnavailable, error).retry_after(STORE_RETRY_AFTER)
     }
 
     pub(crate) fn unauthorized(error: impl Into<String>) -> Self {

@@ -27,15 +27,19 @@ mod clients;
 mod clock;
 mod compat;
 mod control;
+mod edge;
 mod embedded;
 mod error;
 mod hits;
 mod serve;
 mod server;
+mod tls;
 mod webhooks;
 
 pub use api::{Endpoint, endpoints};
-pub use auth::{Access, Credentials};
+pub use auth::{
+    Access, Authenticator, AuthenticatorError, Credentials, HashError, Identity, Role, User, hash_password,
+};
 pub use builder::{BuildError, ServerBuilder};
 pub use control::{Applied, ControlPlane, ExecuteError};
 pub use embedded::{Operator, OperatorError};

@@ -2,16 +2,24 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use waygate_store::StoreError;
 
 use crate::api;
@@ -19,6 +27,11 @@ use crate::app::App;
 
 /// How long a request's head may take to arrive; also how long an idle connection is kept.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// The largest head of a request, in bytes, and the most headers in it.
+const LARGEST_HEAD: usize = 64 << 10;
+const MOST_HEADERS: usize = 100;
 /// How long requests that are under way get when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long the store gets to close.
@@ -38,13 +51,20 @@ pub enum ServeError {
     CloseTimeout,
 }
 
+/// How connections are taken in.
+pub(crate) struct Connections {
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) most: usize,
+}
+
 pub(crate) async fn serve(
     app: &App,
+    how: Connections,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let mut connections = JoinSet::new();
-    accept(app, listener, shutdown, &mut connections).await;
+    accept(app, how, listener, shutdown, &mut connections).await;
     app.stopping.cancel();
     let drained = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, drained).await.is_err() {
@@ -57,21 +77,29 @@ pub(crate) async fn serve(
 /// Accepts connections until `shutdown`; the listener is closed then.
 async fn accept(
     app: &App,
+    how: Connections,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
     connections: &mut JoinSet<()>,
 ) {
     let router = api::router(app);
+    let room = Arc::new(Semaphore::new(how.most));
+    let next = async || {
+        // Held for as long as the connection; without one, further connections wait in the system's queue.
+        let Ok(place) = room.clone().acquire_owned().await else { return std::future::pending().await };
+        (listener.accept().await, place)
+    };
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        let (accepted, place) = tokio::select! {
             () = &mut shutdown => return,
             Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            next = next() => next,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, router.clone(), app.stopping.clone()));
+            Ok((stream, peer)) => {
+                let connection = Connection { peer, router: router.clone(), stopping: app.stopping.clone(), place };
+                connections.spawn(connection.run(stream, how.tls.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -82,24 +110,58 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stopping: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection goes without TCP_NODELAY");
-    }
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = &mut served => ended,
-        () = stopping.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
+/// One connection, from its first byte to its last.
+struct Connection {
+    peer: SocketAddr,
+    router: Router,
+    stopping: CancellationToken,
+    /// Held while the connection lives.
+    #[expect(dead_code, reason = "dropping it makes room")]
+    place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection goes without TCP_NODELAY");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection has ended");
+        let Some(tls) = tls else {
+            return self.serve(stream).await;
+        };
+        let handshake = tokio::select! {
+            handshake = timeout(HANDSHAKE_PATIENCE, tls.accept(stream)) => handshake,
+            () = self.stopping.cancelled() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake has failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
+        let peer = ConnectInfo(self.peer);
+        let service = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.map(Body::new)
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_PATIENCE)
+            .max_buf_size(LARGEST_HEAD)
+            .max_headers(MOST_HEADERS)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        tokio::pin!(served);
+        let ended = tokio::select! {
+            ended = &mut served => ended,
+            () = self.stopping.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection has ended");
+        }
     }
 }
 

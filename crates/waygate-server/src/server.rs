@@ -13,11 +13,12 @@ use crate::app::App;
 use crate::builder::ServerBuilder;
 use crate::control::ControlPlane;
 use crate::embedded::Operator;
-use crate::serve::{self, ServeError};
+use crate::serve::{self, Connections, ServeError};
 
 /// A control plane over its store. Made by [`Server::builder`].
 pub struct Server {
     app: App,
+    connections: Connections,
 }
 
 impl Server {
@@ -26,8 +27,8 @@ impl Server {
         ServerBuilder::default()
     }
 
-    pub(crate) fn new(app: App) -> Self {
-        Self { app }
+    pub(crate) fn new(app: App, connections: Connections) -> Self {
+        Self { app, connections }
     }
 
     #[cfg(test)]
@@ -68,7 +69,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
-        serve::serve(&self.app, listener, shutdown).await
+        serve::serve(&self.app, self.connections, listener, shutdown).await
     }
 
     /// Ends the streams, takes no more changes, and closes the store. Only for mounted servers:
@@ -85,6 +86,6 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Server").field("app", &self.app).finish()
+        formatter.debug_struct("Server").field("app", &self.app).finish_non_exhaustive()
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct Asked<const LIMIT: usize = GENERAL> {
 impl<const LIMIT: usize> Asked<LIMIT> {
     /// Carries the command out in the name of the caller, or only finds out what it would come to.
     pub(crate) async fn execute(&self, app: &App, command: Command) -> Result<Applied, ApiError> {
+        let command = self.principal.within_reach(command, app)?;
         let cause = self.principal.cause(clock::now());
         Ok(if self.dry_run {
             app.control.preview(&command, cause)?

@@ -13,6 +13,7 @@ use waygate_store::HistoryQuery;
 use crate::api::answer;
 use crate::api::names::Parameters;
 use crate::app::App;
+use crate::auth::Principal;
 use crate::error::ApiError;
 
 /// How many entries there are without a limit.
@@ -39,7 +40,11 @@ struct Filter {
 }
 
 /// The latest entries first. Filters count before the limit does.
-pub(super) async fn list(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
     let filter = Filter::of(&parameters)?;
     // The reference's command line asks for a page by asking for everything before it too.
     let (limit, total) = (limit(&parameters)?, parameters.flag("total")?);
@@ -53,7 +58,7 @@ pub(super) async fn list(State(app): State<App>, parameters: Parameters) -> Resu
         let page = app.control.history(HistoryQuery { before, limit: PAGE }).await?;
         for commit in page.commits.iter().filter(|commit| filter.is_in_time(commit)) {
             for (index, record) in commit.draft.records.iter().enumerate().rev() {
-                if !filter.takes(commit, record) {
+                if !filter.takes(commit, record) || !may_see(&principal, record) {
                     continue;
                 }
                 count += 1;
@@ -100,6 +105,14 @@ fn action(parameters: &Parameters) -> Result<Option<Action>, ApiError> {
     serde_json::from_value(text.into()).map(Some).map_err(|_| {
         ApiError::invalid_field("action", "expected the name of an action as the log shows it, such as `disable`")
     })
+}
+
+/// Whoever is limited to some services sees what was done to those.
+fn may_see(principal: &Principal, record: &Record) -> bool {
+    match Subject::of(&record.change).service() {
+        Some(service) => principal.may_read(service),
+        None => principal.sees_everything(),
+    }
 }
 
 impl Filter {

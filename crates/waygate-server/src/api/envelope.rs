@@ -1,14 +1,20 @@
 //! What every request and answer has in common: a request id, protective headers, the body of a refusal, a count.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::timeout;
+use waygate_api::error::ErrorCode;
 use waygate_api::headers;
 
 use crate::app::App;
@@ -17,13 +23,26 @@ use crate::error::ApiError;
 
 /// The longest request id that is taken from a caller.
 const LONGEST_REQUEST_ID: usize = 128;
+/// How long an answer may take to begin; how long it goes on is not limited, since streams never end. Longer than
+/// bodies may take to arrive, whose refusal says more.
+const PATIENCE: Duration = Duration::from_secs(32);
+/// On every answer, unless a handler has chosen its own: browsers are to guess, keep, frame, run and tell nothing.
+const PROTECTION: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CACHE_CONTROL, "no-store"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (REFERRER_POLICY, "no-referrer"),
+];
 
-pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Next) -> Response {
     app.count_request();
+    let client = app.edge.client(&request);
+    request.extensions_mut().insert(client);
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match check_host(request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| timed_out()),
         Err(refusal) => refusal.into_response(),
     };
     if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
@@ -36,9 +55,15 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     if let Ok(id) = HeaderValue::from_str(&id) {
         head.insert(headers::REQUEST_ID, id);
     }
-    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    head.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in PROTECTION {
+        head.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     if response.extensions_mut().remove::<BreakOff>().is_some() { compat::broken_off(response) } else { response }
+}
+
+fn timed_out() -> Response {
+    let error = "the request took too long; whether it was carried out is not known";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout, error).into_response()
 }
 
 /// Marks a refusal that is to be broken off rather than completed.

@@ -30,6 +30,8 @@ struct About {
     /// The fields of the body; `None` where none is read.
     body: Option<&'static [Field]>,
     /// Takes an expected revision and can be tried first.
+    /// The body is a browser's form, and the answer leads on.
+    is_form: bool,
     is_change: bool,
     created: bool,
     answer: Answer,
@@ -48,8 +50,15 @@ enum Answer {
 
 impl Row {
     pub(super) fn new(endpoint: Endpoint, methods: MethodRouter<App>) -> Self {
-        let about =
-            About { summary: "", query: &[], body: None, is_change: false, created: false, answer: Answer::Object };
+        let about = About {
+            summary: "",
+            query: &[],
+            body: None,
+            is_form: false,
+            is_change: false,
+            created: false,
+            answer: Answer::Object,
+        };
         Self { endpoint, methods, about }
     }
 
@@ -67,6 +76,12 @@ impl Row {
     pub(super) fn body(mut self, body: &'static [Field]) -> Self {
         self.about.body = Some(body);
         self
+    }
+
+    /// Takes a browser's form and answers 303.
+    pub(super) fn form(mut self, body: &'static [Field]) -> Self {
+        self.about.is_form = true;
+        self.body(body)
     }
 
     /// A change: it can expect a revision and be tried first.
@@ -111,7 +126,11 @@ impl Row {
         if is_change {
             parameters.extend([fields::DRY_RUN.in_query(), field::if_match()]);
         }
-        let code = if self.about.created { "201" } else { "200" };
+        let code = match self.about {
+            About { is_form: true, .. } => "303",
+            About { created: true, .. } => "201",
+            _ => "200",
+        };
         let error = json!({ "$ref": "#/components/responses/Error" });
         let responses = json!({ code: self.success(), "4XX": error, "5XX": error });
         let mut operation = json!({
@@ -126,9 +145,10 @@ impl Row {
         if let Some(body) = body {
             let extra = if is_change { &[fields::EXPECTED_REVISION, fields::DRY_RUN][..] } else { &[] };
             let schema = field::object(body.iter().chain(extra));
+            let media = if self.about.is_form { "application/x-www-form-urlencoded" } else { "application/json" };
             operation["requestBody"] = json!({
                 "required": body.iter().any(|field| field.is_required()),
-                "content": { "application/json": { "schema": schema } },
+                "content": { media: { "schema": schema } },
             });
         }
         operation
@@ -144,6 +164,9 @@ impl Row {
     }
 
     fn success(&self) -> Value {
+        if self.about.is_form {
+            return json!({ "description": "Leads on" });
+        }
         let one = |schema: &str| json!({ "$ref": format!("#/components/schemas/{schema}") });
         let schema = match self.about.answer {
             Answer::Object => json!({ "type": "object" }),

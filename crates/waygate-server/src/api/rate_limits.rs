@@ -54,7 +54,8 @@ pub(super) async fn list(
     if origin.is_some_and(|origin| !matches!(origin, "declared" | "operator")) {
         return Err(ApiError::invalid_field("origin", "expected `declared` or `operator`"));
     }
-    let limits = limits_named(&state, only, |key| {
+    let visible = principal.visible(&state);
+    let limits = limits_named(&visible, only, |key| {
         method.is_none_or(|method| method == key.local.method) && route.as_ref().is_none_or(|route| fits(route, key))
     });
     let mut views: Vec<LimitView> =
@@ -72,7 +73,8 @@ pub(super) async fn show(
     let service = parameters.service()?;
     let route = route.within(service.as_ref().or(principal.only_service()));
     let state = app.control.current();
-    let mut found = limits_named(&state, None, |key| fits(&route, key));
+    let visible = principal.visible(&state);
+    let mut found = limits_named(&visible, None, |key| fits(&route, key));
     if found.len() > 1 {
         let matches = found.iter().map(|(key, _)| key.to_string()).collect();
         return Err(CommandError::AmbiguousRoute { selector: Box::new(route), matches }.into());
@@ -155,7 +157,11 @@ switches! {
 }
 
 /// Denied requests, the latest first.
-pub(super) async fn hits(State(app): State<App>, parameters: Parameters) -> Result<Response, ApiError> {
+pub(super) async fn hits(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
     let limit = match parameters.text("limit") {
         None => DEFAULT_HITS,
         Some(text) => text.parse().ok().filter(|limit| *limit <= crate::hits::MOST).ok_or_else(|| {
@@ -169,7 +175,8 @@ pub(super) async fn hits(State(app): State<App>, parameters: Parameters) -> Resu
     let state = app.control.current();
     let wanted = |hit: &waygate_api::rate_limits::HitView| {
         let in_service = |only: &ServiceId| hit.service.as_deref() == Some(only.as_str());
-        service.as_ref().is_none_or(in_service)
+        principal.may_read_named(hit.service.as_deref())
+            && service.as_ref().is_none_or(in_service)
             && route.as_ref().is_none_or(|route| {
                 route.path.as_str() == hit.path
                     && route.method.is_none_or(|method| method.as_str() == hit.method)

@@ -41,7 +41,8 @@ pub(super) async fn list(
     let only = asked.as_ref().or(principal.only_service());
     let filter = Filter::of(&parameters)?;
     let page = parameters.page(LARGEST_PAGE, route_at)?;
-    let mut listed: Vec<_> = routes_of(&state, only, now).filter(|(_, route)| filter.takes(route)).collect();
+    let visible = principal.visible(&state);
+    let mut listed: Vec<_> = routes_of(&visible, only, now).filter(|(_, route)| filter.takes(route)).collect();
     let total = listed.len();
     if let Some(after) = &page.after {
         listed.retain(|(key, _)| (&key.service, &key.local) > (&after.service, &after.local));
@@ -68,7 +69,7 @@ pub(super) async fn show(
         principal.require_read(service)?;
     }
     let state = app.control.current();
-    let key = state.resolve(&route)?;
+    let key = principal.visible(&state).resolve(&route)?;
     Ok(answer::read(&state, view(&state, &key, clock::now())?))
 }
 

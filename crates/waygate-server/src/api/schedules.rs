@@ -26,7 +26,8 @@ pub(super) async fn list(
     let selector =
         |text: &str| text.parse::<RouteSelector>().map_err(|problem| ApiError::invalid_field("route", problem));
     let selector = parameters.filter("route").map(selector).transpose()?;
-    let route = selector.map(|selector| state.resolve(&selector.within(only.as_ref()))).transpose()?;
+    let route =
+        selector.map(|selector| principal.visible(&state).resolve(&selector.within(only.as_ref()))).transpose()?;
     let mut found = Vec::new();
     if only.is_none() && route.is_none() {
         found.extend(of_scope(None, &state.global.maintenance, now));

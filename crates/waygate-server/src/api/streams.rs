@@ -47,7 +47,11 @@ pub(super) async fn events(
             principal.require_read(&service)?;
             Subject::Service(service)
         }
-        None => Subject::Everything,
+        None if principal.sees_everything() => Subject::Everything,
+        None => {
+            let problem = "expected the service to follow, since you may not see all of them";
+            return Err(ApiError::invalid_field(headers::APP_ID, problem));
+        }
     };
     let stopping = app.stopping.clone();
     let present = match &subject {

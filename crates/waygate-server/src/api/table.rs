@@ -8,10 +8,10 @@ use waygate_api::paths;
 use crate::api::openapi::{Row, fields};
 use crate::api::{
     audit, batch, maintenance, openapi, rate_limits, register, routes, schedules, services, session, status, streams,
-    webhooks,
+    tokens, webhooks,
 };
 use crate::app::App;
-use crate::auth::Access::{self, Operator, Public, Service};
+use crate::auth::Access::{self, Admin, Operator, Public, Service, Viewer};
 
 /// One endpoint: what is called, and who may call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Endpoint {
 /// use waygate_server::{Access, endpoints};
 ///
 /// let public: Vec<_> = endpoints().into_iter().filter(|endpoint| endpoint.access == Access::Public).collect();
-/// assert_eq!(public.len(), 4);
+/// assert_eq!(public.len(), 6);
 /// ```
 pub fn endpoints() -> Vec<Endpoint> {
     table().into_iter().map(|row| row.endpoint).collect()
@@ -40,13 +40,21 @@ pub(crate) fn table() -> Vec<Row> {
         get(Public, paths::HEALTHZ, status::healthz).about("Tells whether the process is alive"),
         get(Public, paths::READYZ, status::readyz).about("Tells whether the process can serve"),
         get(Service, paths::OPENAPI, openapi::show).about("Describes this API"),
-        get(Operator, "/api/server", status::server).about("Describes the server"),
+        get(Viewer, "/api/server", status::server).about("Describes the server"),
         post(Public, paths::LOGIN, session::login)
             .about("Logs a person or a service in")
             .body(fields::LOGIN)
             .gives("Login"),
         post(Public, paths::LOGOUT, session::logout).about("Ends the token that is sent along").body(&[]),
         get(Service, paths::ME, session::me).about("Tells who the caller is"),
+        post(Public, paths::LOGIN_FORM, session::login_form).about("Logs a browser in").form(fields::LOGIN_FORM),
+        post(Public, paths::LOGOUT_FORM, session::logout_form).about("Logs a browser out").form(&[]),
+        get(Admin, paths::TOKENS, tokens::list)
+            .about("Lists the tokens that are in use")
+            .query(fields::TOKENS)
+            .lists_texts(),
+        post(Admin, paths::TOKENS, tokens::create).about("Makes a token for a service").body(fields::NEW_TOKEN),
+        delete(Admin, "/api/tokens/{token}", tokens::revoke).about("Ends a token and its streams"),
         get(Service, paths::ROUTES, routes::list).about("Lists routes").query(fields::ROUTES).lists("RouteState"),
         get(Service, "/api/routes/{path_key}", routes::show).about("Shows one route").gives("RouteState"),
         delete(Operator, "/api/routes/{path_key}", routes::remove)
@@ -89,7 +97,7 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Carries several commands out as one change: all of them, or none")
             .body(fields::BATCH)
             .gives("Batch"),
-        get(Operator, paths::SCHEDULES, schedules::list)
+        get(Viewer, paths::SCHEDULES, schedules::list)
             .about("Lists what is planned and what ends by itself")
             .query(fields::SCHEDULES)
             .lists("Scheduled"),
@@ -127,7 +135,7 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Edits what goes on answering; never switches anything")
             .change(fields::EXEMPTIONS)
             .gives("Maintenance"),
-        get(Operator, paths::AUDIT, audit::list)
+        get(Viewer, paths::AUDIT, audit::list)
             .about("Lists what was done, newest first")
             .query(fields::AUDIT)
             .lists("AuditEntry"),
@@ -139,17 +147,15 @@ pub(crate) fn table() -> Vec<Row> {
         post(Service, paths::SDK_AUDIT, register::report)
             .about("Takes a report of the reference's clients")
             .body(fields::REPORT),
-        get(Operator, paths::WEBHOOKS, webhooks::list).about("Lists webhooks").lists_texts(),
-        post(Operator, paths::WEBHOOKS, webhooks::create).about("Makes a webhook").creates().body(fields::WEBHOOK),
-        get(Operator, "/api/webhooks/{webhook}", webhooks::show).about("Shows a webhook and its deliveries"),
-        patch(Operator, "/api/webhooks/{webhook}", webhooks::edit).about("Edits a webhook").body(fields::EDIT_WEBHOOK),
-        delete(Operator, "/api/webhooks/{webhook}", webhooks::remove)
-            .about("Forgets a webhook")
-            .body(fields::ONLY_REASON),
-        post(Operator, "/api/webhooks/{webhook}/rotate", webhooks::rotate)
+        get(Admin, paths::WEBHOOKS, webhooks::list).about("Lists webhooks").lists_texts(),
+        post(Admin, paths::WEBHOOKS, webhooks::create).about("Makes a webhook").creates().body(fields::WEBHOOK),
+        get(Admin, "/api/webhooks/{webhook}", webhooks::show).about("Shows a webhook and its deliveries"),
+        patch(Admin, "/api/webhooks/{webhook}", webhooks::edit).about("Edits a webhook").body(fields::EDIT_WEBHOOK),
+        delete(Admin, "/api/webhooks/{webhook}", webhooks::remove).about("Forgets a webhook").body(fields::ONLY_REASON),
+        post(Admin, "/api/webhooks/{webhook}/rotate", webhooks::rotate)
             .about("Gives a webhook its next signing secret")
             .body(fields::ONLY_REASON),
-        post(Operator, "/api/webhooks/{webhook}/test", webhooks::test).about("Sends a test delivery").body(&[]),
+        post(Admin, "/api/webhooks/{webhook}/test", webhooks::test).about("Sends a test delivery").body(&[]),
         get(Service, paths::RATE_LIMITS, rate_limits::list)
             .about("Lists rate limits of routes")
             .query(fields::LIMITS)
@@ -158,7 +164,7 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Sets the rate limit of a route")
             .creates()
             .change(fields::SET_ROUTE_LIMIT),
-        get(Operator, paths::RATE_LIMIT_HITS, rate_limits::hits)
+        get(Viewer, paths::RATE_LIMIT_HITS, rate_limits::hits)
             .about("Lists requests that limits stopped")
             .query(fields::HITS)
             .lists_texts(),

@@ -2,43 +2,55 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 use waygate_core::Actor;
 
+use crate::auth::identity::{Authenticator, AuthenticatorError, Identity};
+use crate::auth::password;
 use crate::auth::secret::{Secret, hex};
+use crate::auth::user::{Password, Role, User};
 
-/// The users of a control plane, each with a password. All of them are administrators.
+/// The users of a control plane. Given as names and passwords they are administrators; see [`User`] for more.
 ///
 /// ```
-/// use waygate_server::Credentials;
+/// use waygate_server::{Credentials, Role, User};
 ///
 /// let nobody_needed = Credentials::none();
 /// let one = Credentials::from(("admin", "secret"));
 /// let many = Credentials::from([("alice", "pw1"), ("bob", "pw2")]);
-/// # let _ = (nobody_needed, one, many);
+/// let with_role = one.clone().and_user(User::new("eve", "pw3").role(Role::Viewer));
+/// # let _ = (nobody_needed, many, with_role);
 /// ```
 #[derive(Clone, Default)]
-pub struct Credentials(Vec<(String, SecretString)>);
+pub struct Credentials(Vec<User>);
 
 /// Credentials that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidCredentials(String);
 
-/// Users as the server keeps them: no password, only keyed digests.
+/// Users as the server keeps them: no password, only keyed digests and hashes.
 #[derive(Debug)]
 pub(crate) struct Users {
     passwords: Secret,
-    by_name: BTreeMap<String, User>,
+    by_name: BTreeMap<String, Known>,
+    /// Verified instead of the hash of an unknown name, so that both take as long; there where anybody has a hash.
+    decoy: Option<Arc<str>>,
 }
 
-pub(crate) struct User {
-    pub(crate) actor: Actor,
-    digest: [u8; 32],
-    /// Changes with the password; tokens carry it.
-    pub(crate) fingerprint: String,
+struct Known {
+    identity: Identity,
+    proof: Proof,
+}
+
+/// How a password is recognised.
+enum Proof {
+    Digest([u8; 32]),
+    Hash(Arc<str>),
 }
 
 impl Credentials {
@@ -47,10 +59,16 @@ impl Credentials {
         Self::default()
     }
 
+    /// Adds an administrator.
+    #[must_use]
+    pub fn and(self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.and_user(User::new(user, password))
+    }
+
     /// Adds a user.
     #[must_use]
-    pub fn and(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.0.push((user.into(), SecretString::from(password.into())));
+    pub fn and_user(mut self, user: User) -> Self {
+        self.0.push(user);
         self
     }
 
@@ -72,6 +90,12 @@ impl<U: Into<String>, P: Into<String>, const N: usize> From<[(U, P); N]> for Cre
     }
 }
 
+impl From<User> for Credentials {
+    fn from(user: User) -> Self {
+        Self(vec![user])
+    }
+}
+
 impl<U: Into<String>, P: Into<String>> FromIterator<(U, P)> for Credentials {
     fn from_iter<I: IntoIterator<Item = (U, P)>>(users: I) -> Self {
         users.into_iter().fold(Self::none(), |all, (user, password)| all.and(user, password))
@@ -80,56 +104,95 @@ impl<U: Into<String>, P: Into<String>> FromIterator<(U, P)> for Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(user, _)| user)).finish()
+        formatter.debug_list().entries(&self.0).finish()
     }
 }
 
 impl Users {
-    /// `None` when there are no users.
-    pub(crate) fn of(credentials: &Credentials, secret: &Secret) -> Result<Option<Self>, InvalidCredentials> {
-        if credentials.is_none() {
-            return Ok(None);
-        }
+    pub(crate) fn of(credentials: &Credentials, secret: &Secret) -> Result<Self, InvalidCredentials> {
         let passwords = secret.derive("waygate password digest");
         let fingerprints = secret.derive("waygate credential fingerprint");
         let mut by_name = BTreeMap::new();
-        for (name, password) in &credentials.0 {
-            let actor: Actor =
-                name.parse().map_err(|problem| InvalidCredentials(format!("user `{name}`: {problem}")))?;
-            if password.expose_secret().is_empty() {
-                return Err(InvalidCredentials(format!("user `{name}` has an empty password")));
+        let mut decoy = None;
+        for user in &credentials.0 {
+            let known = Known::of(user, &passwords, &fingerprints)
+                .map_err(|problem| InvalidCredentials(format!("user `{}`: {problem}", user.name)))?;
+            if let Proof::Hash(hash) = &known.proof {
+                decoy.get_or_insert_with(|| hash.clone());
             }
-            let digest = digest_of(&passwords, actor.as_str(), password.expose_secret());
-            let fingerprint = hex(&fingerprints.digest(&[&digest])[..16]);
-            if by_name.insert(actor.as_str().to_owned(), User { actor, digest, fingerprint }).is_some() {
-                return Err(InvalidCredentials(format!("user `{name}` is given twice")));
+            if by_name.insert(known.identity.name.as_str().to_owned(), known).is_some() {
+                return Err(InvalidCredentials(format!("user `{}` is given twice", user.name)));
             }
         }
-        Ok(Some(Self { passwords, by_name }))
+        Ok(Self { passwords, by_name, decoy })
     }
+}
 
-    /// The user of that name, if the password is right. Takes as long for an unknown name.
-    pub(crate) fn verify(&self, name: &str, password: &str) -> Option<&User> {
+#[async_trait]
+impl Authenticator for Users {
+    async fn authenticate(&self, name: &str, password: &str) -> Result<Option<Identity>, AuthenticatorError> {
+        let known = self.by_name.get(name);
         let digest = digest_of(&self.passwords, name, password);
-        let user = self.by_name.get(name);
-        let expected = user.map_or(&[0; 32], |user| &user.digest);
-        if bool::from(digest.ct_eq(expected)) { user } else { None }
+        let (expected, hash) = match known.map(|known| &known.proof) {
+            Some(Proof::Digest(expected)) => (expected, None),
+            Some(Proof::Hash(hash)) => (&[0; 32], Some(hash.clone())),
+            None => (&[0; 32], self.decoy.clone()),
+        };
+        let mut right = bool::from(digest.ct_eq(expected));
+        if let Some(hash) = hash {
+            let password = zeroizing(password);
+            let verified = move || password::verify(password.expose_secret(), &hash);
+            right = tokio::task::spawn_blocking(verified).await.unwrap_or(false);
+        }
+        Ok(known.filter(|_| right).map(|known| known.identity.clone()))
     }
 
-    /// Whether a token with this fingerprint was issued under the user's present password.
-    pub(crate) fn has_issued(&self, subject: &Actor, fingerprint: &str) -> bool {
-        self.by_name
-            .get(subject.as_str())
-            .is_some_and(|user| user.fingerprint.as_bytes().ct_eq(fingerprint.as_bytes()).into())
+    async fn identity(&self, name: &Actor) -> Result<Option<Identity>, AuthenticatorError> {
+        Ok(self.by_name.get(name.as_str()).map(|known| known.identity.clone()))
     }
+}
+
+impl Known {
+    fn of(user: &User, passwords: &Secret, fingerprints: &Secret) -> Result<Self, String> {
+        let name: Actor = user.name.parse().map_err(|problem: waygate_core::InvalidName| problem.to_string())?;
+        match &user.services {
+            Some(services) if services.is_empty() => return Err("the list of services is empty".to_owned()),
+            Some(_) if user.role == Role::Admin => {
+                return Err("an administrator cannot be limited to services".to_owned());
+            }
+            _ => {}
+        }
+        let (proof, fingerprint) = match &user.password {
+            Password::Plain(password) if password.expose_secret().is_empty() => {
+                return Err("the password is empty".to_owned());
+            }
+            Password::Plain(password) => {
+                let digest = digest_of(passwords, name.as_str(), password.expose_secret());
+                (Proof::Digest(digest), fingerprints.digest(&[&digest]))
+            }
+            Password::Hashed(hash) => {
+                let hash = hash.expose_secret().trim();
+                password::check_hash(hash).map_err(|problem| format!("password_hash: {problem}"))?;
+                let fingerprint = fingerprints.digest(&[name.as_str().as_bytes(), hash.as_bytes()]);
+                (Proof::Hash(hash.into()), fingerprint)
+            }
+        };
+        let fingerprint = hex(&fingerprint[..16]);
+        let identity = Identity { name, role: user.role, services: user.services.clone(), fingerprint };
+        Ok(Self { identity, proof })
+    }
+}
+
+fn zeroizing(password: &str) -> secrecy::SecretString {
+    password.to_owned().into()
 }
 
 fn digest_of(key: &Secret, name: &str, password: &str) -> [u8; 32] {
     key.digest(&[name.as_bytes(), password.as_bytes()])
 }
 
-impl fmt::Debug for User {
+impl fmt::Debug for Known {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("User").field("actor", &self.actor).finish_non_exhaustive()
+        formatter.debug_struct("Known").field("identity", &self.identity.name).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! Tokens: sealed claims (PASETO v4.local). Opaque to everybody else.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use pasetors::Local;
@@ -8,10 +10,12 @@ use pasetors::keys::SymmetricKey;
 use pasetors::token::UntrustedToken;
 use pasetors::version4::{LocalToken, V4};
 use serde::{Deserialize, Serialize};
-use waygate_core::{Actor, Platform, ServiceId, TokenId};
+use waygate_core::{Actor, IssuedToken, Platform, ServiceId, TokenId, TokenKind};
 
-use crate::auth::principal::{Principal, Role};
+use crate::auth::identity::Identity;
+use crate::auth::principal::{Principal, Rights};
 use crate::auth::secret::Secret;
+use crate::auth::user::Role;
 
 /// Says what the sealed text is, so that nothing else sealed with this key passes for a token.
 const KIND: &[u8] = b"waygate token 1";
@@ -35,9 +39,9 @@ pub(crate) struct Claims {
     /// The service that the token is bound to.
     #[serde(rename = "app", default, skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<ServiceId>,
-    /// Of the credentials under which it was issued.
-    #[serde(rename = "fp")]
-    pub(crate) fingerprint: String,
+    /// Of the credentials under which it was issued; none when an administrator made it for a service.
+    #[serde(rename = "fp", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<String>,
 }
 
 impl Tokens {
@@ -61,19 +65,51 @@ impl Tokens {
 }
 
 impl Claims {
-    /// A token for a service has a service's rights, whoever logged in for it.
-    pub(crate) fn into_principal(self) -> Principal {
-        let role = match self.platform {
-            Platform::Sdk => Role::Service,
-            _ => Role::Admin,
+    /// The holder of a token that an administrator made for a service.
+    pub(crate) fn of_a_service(self) -> Option<Principal> {
+        let service = self.service.clone().filter(|_| self.platform == Platform::Sdk)?;
+        Some(self.principal(Rights::Service, Some(BTreeSet::from([service])), false))
+    }
+
+    /// The holder of a token that `identity` got by logging in, with the rights of today. A token for a service has
+    /// a service's rights, whoever logged in for it. `None` when the identity may no longer hold such a token.
+    pub(crate) fn of(self, identity: &Identity, by_cookie: bool) -> Option<Principal> {
+        let own = identity.services.clone();
+        if self.platform != Platform::Sdk {
+            return Some(self.principal(Rights::Person(identity.role), own, by_cookie));
+        }
+        let services = match (&self.service, own) {
+            _ if identity.role == Role::Viewer => return None,
+            (Some(service), Some(own)) if !own.contains(service) => return None,
+            (Some(service), _) => Some(BTreeSet::from([service.clone()])),
+            (None, None) => None,
+            // What is bound to no service may speak for none.
+            (None, Some(_)) => return None,
         };
+        Some(self.principal(Rights::Service, services, by_cookie))
+    }
+
+    fn principal(self, rights: Rights, services: Option<BTreeSet<ServiceId>>, by_cookie: bool) -> Principal {
         Principal {
             actor: self.subject,
             platform: self.platform,
-            role,
-            service: self.service,
+            rights,
+            services: services.map(Arc::new),
             token: Some(self.id),
             expires: Some(self.expires),
+            by_cookie,
+        }
+    }
+
+    /// What is kept of the token.
+    pub(crate) fn record(&self, kind: TokenKind) -> IssuedToken {
+        IssuedToken {
+            holder: self.subject.clone(),
+            kind,
+            platform: self.platform,
+            service: self.service.clone(),
+            issued: self.issued,
+            expires: self.expires,
         }
     }
 }

@@ -81,7 +81,7 @@ async fn the_server_counts_requests_and_says_what_it_is() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let first = admin.get("/api/server").await.body;
-    assert_eq!((&first["backend"], &first["auth"], &first["revision"]), (&json!("memory"), &json!(true), &json!(0)));
+    assert_eq!((&first["backend"], &first["auth"], &first["revision"]), (&json!("memory"), &json!(true), &json!(1)));
     admin.get("/api/routes").await;
     admin.get("/api/nothing").await;
     let second = admin.get("/api/server").await.body;

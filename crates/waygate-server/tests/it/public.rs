@@ -46,7 +46,9 @@ async fn g40_only_the_listed_pairs_answer_without_a_token() {
         }
     }
     public.sort();
-    assert_eq!(public, ["GET /healthz", "GET /readyz", "POST /api/auth/login", "POST /api/auth/logout"]);
+    let expected =
+        ["GET /healthz", "GET /readyz", "POST /api/auth/login", "POST /api/auth/logout", "POST /login", "POST /logout"];
+    assert_eq!(public, expected);
     assert_eq!(server.revision(), before);
 }
 
@@ -55,7 +57,8 @@ async fn paths_that_merely_look_public_are_not() {
     let server = TestServer::start().await;
     let stranger = server.anonymous();
     for path in [
-        "/login",
+        "/login/",
+        "/x/login",
         "/static/app.css",
         "/api/routes/login",
         "/api/global/enable/login",
@@ -71,6 +74,8 @@ async fn paths_that_merely_look_public_are_not() {
         assert_refused(&stranger, &Method::POST, path).await;
     }
     assert_refused(&stranger, &Method::GET, "/api/auth/login").await;
+    assert_refused(&stranger, &Method::GET, "/login").await;
+    assert_refused(&stranger, &Method::GET, "/logout").await;
     assert_refused(&stranger, &Method::DELETE, "/healthz").await;
     assert!(!server.control.current().global.maintenance.enabled);
 }

@@ -26,16 +26,16 @@ async fn a_batch_is_one_commit_and_the_server_wins_afterwards() {
     let answered: Vec<&Value> =
         answer.body["states"].as_array().unwrap().iter().map(|state| &state["status"]).collect();
     assert_eq!(answered, statuses);
-    assert_eq!(server.revision(), 1);
+    assert_eq!(server.changes(), 1);
     register(&server, json!(states)).await;
-    assert_eq!(server.revision(), 1);
+    assert_eq!(server.changes(), 1);
     server.admin().await.post(&route("/active", "disable"), json!({"reason": "hotfix"})).await;
     let answer = register(&server, json!(states)).await;
     assert_eq!(
         (&answer.body["states"][0]["status"], &answer.body["states"][0]["reason"]),
         (&json!("disabled"), &json!("hotfix"))
     );
-    assert_eq!(server.revision(), 2);
+    assert_eq!(server.changes(), 2);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn elements_that_cannot_be_taken_are_named_and_the_others_are_taken() {
 async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored() {
     let server = TestServer::start().await;
     server.register("pay", &["GET:/plain"]).await;
-    let before = server.revision();
+    let before = server.changes();
     // What `engine.disable("GET:/plain")` inside of a service pushes, and what its scheduler makes of it.
     let answer = register(
         &server,
@@ -90,7 +90,7 @@ async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored() {
         let answer = register(&server, json!([full(phantom, "active")])).await;
         assert_eq!(answer.body["rejected"][0]["path"], phantom);
     }
-    assert_eq!(server.revision(), before);
+    assert_eq!(server.changes(), before);
     assert_eq!(server.admin().await.get("/api/routes").await.paths(), ["pay:GET:/plain"]);
 }
 

@@ -1,6 +1,7 @@
 //! A control plane on a port of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -14,6 +15,8 @@ use crate::helpers::{Answer, Caller};
 /// Stops with its value.
 pub(crate) struct TestServer {
     url: String,
+    /// How many logins it has written down for the callers that it gave away.
+    logins: AtomicU64,
     pub(crate) control: ControlPlane,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
@@ -44,7 +47,7 @@ impl TestServer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (control, shutdown) = (server.control(), CancellationToken::new());
         let serving = tokio::spawn(server.serve(listener, shutdown.clone().cancelled_owned()));
-        Self { url, control, shutdown, serving }
+        Self { url, logins: AtomicU64::new(0), control, shutdown, serving }
     }
 
     /// Ends it as a signal does, and waits for it.
@@ -69,6 +72,7 @@ impl TestServer {
     pub(crate) async fn login(&self, user: &str, password: &str) -> Caller {
         let body = json!({"username": user, "password": password});
         let answer = self.anonymous().post("/api/auth/login", body).await;
+        self.logins.fetch_add(1, Ordering::Relaxed);
         self.anonymous().with("x-waygate-token", token_of(&answer))
     }
 
@@ -77,6 +81,7 @@ impl TestServer {
         let body = json!({"username": "admin", "password": "secret", "platform": "sdk"});
         let caller = self.anonymous().with("x-waygate-app-id", service);
         let answer = caller.post("/api/auth/login", body).await;
+        self.logins.fetch_add(1, Ordering::Relaxed);
         caller.with("x-waygate-token", token_of(&answer))
     }
 
@@ -91,6 +96,11 @@ impl TestServer {
     /// The newest revision: equal before and after means that nothing was stored, sent or audited.
     pub(crate) fn revision(&self) -> u64 {
         self.control.current().cursor.revision.0
+    }
+
+    /// The newest revision, but for the logins of the callers that it gave away.
+    pub(crate) fn changes(&self) -> u64 {
+        self.revision() - self.logins.load(Ordering::Relaxed)
     }
 }
 
