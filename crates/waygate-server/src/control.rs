@@ -133,7 +133,7 @@ impl ControlPlane {
     /// # Errors
     ///
     /// [`ExecuteError`], as when it would be carried out now.
-    pub fn preview(&self, command: &Command, cause: Cause) -> Result<Applied, ExecuteError> {
+    pub fn preview(&self, command: &Command, cause: &Cause) -> Result<Applied, ExecuteError> {
         writer::preview(&self.current(), command, cause)
     }
 

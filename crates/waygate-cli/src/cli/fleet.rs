@@ -17,6 +17,12 @@ pub(crate) struct Audit {
     /// Only this action, such as disable or global_maintenance_on
     #[arg(long)]
     pub(crate) action: Option<String>,
+    /// Not before: 2026-12-01T10:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Before: 2026-12-01T10:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
     #[command(flatten)]
     pub(crate) page: Page,
 }
@@ -38,6 +44,9 @@ pub(crate) struct ScopeSwitch {
     /// When it ends by itself: 30m, 1h30m, 2d or 2026-12-01T10:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
+    /// Count what would be blocked, do not block
+    #[arg(long)]
+    pub(crate) shadow: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,4 +91,8 @@ pub(crate) enum ServiceCommand {
         #[arg(long, short, default_value = "", hide_default_value = true)]
         reason: String,
     },
+    /// Let a route answer during a maintenance of the service; never switches it on or off
+    ExemptAdd { service: String, route: String },
+    /// Take an exemption back; never switches the maintenance on or off
+    ExemptRemove { service: String, route: String },
 }

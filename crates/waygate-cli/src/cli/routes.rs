@@ -51,6 +51,9 @@ pub(crate) struct TimedSwitch {
     /// When it ends by itself: 30m, 1h30m, 2d or 2026-12-01T10:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
+    /// Count what would be blocked, do not block
+    #[arg(long)]
+    pub(crate) shadow: bool,
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +90,7 @@ pub(crate) struct Schedule {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
-    /// List the routes with planned maintenance
+    /// List what is planned and what ends by itself, and who planned it
     List {
         #[command(flatten)]
         service: InService,
@@ -96,6 +99,9 @@ pub(crate) enum ScheduleCommand {
     Cancel {
         /// The route
         route: String,
+        /// Only the window of this id, as the list shows it
+        #[arg(long)]
+        id: Option<u32>,
         #[command(flatten)]
         service: InService,
     },
@@ -113,6 +119,9 @@ pub(crate) enum EnvCommand {
         /// Why; the audit log is told
         #[arg(long, short, default_value = "", hide_default_value = true)]
         reason: String,
+        /// Count what would be blocked, do not block
+        #[arg(long)]
+        shadow: bool,
         #[command(flatten)]
         service: InService,
     },

@@ -26,6 +26,8 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
         ("service", scope.as_ref().map(waygate_core::ServiceId::as_str)),
         ("actor", audit.actor.as_deref()),
         ("action", audit.action.as_deref()),
+        ("since", audit.since.as_deref()),
+        ("until", audit.until.as_deref()),
     ];
     query.extend(filters.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let connection = context.connect()?;

@@ -15,15 +15,17 @@ use crate::render::route::word;
 struct EnvBody {
     envs: Vec<String>,
     reason: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
 }
 
 pub(crate) async fn run(context: &Context, command: EnvCommand) -> CliResult {
     match command {
-        EnvCommand::Set { route, envs, reason, service: scope } => {
+        EnvCommand::Set { route, envs, reason, shadow, service: scope } => {
             let route = selector(&route, service(scope.name.as_deref())?.as_ref())?;
             Environment::parse_all(envs.iter().map(String::as_str))
                 .map_err(|error| CliError::usage(format!("`envs`: {error}")))?;
-            let body = EnvBody { envs, reason };
+            let body = EnvBody { envs, reason, shadow };
             super::lifecycle::send(context, &context.connect()?, &route, "env", &body).await
         }
         EnvCommand::Clear(switch) => clear(context, switch).await,

@@ -26,6 +26,8 @@ struct MaintenanceBody {
     end: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
 }
 
 pub(crate) async fn enable(context: &Context, switch: Switch) -> CliResult {
@@ -34,20 +36,20 @@ pub(crate) async fn enable(context: &Context, switch: Switch) -> CliResult {
     send(context, &context.connect()?, &route, "enable", &body).await
 }
 
-pub(crate) async fn disable(context: &Context, TimedSwitch { switch, until }: TimedSwitch) -> CliResult {
+pub(crate) async fn disable(context: &Context, TimedSwitch { switch, until, shadow }: TimedSwitch) -> CliResult {
     let route = route_of(&switch)?;
     let until = until_of(until.as_deref())?;
-    let body = SwitchRequest { reason: switch.reason, until, ..SwitchRequest::default() };
+    let body = SwitchRequest { reason: switch.reason, until, shadow };
     send(context, &context.connect()?, &route, "disable", &body).await
 }
 
 pub(crate) async fn maintenance(context: &Context, maintenance: RouteMaintenance) -> CliResult {
-    let RouteMaintenance { switch: TimedSwitch { switch, until }, start, end } = maintenance;
+    let RouteMaintenance { switch: TimedSwitch { switch, until, shadow }, start, end } = maintenance;
     let route = route_of(&switch)?;
     let until = until_of(until.as_deref())?;
     let window = start.zip(end).map(|(start, end)| super::schedule::window(&start, &end)).transpose()?;
     let (start, end) = window.unzip();
-    let body = MaintenanceBody { reason: switch.reason, start, end, until };
+    let body = MaintenanceBody { reason: switch.reason, start, end, until, shadow };
     send(context, &context.connect()?, &route, "maintenance", &body).await
 }
 

@@ -55,17 +55,8 @@ pub(crate) async fn global(context: &Context, command: GlobalCommand) -> CliResu
         GlobalCommand::Status => status(context, &scope).await,
         GlobalCommand::Enable(switch) => enable(context, &scope, switch, false).await,
         GlobalCommand::Disable { reason } => disable(context, &scope, reason).await,
-        GlobalCommand::ExemptAdd { route } => {
-            edit(context, &route, |exempt, route| {
-                if !exempt.contains(route) {
-                    exempt.push(route.clone());
-                }
-            })
-            .await
-        }
-        GlobalCommand::ExemptRemove { route } => {
-            edit(context, &route, |exempt, route| exempt.retain(|other| other != route)).await
-        }
+        GlobalCommand::ExemptAdd { route } => edit(context, &scope, &[route], &[]).await,
+        GlobalCommand::ExemptRemove { route } => edit(context, &scope, &[], &[route]).await,
     }
 }
 
@@ -76,6 +67,10 @@ pub(crate) async fn service(context: &Context, command: ServiceCommand) -> CliRe
             enable(context, &Scope::service(&service)?, switch, allow_unknown).await
         }
         ServiceCommand::Disable { service, reason } => disable(context, &Scope::service(&service)?, reason).await,
+        ServiceCommand::ExemptAdd { service, route } => edit(context, &Scope::service(&service)?, &[route], &[]).await,
+        ServiceCommand::ExemptRemove { service, route } => {
+            edit(context, &Scope::service(&service)?, &[], &[route]).await
+        }
     }
 }
 
@@ -115,7 +110,7 @@ async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unk
         exempt_paths: Some(exempt_paths),
         include_force_active: switch.include_force_active,
         until: until_of(switch.until.as_deref())?,
-        shadow: false,
+        shadow: switch.shadow,
         allow_unknown,
     };
     let connection = context.connect()?;
@@ -171,42 +166,30 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
     Ok(())
 }
 
-/// Edits the exemptions of the maintenance that is on. Where somebody switches it meanwhile, the edit is refused, so
-/// that it can never switch anything on.
-async fn edit(context: &Context, route: &str, change: impl FnOnce(&mut Vec<String>, &String)) -> CliResult {
-    let scope = Scope::Everything;
-    let route = exemption(route)?;
-    let connection = context.connect()?;
-    let view = connection.get::<MaintenanceView>(&scope.path(None), &[]).await?.value;
-    if !view.enabled {
-        return Err(CliError::failed("global maintenance is off, so there is nothing to exempt from")
-            .hint(format!("exempt it when you switch on: waygate global enable --exempt {route}")));
-    }
-    let mut exempt = view.exempt_paths.clone();
-    change(&mut exempt, &route);
-    if exempt == view.exempt_paths {
-        context.printer.note("the exemptions are already so");
-        return Ok(());
-    }
-    let body = MaintenanceRequest {
-        reason: view.reason,
-        exempt_paths: Some(exempt),
-        include_force_active: view.include_force_active,
-        until: view.until,
-        shadow: view.shadow,
-        allow_unknown: false,
-    };
-    let answer = connection.client.post_expecting(&scope.path(Some("enable")), &body, view.changed_at).await;
-    let answer: Answer<Box<RawValue>> = answer.map_err(|error| connection.failure(error))?;
-    let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
+/// Edits the exemptions, whether the maintenance is on or off; never switches it.
+async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String]) -> CliResult {
+    let normal = |routes: &[String]| routes.iter().map(|route| exemption(route)).collect::<CliResult<Vec<_>>>();
+    let body = serde_json::json!({ "add": normal(add)?, "remove": normal(remove)? });
+    let path = scope.path(Some("exemptions"));
+    let (Read { raw, value: view }, notices) = context.connect()?.post::<MaintenanceView>(&path, &body).await?;
     if context.printer.format == Format::Json {
         context.printer.json(raw.get());
+    } else if view.changed == Some(false) {
+        context.printer.note("the exemptions are already so");
     } else {
         let exempt = if view.exempt_paths.is_empty() { "(none)".to_owned() } else { view.exempt_paths.join(", ") };
-        context.printer.data(Some(Colour::Green), &format!("✓ exempt from global maintenance: {exempt}"));
+        let title = scope.title();
+        context.printer.data(Some(Colour::Green), &format!("✓ exempt from {}: {exempt}", lower_first(&title)));
+        let state = if view.enabled { "ON" } else { "OFF" };
+        context.printer.note(&format!("{title} is {state}, as before"));
     }
-    said(context, &view, &answer.notices);
+    said(context, &view, &notices);
     Ok(())
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn said(context: &Context, view: &MaintenanceView, notices: &[String]) {

@@ -4,15 +4,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use waygate_api::paths;
-use waygate_api::routes::RouteState;
+use waygate_api::schedules::Scheduled;
 
 use crate::cli::{Schedule, ScheduleCommand};
 use crate::clock;
-use crate::context::{Context, selector, service};
+use crate::context::{Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
-use crate::printer::Format;
-use crate::render;
+use crate::printer::{Colour, Format};
+use crate::render::route::{colour, word};
+use crate::render::table::{Cell, Table};
 
 #[derive(Serialize)]
 struct ScheduleBody {
@@ -24,7 +25,9 @@ struct ScheduleBody {
 pub(crate) async fn run(context: &Context, schedule: Schedule) -> CliResult {
     match schedule.command {
         Some(ScheduleCommand::List { service }) => list(context, service.name.as_deref()).await,
-        Some(ScheduleCommand::Cancel { route, service }) => cancel(context, &route, service.name.as_deref()).await,
+        Some(ScheduleCommand::Cancel { route, id, service }) => {
+            cancel(context, &route, id, service.name.as_deref()).await
+        }
         None => {
             let Schedule { route: Some(route), start: Some(start), end: Some(end), reason, service: scope, .. } =
                 schedule
@@ -63,27 +66,48 @@ pub(crate) fn window(start: &str, end: &str) -> CliResult<(Timestamp, Timestamp)
 
 async fn list(context: &Context, scope: Option<&str>) -> CliResult {
     let scope = service(scope)?;
+    let query: Vec<(&str, &str)> = scope.iter().map(|service| ("service", service.as_str())).collect();
     let connection = context.connect()?;
-    let (raw, routes) = super::status::routes(&connection, scope.as_ref()).await?;
-    let planned: Vec<(Box<RawValue>, RouteState)> =
-        raw.into_iter().zip(routes).filter(|(_, route)| route.window.is_some()).collect();
-    let (raw, routes): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+    let planned: Read<Vec<Scheduled>> = connection.get(paths::SCHEDULES, &query).await?;
     let printer = &context.printer;
     if printer.format == Format::Json {
-        printer.json(&super::status::array(&raw));
-    } else if routes.is_empty() {
-        printer.note("no maintenance is planned");
+        printer.json(planned.raw.get());
+    } else if planned.value.is_empty() {
+        printer.note("nothing is planned");
     } else {
-        printer.table(&render::route::table(&routes, scope.is_some()));
+        printer.table(&table(&planned.value));
     }
     Ok(())
 }
 
-async fn cancel(context: &Context, route: &str, scope: Option<&str>) -> CliResult {
+fn table(planned: &[Scheduled]) -> Table {
+    let mut table = Table::new(vec!["Route", "Id", "Status", "State", "Start", "End", "By", "Reason"]);
+    for entry in planned {
+        let whole =
+            entry.service.as_ref().map_or_else(|| "all services".to_owned(), |service| format!("service {service}"));
+        let state = if entry.open { "open" } else { "planned" };
+        let shadow = if entry.shadow { " (shadow: counts only)" } else { "" };
+        table.push(vec![
+            Cell::new(entry.route.as_ref().unwrap_or(&whole)).coloured(Colour::Cyan),
+            Cell::new(entry.id.map(|id| id.to_string()).unwrap_or_default()),
+            Cell::new(word(entry.status)).coloured(colour(entry.status)),
+            Cell::new(format!("{state}{shadow}")),
+            Cell::new(entry.start.map(moment::shown).unwrap_or_default()),
+            Cell::new(moment::shown(entry.end)),
+            Cell::new(entry.planned_by.as_deref().unwrap_or_default()),
+            Cell::new(&entry.reason),
+        ]);
+    }
+    table
+}
+
+async fn cancel(context: &Context, route: &str, id: Option<u32>, scope: Option<&str>) -> CliResult {
     let route = selector(route, service(scope)?.as_ref())?;
     let connection = context.connect()?;
     let path = paths::route(&route.to_string(), Some("schedule"));
+    let id = id.map(|id| id.to_string());
+    let query: Vec<(&str, &str)> = id.iter().map(|id| ("id", id.as_str())).collect();
     let answer =
-        connection.client.delete::<Box<RawValue>>(&path, &[]).await.map_err(|error| connection.failure(error))?;
+        connection.client.delete::<Box<RawValue>>(&path, &query).await.map_err(|error| connection.failure(error))?;
     super::lifecycle::receipt(context, &connection, answer)
 }

@@ -25,7 +25,6 @@ fn g29_what_is_unknown_is_not_found_with_near_matches() {
         exit: 3
         -- stdout
         -- stderr
-        Service: nosuch
         error: no service `nosuch` is known
           known services: orders-service, payments-service
         "#);

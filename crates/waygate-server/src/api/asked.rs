@@ -28,7 +28,7 @@ impl<const LIMIT: usize> Asked<LIMIT> {
         let command = self.principal.within_reach(command, app)?;
         let cause = self.principal.cause(clock::now());
         Ok(if self.dry_run {
-            app.control.preview(&command, cause)?
+            app.control.preview(&command, &cause)?
         } else {
             app.control.execute(command, cause).await?
         })

@@ -147,7 +147,7 @@ impl Row {
             let schema = field::object(body.iter().chain(extra));
             let media = if self.about.is_form { "application/x-www-form-urlencoded" } else { "application/json" };
             operation["requestBody"] = json!({
-                "required": body.iter().any(|field| field.is_required()),
+                "required": body.iter().any(Field::is_required),
                 "content": { media: { "schema": schema } },
             });
         }

@@ -135,9 +135,9 @@ async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revi
 }
 
 /// What a command would come to.
-pub(super) fn preview(state: &State, command: &Command, cause: Cause) -> Result<Applied, ExecuteError> {
+pub(super) fn preview(state: &State, command: &Command, cause: &Cause) -> Result<Applied, ExecuteError> {
     let mut scratch = state.clone();
-    let (plan, _) = draft(&mut scratch, command, &cause)?;
+    let (plan, _) = draft(&mut scratch, command, cause)?;
     Ok(Applied {
         revision: state.cursor.revision,
         changed: !plan.records.is_empty(),

@@ -58,6 +58,7 @@ pub(super) fn all() -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with literals")]
 fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }
