@@ -3,5 +3,6 @@
 
 mod end_to_end;
 mod layer;
+mod limits;
 mod script;
 mod sync;

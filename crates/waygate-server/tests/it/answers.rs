@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::helpers::{TestServer, path_key};
+use crate::helpers::TestServer;
 
 /// B49.
 #[tokio::test]
@@ -56,24 +56,6 @@ async fn head_answers_where_get_does_and_ends_at_once() {
     }
     let response = server.anonymous().open(Method::HEAD, "/api/routes", None).await;
     assert_eq!(response.status(), 401);
-}
-
-#[tokio::test]
-async fn rate_limits_read_as_absent_and_refuse_changes_for_now() {
-    let server = TestServer::start().await;
-    server.register("pay", &["GET:/a"]).await;
-    let admin = server.admin().await;
-    let none = json!({"enabled": false, "policy": null});
-    assert_eq!(server.sdk("pay").await.get("/api/rate-limits").await.body, json!([]));
-    assert_eq!(admin.get("/api/rate-limits/hits").await.body, json!([]));
-    assert_eq!(admin.get("/api/global-rate-limit").await.body, none);
-    assert_eq!(admin.get("/api/services/pay/rate-limit").await.body, none);
-    assert_eq!(admin.get("/api/services/pey/rate-limit").await.refusal(), (404, "unknown_service"));
-    let policy = json!({"path": "/a", "limit": "1/minute"});
-    assert_eq!(admin.post("/api/rate-limits", policy.clone()).await.refusal(), (501, "not_implemented"));
-    assert_eq!(admin.post("/api/services/pay/rate-limit", policy).await.refusal(), (501, "not_implemented"));
-    let path = format!("/api/rate-limits/{}/reset", path_key("/a"));
-    assert_eq!(admin.send(Method::DELETE, &path, None).await.refusal(), (501, "not_implemented"));
 }
 
 #[tokio::test]
