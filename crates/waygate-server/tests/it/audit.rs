@@ -78,3 +78,100 @@ async fn g32_filters_come_before_the_limit() {
         assert_eq!((answer.refusal().0, &answer.body["field"]), (400, &json!(field)), "{query}");
     }
 }
+
+/// B46: each kind with who, through what, of which service, and what was and is; a repeat has none.
+#[tokio::test]
+async fn g38_every_kind_of_change_has_one_true_entry() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let alice = server.login("alice", "wonder").await;
+    let (a, service) = ("pay:GET:/a", "__waygate:svc_global:pay__");
+    let window = json!({"start": "2999-01-01", "end": "2999-01-02", "reason": "r"});
+    let scope = "/api/services/pay/maintenance";
+    let calls = [
+        ("POST", route("/a", "disable"), json!({"reason": "r"}), "disable", a, "active", "disabled"),
+        ("POST", route("/a", "env"), json!({"reason": "r", "envs": ["dev"]}), "env_gate", a, "disabled", "env_gated"),
+        ("POST", route("/a", "maintenance"), json!({"reason": "r"}), "maintenance_on", a, "env_gated", "maintenance"),
+        ("POST", route("/a", "enable"), json!({"reason": "r"}), "enable", a, "maintenance", "active"),
+        ("POST", route("/a", "schedule"), window, "schedule", a, "active", "active"),
+        ("DELETE", route("/a", "schedule"), json!({"reason": "r"}), "schedule_cancel", a, "active", "active"),
+        ("POST", route("/a", "deprecate"), json!({"reason": "r"}), "deprecate", a, "active", "deprecated"),
+        ("DELETE", route("/a", "deprecate"), json!({"reason": "r"}), "undeprecate", a, "deprecated", "active"),
+        (
+            "POST",
+            format!("{scope}/enable"),
+            json!({"reason": "r"}),
+            "service_maintenance_on",
+            service,
+            "active",
+            "maintenance",
+        ),
+        (
+            "POST",
+            format!("{scope}/exemptions"),
+            json!({"reason": "r", "add": ["/a"]}),
+            "service_maintenance_edit",
+            service,
+            "maintenance",
+            "maintenance",
+        ),
+        (
+            "POST",
+            format!("{scope}/disable"),
+            json!({"reason": "r"}),
+            "service_maintenance_off",
+            service,
+            "maintenance",
+            "active",
+        ),
+        (
+            "POST",
+            "/api/global/enable".to_owned(),
+            json!({"reason": "r"}),
+            "global_maintenance_on",
+            "__global__",
+            "active",
+            "maintenance",
+        ),
+        (
+            "POST",
+            "/api/global/exemptions".to_owned(),
+            json!({"reason": "r", "add": ["/a"]}),
+            "global_maintenance_edit",
+            "__global__",
+            "maintenance",
+            "maintenance",
+        ),
+        (
+            "POST",
+            "/api/global/disable".to_owned(),
+            json!({"reason": "r"}),
+            "global_maintenance_off",
+            "__global__",
+            "maintenance",
+            "active",
+        ),
+        ("DELETE", route("/a", ""), json!({"reason": "r"}), "route_remove", a, "active", ""),
+        ("DELETE", "/api/services/pay".to_owned(), json!({"reason": "r"}), "service_remove", "pay", "", ""),
+    ];
+    for (count, (method, path, body, action, subject, before, after)) in calls.into_iter().enumerate() {
+        let send = async || alice.send(method.parse().unwrap(), &path, Some(body.to_string().into_bytes())).await;
+        assert_eq!(send().await.status, 200, "{action}");
+        let revision = server.revision();
+        assert!(matches!(send().await.status, 200 | 404), "{action} repeated");
+        assert_eq!(server.revision(), revision, "{action} repeated");
+        let log = alice.get("/api/audit").await.body;
+        assert_eq!(log.as_array().unwrap().len(), count + 1, "{action}");
+        let of_service = (subject != "__global__").then_some("pay");
+        let status = |text: &str| if text.is_empty() { json!(null) } else { json!(text) };
+        let mut entry = log[0].clone();
+        for field in ["id", "timestamp"] {
+            assert!(entry.as_object_mut().unwrap().remove(field).is_some());
+        }
+        let expected = json!({
+            "path": subject, "service": of_service, "action": action, "actor": "alice", "platform": "cli",
+            "reason": "r", "previous_status": status(before), "new_status": status(after), "revision": revision,
+        });
+        assert_eq!(entry, expected, "{action}");
+    }
+}

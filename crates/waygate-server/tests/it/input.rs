@@ -10,13 +10,23 @@ type Field = (&'static str, &'static [&'static str]);
 
 /// Every mutation with a body that is good, and its fields.
 fn mutations() -> Vec<(String, Value, Vec<Field>)> {
-    let switch: Vec<Field> =
-        vec![("reason", &["text"]), ("until", &[]), ("shadow", &["boolean"]), ("expected_revision", &["number"])];
+    let switch: Vec<Field> = vec![
+        ("reason", &["text"]),
+        ("until", &[]),
+        ("shadow", &["boolean"]),
+        ("expected_revision", &["number"]),
+        ("dry_run", &["boolean"]),
+    ];
     let with = |more: &[Field]| switch.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
     let maintenance =
         with(&[("exempt_paths", &["list"]), ("include_force_active", &["boolean"]), ("allow_unknown", &["boolean"])]);
     let off: Vec<Field> =
         vec![("reason", &["text"]), ("expected_revision", &["number"]), ("allow_unknown", &["boolean"])];
+    let exemptions: Vec<Field> =
+        vec![("add", &["list"]), ("remove", &["list"]), ("reason", &["text"]), ("dry_run", &["boolean"])];
+    let deprecation: Vec<Field> =
+        vec![("sunset_date", &["null"]), ("successor_path", &["null", "text"]), ("reason", &["text"])];
+    let batch: Vec<Field> = vec![("commands", &[]), ("expected_revision", &[]), ("dry_run", &["boolean"])];
     let planned: Vec<Field> =
         vec![("start", &[]), ("end", &[]), ("reason", &["text"]), ("expected_revision", &["number"])];
     vec![
@@ -27,6 +37,10 @@ fn mutations() -> Vec<(String, Value, Vec<Field>)> {
         (route("GET:/a", "schedule"), json!({"start": "2999-01-01", "end": "2999-01-02"}), planned),
         ("/api/global/enable".to_owned(), json!({}), maintenance.clone()),
         ("/api/global/disable".to_owned(), json!({}), off.clone()),
+        ("/api/global/exemptions".to_owned(), json!({"add": []}), exemptions.clone()),
+        ("/api/services/pay/maintenance/exemptions".to_owned(), json!({"add": []}), exemptions),
+        (route("GET:/a", "deprecate"), json!({}), deprecation),
+        ("/api/batch".to_owned(), json!({"commands": [{"action": "disable", "route": "/a"}]}), batch),
         ("/api/services/pay/maintenance/enable".to_owned(), json!({}), maintenance),
         ("/api/services/pay/maintenance/disable".to_owned(), json!({}), off),
         ("/api/sdk/register".to_owned(), json!({"app_id": "pay"}), vec![("app_id", &[]), ("states", &["list"])]),

@@ -413,3 +413,23 @@ async fn what_only_counts_is_shown_as_such_and_leaves_the_route_open_to_the_refe
     assert_eq!(answer.body["shadow"], true);
     assert_eq!(admin.get(&route("/a", "")).await.body["effective"], "active");
 }
+
+/// B40: what a service declares is checked too, and named where it is not taken.
+#[tokio::test]
+async fn b40_a_declared_window_that_makes_no_sense_is_named() {
+    let (server, admin) = paid().await;
+    let (sdk, before) = (server.sdk("pay").await, server.revision());
+    for window in [
+        json!({"start": "2999-01-02", "end": "2999-01-01"}),
+        json!({"start": "2999-01-02"}),
+        json!({"start": "soon", "end": "2999-01-01"}),
+        json!("tonight"),
+    ] {
+        let state = json!({"path": "pay:GET:/new", "status": "maintenance", "window": window});
+        let answer = sdk.post("/api/sdk/register", json!({"app_id": "pay", "states": [state]})).await;
+        assert_eq!((answer.status, &answer.body["states"]), (200, &json!([])), "{window}");
+        assert_eq!(answer.body["rejected"][0]["path"], "pay:GET:/new", "{window}");
+    }
+    assert_eq!(server.revision(), before);
+    assert_eq!(admin.get("/api/routes").await.paths(), ["pay:GET:/a", "pay:GET:/b"]);
+}
