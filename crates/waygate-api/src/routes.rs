@@ -13,6 +13,9 @@ pub struct WindowView {
     pub end: Timestamp,
     #[serde(default)]
     pub reason: String,
+    /// Counts only, does not block.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
 }
 
 /// One route. The fields up to `force_active`, and their order, are those of the reference's `RouteState`; every one
@@ -92,6 +95,7 @@ impl RouteState {
                 start: window.start,
                 end: window.end,
                 reason: window.reason.clone(),
+                shadow: window.enforcement.is_shadow(),
             }),
             sunset_date: route.deprecation.as_ref().and_then(|deprecation| deprecation.sunset.clone()),
             successor_path: route.deprecation.as_ref().and_then(|deprecation| deprecation.successor.clone()),

@@ -407,7 +407,8 @@ async fn what_only_counts_is_shown_as_such_and_leaves_the_route_open_to_the_refe
     admin.post(&route("/a", "enable"), json!({})).await;
     let mut planned = window(0, 60_000);
     planned["shadow"] = json!(true);
-    assert_eq!(admin.post(&route("/a", "schedule"), planned).await.body["status"], "active");
+    let answer = admin.post(&route("/a", "schedule"), planned).await;
+    assert_eq!((&answer.body["status"], &answer.body["window"]["shadow"]), (&json!("active"), &json!(true)));
     assert_eq!(admin.get("/api/schedules").await.body[0]["shadow"], true);
     let answer = admin.post("/api/global/enable", json!({"shadow": true})).await;
     assert_eq!(answer.body["shadow"], true);

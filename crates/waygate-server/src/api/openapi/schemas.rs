@@ -18,7 +18,9 @@ pub(super) fn all() -> Value {
             "error": text(), "code": text(), "field": text(), "ambiguous_matches": texts(), "near": texts(),
             "request_id": text(),
         })),
-        "Window": object(&["start", "end", "reason"], json!({ "start": time(), "end": time(), "reason": text() })),
+        "Window": object(&["start", "end", "reason"], json!({
+            "start": time(), "end": time(), "reason": text(), "shadow": flag(),
+        })),
         "RouteState": object(
             &["path", "service", "status", "reason", "effective", "changed_at"],
             json!({
