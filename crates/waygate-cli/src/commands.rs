@@ -35,7 +35,11 @@ pub(crate) fn run() -> ExitStatus {
     let printer = Printer::new(format, wants_plain());
     let context = Context::new(printer, cli.global.server, Duration::from_secs(cli.global.timeout));
     match carry_out(&context, cli.command) {
-        Ok(()) => ExitStatus::Success,
+        Ok(()) if context.printer.has_told_all() => ExitStatus::Success,
+        Ok(()) => {
+            context.printer.error(&CliError::failed("done, but the answer could not be written to stdout"));
+            ExitStatus::Failed
+        }
         Err(error) => {
             context.printer.error(&error);
             error.status

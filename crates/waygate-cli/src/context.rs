@@ -80,7 +80,7 @@ impl Context {
             (url.clone(), Source::Flag)
         } else if let Some(url) = text_variable("WAYGATE_SERVER_URL")? {
             (url, Source::Environment)
-        } else if let Some((url, path)) = project_server(std::env::current_dir().ok().as_deref()) {
+        } else if let Some((url, path)) = project_server(std::env::current_dir().ok().as_deref())? {
             (url, Source::Project(path))
         } else if let (Some(url), Some(file)) = (config.server_url(), file) {
             (url.to_owned(), Source::Config(file.path().to_owned()))
@@ -238,12 +238,30 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// `WAYGATE_SERVER_URL` of the nearest file that has it, from `directory` upward.
-fn project_server(directory: Option<&Path>) -> Option<(String, PathBuf)> {
-    directory?.ancestors().find_map(|directory| {
+///
+/// # Errors
+///
+/// When such a file is no list of settings: to pass over it could act on another server than is meant.
+fn project_server(directory: Option<&Path>) -> CliResult<Option<(String, PathBuf)>> {
+    for directory in directory.into_iter().flat_map(Path::ancestors) {
         let path = directory.join(PROJECT_FILE);
-        let text = path.is_file().then(|| std::fs::read_to_string(&path).ok()).flatten()?;
-        Some((setting(&text, "WAYGATE_SERVER_URL")?, path))
-    })
+        if !path.is_file() {
+            continue;
+        }
+        let understood = |text: &String| text.lines().all(is_setting);
+        let text = std::fs::read_to_string(&path).ok().filter(understood).ok_or_else(|| {
+            CliError::usage(format!("cannot understand `{}`: expected lines like `KEY=value`", path.display()))
+        })?;
+        if let Some(url) = setting(&text, "WAYGATE_SERVER_URL") {
+            return Ok(Some((url, path)));
+        }
+    }
+    Ok(None)
+}
+
+fn is_setting(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#') || line.contains('=')
 }
 
 /// A value of a file of `KEY=value` lines; `export`, quotes and comments are understood.

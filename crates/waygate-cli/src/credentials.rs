@@ -184,19 +184,22 @@ impl ConfigFile {
             .map_err(|error| self.failure("lock", &error))?;
         let mut config = self.read()?;
         let answer = change(&mut config);
-        self.replace(directory, &config).map_err(|error| self.failure("write", &error))?;
+        self.replace(&config).map_err(|error| self.failure("write", &error))?;
         drop(lock);
         Ok(answer)
     }
 
-    fn replace(&self, directory: &Path, config: &Config) -> std::io::Result<()> {
+    /// Where the file is a link, what it leads to is replaced, and the link stays.
+    fn replace(&self, config: &Config) -> std::io::Result<()> {
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let directory = path.parent().unwrap_or(Path::new("."));
         let mut text = serde_json::to_vec_pretty(config)?;
         text.push(b'\n');
         // A temporary file is 0600 from the start.
         let mut file = tempfile::Builder::new().prefix(".config.json.").tempfile_in(directory)?;
         file.write_all(&text)?;
         file.as_file().sync_all()?;
-        file.persist(&self.path)?;
+        file.persist(&path)?;
         #[cfg(unix)]
         File::open(directory)?.sync_all()?;
         Ok(())

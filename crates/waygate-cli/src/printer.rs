@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::CliError;
 use crate::render::table::Table;
@@ -49,18 +50,26 @@ pub(crate) struct Printer {
     pub(crate) terminal: bool,
     colour: bool,
     colour_notes: bool,
+    /// Something of the data could not be written.
+    lost: AtomicBool,
 }
 
 impl Printer {
     /// `plain` asks for no colours whatever the streams are.
     pub(crate) fn new(format: Format, plain: bool) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        Self { format, terminal, colour: terminal && !plain, colour_notes: std::io::stderr().is_terminal() && !plain }
+        Self {
+            format,
+            terminal,
+            colour: terminal && !plain,
+            colour_notes: std::io::stderr().is_terminal() && !plain,
+            lost: AtomicBool::new(false),
+        }
     }
 
     /// One line of data. Control characters other than the colours given here are escaped.
     pub(crate) fn data(&self, colour: Option<Colour>, line: &str) {
-        emit(&mut std::io::stdout().lock(), &painted(self.colour, colour, &literal(line)));
+        self.put(&painted(self.colour, colour, &literal(line)));
     }
 
     /// One line about what happened.
@@ -75,16 +84,28 @@ impl Printer {
 
     pub(crate) fn table(&self, table: &Table) {
         let text = if self.terminal { table.boxed(self.colour) } else { table.plain() };
-        emit(&mut std::io::stdout().lock(), text.trim_end_matches('\n'));
+        self.put(text.trim_end_matches('\n'));
     }
 
     /// JSON, laid out for people and as it came for programs.
     pub(crate) fn json(&self, text: &str) {
-        let mut stdout = std::io::stdout().lock();
         if self.terminal {
-            emit(&mut stdout, &crate::render::json::laid_out(text));
+            self.put(&crate::render::json::laid_out(text));
         } else {
-            emit(&mut stdout, text);
+            self.put(text);
+        }
+    }
+
+    /// Whether all data has reached stdout. A reader that has gone away, as `head` does, has had what it wanted.
+    pub(crate) fn has_told_all(&self) -> bool {
+        !self.lost.load(Ordering::Relaxed)
+    }
+
+    fn put(&self, line: &str) {
+        let mut stdout = std::io::stdout().lock();
+        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            self.lost.store(true, Ordering::Relaxed);
         }
     }
 

@@ -149,3 +149,26 @@ impl Drop for Fleet {
         let _ = self.server.wait();
     }
 }
+
+#[test]
+fn what_cannot_be_understood_or_written_is_not_passed_over() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |folder: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_waygate"));
+        command.env("WAYGATE_CONFIG_DIR", home.path()).env_remove("WAYGATE_SERVER_URL").current_dir(folder);
+        command
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for odd in ["http://127.0.0.1:19061", r#"{"server_url":"x"}"#] {
+        std::fs::write(folder.path().join(".waygate"), odd).unwrap();
+        let output = run(folder.path()).arg("services").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot understand"), "{output:?}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = run(home.path()).arg("current-service").env("WAYGATE_SERVICE", "pay").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+
+    let output = run(home.path()).args(["status", "pay:GET:/a", "--service", "orders"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}

@@ -61,15 +61,15 @@ impl World {
     /// The guide's payments service, unmodified but for the address of the control plane.
     pub(crate) fn payments_at(&self, url: &str) -> Process {
         let file = if self.auth.is_some() { "payments_app_auth.py" } else { "payments_app.py" };
-        self.python(file, url, "")
+        Self::python(file, url, "")
     }
 
     /// The same with a token instead of credentials.
     pub(crate) fn payments_with_token(&self, token: &str) -> Process {
-        self.python("payments_app_token.py", self.url(), token)
+        Self::python("payments_app_token.py", self.url(), token)
     }
 
-    fn python(&self, file: &str, url: &str, token: &str) -> Process {
+    fn python(file: &str, url: &str, token: &str) -> Process {
         let peer_files = repository().join("tests/peer");
         let mut command = Command::new(peer("python"));
         command
