@@ -8,6 +8,7 @@ use jiff::fmt::rfc2822;
 use waygate_core::{Denial, DenialResponse, Deprecation, Exceeded};
 
 use crate::gate::LimitHeaders;
+use waygate_api::paths::percent_decoded;
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
@@ -80,25 +81,6 @@ fn uri_reference(text: &str) -> String {
         }
         out
     })
-}
-
-/// The text of a URL's path, with what is no UTF-8 replaced.
-fn percent_decoded(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let code = match rest {
-            [b'%', high, low, ..] => hex_digit(*high).zip(hex_digit(*low)).map(|(high, low)| high << 4 | low),
-            _ => None,
-        };
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

@@ -281,13 +281,5 @@ fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientErro
 
 /// Undoes the percent-encoding of a notice.
 fn decoded(value: &HeaderValue) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = value.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let code =
-            (byte == b'%').then(|| u8::from_str_radix(std::str::from_utf8(tail.get(..2)?).ok()?, 16).ok()).flatten();
-        rest = if code.is_some() { &tail[2..] } else { tail };
-        bytes.push(code.unwrap_or(byte));
-    }
-    String::from_utf8(bytes).ok()
+    value.to_str().ok().map(crate::paths::percent_decoded)
 }
