@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod batch;
 mod browsers;
+mod changes;
 mod edges;
 mod embedding;
 mod helpers;
