@@ -14,7 +14,7 @@ pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand};
 pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
 pub(crate) use routes::{EnvCommand, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, TimedSwitch};
 pub(crate) use serve::{Backend, Serve};
-pub(crate) use session::{ConfigCommand, Login};
+pub(crate) use session::{ConfigCommand, Login, TokenCommand};
 
 use crate::printer::Format;
 
@@ -125,10 +125,16 @@ pub(crate) enum Command {
     /// The rate limit of one service: all its routes together
     #[command(subcommand, visible_alias = "srl")]
     ServiceRateLimit(ServiceLimitCommand),
+    /// Make, list and end tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Hash a password for a file of settings; it is asked for, or read from stdin
+    HashPassword,
     /// Run the control plane
     #[command(after_help = "Examples:
   waygate serve --backend memory
-  waygate serve --auth admin:secret --backend file:waygate-state.json")]
+  waygate serve --auth admin:secret --backend file:waygate-state.json
+  waygate serve --config waygate.toml --tls-cert cert.pem --tls-key key.pem")]
     Serve(Serve),
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod env;
+mod hash_password;
 mod lifecycle;
 mod maintenance;
 mod rate_limit;
@@ -11,6 +12,7 @@ mod serve;
 mod services;
 mod session;
 mod status;
+mod token;
 
 use std::time::Duration;
 
@@ -76,6 +78,8 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::RateLimits(command) => rate_limit::of_routes(context, command).await,
             Command::GlobalRateLimit(command) => rate_limit::of_everything(context, command).await,
             Command::ServiceRateLimit(command) => rate_limit::of_service(context, command).await,
+            Command::Token(command) => token::run(context, command).await,
+            Command::HashPassword => hash_password::run(context),
             Command::Serve(serve) => serve::run(context, serve).await,
         }
     })

@@ -1,41 +1,56 @@
 //! The control plane's settings.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
+use waygate_core::Cidr;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The address to listen on
-    #[arg(long, default_value = "127.0.0.1", env = "WAYGATE_HOST", hide_env_values = true)]
-    pub(crate) host: String,
-    /// The port to listen on; 0 picks a free one
-    #[arg(long, default_value_t = 9000, env = "WAYGATE_PORT", hide_env_values = true)]
-    pub(crate) port: u16,
-    /// Where state is kept: memory, or file:PATH
-    #[arg(long, default_value = "file:waygate-state.json", env = "WAYGATE_BACKEND", hide_env_values = true)]
-    #[arg(value_parser = backend)]
-    pub(crate) backend: Backend,
+    /// A TOML file with these settings and [[users]]; flags and the environment go before it
+    #[arg(long, value_name = "FILE", env = "WAYGATE_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long, env = "WAYGATE_HOST", hide_env_values = true)]
+    pub(crate) host: Option<String>,
+    /// The port to listen on; 0 picks a free one [default: 9000]
+    #[arg(long, env = "WAYGATE_PORT", hide_env_values = true)]
+    pub(crate) port: Option<u16>,
+    /// Where state is kept: memory, or file:PATH [default: file:waygate-state.json]
+    #[arg(long, env = "WAYGATE_BACKEND", hide_env_values = true)]
+    pub(crate) backend: Option<Backend>,
     /// Who may log in, as USER:PASSWORD; repeat for more. WAYGATE_AUTH takes user:pw,user2:pw2 and keeps it out of `ps`
     #[arg(long, value_name = "USER:PASSWORD")]
     pub(crate) auth: Vec<String>,
     /// Tokens stay valid over restarts while this stays the same
     #[arg(long, value_name = "TEXT", env = "WAYGATE_SECRET_KEY", hide_env_values = true)]
     pub(crate) secret_key: Option<String>,
-    /// How long tokens of people last, in seconds
-    #[arg(long, default_value_t = 86_400, value_name = "SECONDS", env = "WAYGATE_TOKEN_EXPIRY")]
+    /// How long tokens of people last, in seconds [default: 86400]
+    #[arg(long, value_name = "SECONDS", env = "WAYGATE_TOKEN_EXPIRY")]
     #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
-    pub(crate) token_expiry: u64,
-    /// How long tokens of services last, in seconds
-    #[arg(long, default_value_t = 31_536_000, value_name = "SECONDS", env = "WAYGATE_SDK_TOKEN_EXPIRY")]
+    pub(crate) token_expiry: Option<u64>,
+    /// How long tokens of services last, in seconds [default: 31536000]
+    #[arg(long, value_name = "SECONDS", env = "WAYGATE_SDK_TOKEN_EXPIRY")]
     #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
-    pub(crate) sdk_token_expiry: u64,
+    pub(crate) sdk_token_expiry: Option<u64>,
     /// Serve without authentication where others can reach it
     #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
-    pub(crate) insecure_no_auth: bool,
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "YES")]
+    pub(crate) insecure_no_auth: Option<bool>,
     /// Let webhooks go to private, loopback and link-local addresses
     #[arg(long, env = "WAYGATE_WEBHOOK_ALLOW_PRIVATE", hide_env_values = true, value_parser = switch)]
-    pub(crate) webhook_allow_private: bool,
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "YES")]
+    pub(crate) webhook_allow_private: Option<bool>,
+    /// A proxy whose X-Forwarded-* is believed: an address or a range; repeat for more
+    #[arg(long, value_name = "CIDR", env = "WAYGATE_TRUSTED_PROXY", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) trusted_proxy: Vec<Cidr>,
+    /// The certificate chain to serve TLS with, in PEM
+    #[arg(long, value_name = "FILE", env = "WAYGATE_TLS_CERT", hide_env_values = true)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", env = "WAYGATE_TLS_KEY", hide_env_values = true)]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Where a control plane keeps its state.
@@ -45,14 +60,18 @@ pub(crate) enum Backend {
     File(PathBuf),
 }
 
-fn backend(text: &str) -> Result<Backend, String> {
-    match text.split_once(':') {
-        None if text == "memory" => Ok(Backend::Memory),
-        Some(("file", path)) if !path.is_empty() => Ok(Backend::File(path.into())),
-        Some(("redis" | "rediss", _)) => {
-            Err("the Redis backend comes with a later release; expected `memory` or `file:PATH`".into())
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Backend::Memory),
+            Some(("file", path)) if !path.is_empty() => Ok(Backend::File(path.into())),
+            Some(("redis" | "rediss", _)) => {
+                Err("the Redis backend comes with a later release; expected `memory` or `file:PATH`".into())
+            }
+            _ => Err("expected `memory` or `file:PATH`".into()),
         }
-        _ => Err("expected `memory` or `file:PATH`".into()),
     }
 }
 
@@ -82,11 +101,12 @@ mod tests {
 
     #[test]
     fn backends_are_read() {
-        assert_eq!(backend("memory"), Ok(Backend::Memory));
-        assert_eq!(backend("file:/tmp/a:b"), Ok(Backend::File("/tmp/a:b".into())));
-        assert!(backend("redis://redis:6379/0").unwrap_err().contains("later release"));
+        let read = |text: &str| text.parse::<Backend>();
+        assert_eq!(read("memory"), Ok(Backend::Memory));
+        assert_eq!(read("file:/tmp/a:b"), Ok(Backend::File("/tmp/a:b".into())));
+        assert!(read("redis://redis:6379/0").unwrap_err().contains("later release"));
         for bad in ["", "file:", "postgres://x", "waygate.json"] {
-            assert!(backend(bad).is_err(), "{bad}");
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }

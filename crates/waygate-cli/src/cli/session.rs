@@ -13,6 +13,32 @@ pub(crate) enum ConfigCommand {
     Show,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token for a service; it is shown this once
+    #[command(after_help = "Example:
+  waygate token create --service payments-service --expires 90d > payments.token")]
+    Create {
+        /// The id of the service that it is bound to
+        #[arg(long)]
+        service: String,
+        /// When it ends: 12h, 90d or 2027-01-01T00:00Z; left out, a year or what the server is set to
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List the tokens that are in use
+    List {
+        /// Only of this service
+        #[arg(long)]
+        service: Option<String>,
+        /// Only of this holder
+        #[arg(long)]
+        holder: Option<String>,
+    },
+    /// End a token and its open streams, on every node
+    Revoke { id: String },
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// Asked for when left out

@@ -1,20 +1,24 @@
 //! `serve`: the control plane itself.
 
 mod credentials;
+mod file;
 mod secret;
+mod settings;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use waygate_server::{Credentials, Server, WebhookOptions};
+use waygate_server::{Server, WebhookOptions};
 use waygate_store::{FileStore, MemoryStore, Store};
 
 use crate::cli::{Backend, Serve};
+use crate::commands::serve::file::FileSettings;
+use crate::commands::serve::settings::Settings;
 use crate::context::{Context, given_variable, text_variable};
 use crate::error::{CliError, CliResult};
 
@@ -23,42 +27,58 @@ const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
 
 pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     log_to_stderr()?;
-    let users = credentials::users(&serve.auth, given_variable("WAYGATE_AUTH")?.as_deref())?;
-    let addresses = resolved(&serve.host, serve.port).await?;
-    let local = addresses.iter().all(|address| address.ip().is_loopback());
-    if users.is_empty() && !local && !serve.insecure_no_auth {
+    let file = serve.config.as_deref().map(FileSettings::read).transpose()?.unwrap_or_default();
+    let settings = settings::resolve(serve, given_variable("WAYGATE_AUTH")?.as_deref(), file)?;
+    let addresses = resolved(&settings.host, settings.port).await?;
+    let open_to_all = settings.users.is_none();
+    let local = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    if open_to_all && !local && !settings.insecure_no_auth {
         return Err(CliError::usage(format!(
             "`{}` can be reached from elsewhere and nobody needs to log in",
-            serve.host
+            settings.host
         ))
-        .hint("name who may log in: `--auth USER:PASSWORD`, or WAYGATE_AUTH")
+        .hint("name who may log in: `--auth USER:PASSWORD`, WAYGATE_AUTH, or [[users]] in the file of `--config`")
         .hint("or say that this is meant: `--insecure-no-auth`"));
     }
-    if users.is_empty() {
+    if open_to_all {
         tracing::warn!("no --auth: everybody who reaches this server may switch routes");
     }
-    let store = open(&serve.backend).await?;
-    let secret_key = match serve.secret_key.filter(|key| !key.trim().is_empty()) {
-        Some(key) => Some(key),
-        None => kept_secret(&serve.backend)?,
-    };
-    let mut builder = Server::builder()
-        .backend(store)
-        .auth(users.into_iter().collect::<Credentials>())
-        .webhooks(WebhookOptions { allow_private: serve.webhook_allow_private, ..WebhookOptions::default() })
-        .token_expiry(Duration::from_secs(serve.token_expiry))
-        .sdk_token_expiry(Duration::from_secs(serve.sdk_token_expiry));
-    if let Some(key) = secret_key {
-        builder = builder.secret_key(key);
-    }
-    let server = builder.build().await.map_err(|error| CliError::failed(format!("cannot start: {error}")))?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let host = settings.host.clone();
+    let port = settings.port;
+    let server = build(settings).await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
-        .map_err(|error| CliError::failed(format!("cannot listen on `{}:{}`: {error}", serve.host, serve.port)))?;
+        .map_err(|error| CliError::failed(format!("cannot listen on `{host}:{port}`: {error}")))?;
     let address = listener.local_addr().map_err(|error| CliError::failed(format!("cannot listen: {error}")))?;
     let stop = stop_signal()?;
-    context.printer.data(None, &format!("waygate listening on http://{address}"));
+    context.printer.data(None, &format!("waygate listening on {scheme}://{address}"));
     server.serve(listener, stop).await.map_err(|error| CliError::failed(format!("the server has failed: {error}")))
+}
+
+async fn build(settings: Settings) -> CliResult<Server> {
+    let mut builder = Server::builder()
+        .backend(open(&settings.backend).await?)
+        .auth(settings.users)
+        .webhooks(WebhookOptions { allow_private: settings.webhook_allow_private, ..WebhookOptions::default() })
+        .trusted_proxies(settings.trusted_proxies)
+        .token_expiry(settings.token_expiry)
+        .sdk_token_expiry(settings.sdk_token_expiry);
+    if let Some((certificate, key)) = &settings.tls {
+        builder = builder.tls(pem(certificate)?, pem(key)?);
+    }
+    let secret_key = match settings.secret_key {
+        Some(key) => Some(key),
+        None => kept_secret(&settings.backend)?.map(SecretString::from),
+    };
+    if let Some(key) = secret_key {
+        builder = builder.secret_key(key.expose_secret());
+    }
+    builder.build().await.map_err(|error| CliError::failed(format!("cannot start: {error}")))
+}
+
+fn pem(path: &Path) -> CliResult<Vec<u8>> {
+    std::fs::read(path).map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", path.display())))
 }
 
 fn log_to_stderr() -> CliResult {

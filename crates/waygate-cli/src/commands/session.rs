@@ -66,10 +66,20 @@ fn password(given: Option<String>, from_stdin: bool) -> CliResult<SecretString> 
         return Ok(password.into());
     }
     if !from_stdin && std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ")
-            .map(SecretString::from)
-            .map_err(|error| CliError::usage(format!("cannot ask for the password: {error}")));
+        return asked_password("Password: ");
     }
+    piped_password()
+}
+
+/// A password that is typed without being shown.
+pub(crate) fn asked_password(question: &str) -> CliResult<SecretString> {
+    rpassword::prompt_password(question)
+        .map(SecretString::from)
+        .map_err(|error| CliError::usage(format!("cannot ask for the password: {error}")))
+}
+
+/// A password from stdin: everything but the last end of line.
+pub(crate) fn piped_password() -> CliResult<SecretString> {
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)

@@ -123,3 +123,87 @@ fn g45_no_credentials_where_others_can_reach_it_is_refused() {
     assert!(url.starts_with("http://0.0.0.0:"), "{url}");
     assert!(stop(child, "-TERM").2.contains("everybody"));
 }
+
+/// What `waygate` with these arguments prints to stdout when it is given `input`.
+fn run(home: &Path, arguments: &[&str], token: &str, input: &str) -> (Option<i32>, String, String) {
+    use std::io::Write as _;
+    let mut command = waygate(home);
+    command.args(arguments).env("WAYGATE_TOKEN", token);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_file_of_settings_gives_users_their_roles_and_flags_go_before_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, hash, err) = run(home.path(), &["hash-password"], "", "correct horse\n");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    let file = home.path().join("waygate.toml");
+    let text = format!(
+        "host = \"127.0.0.1\"\nport = 1\nbackend = \"memory\"\nsecret_key = \"stable\"\ntoken_expiry = 60\n\n\
+         [[users]]\nname = \"vera\"\nrole = \"viewer\"\nservices = [\"payments\"]\npassword_hash = \"{}\"\n",
+        hash.trim()
+    );
+    fs::write(&file, &text).unwrap();
+    let file = file.to_str().unwrap();
+    // The port of `serve` here is a flag, and goes before the file's.
+    let (child, url) = serve(home.path(), &["--config", file, "--auth", "root:secret"], &[]);
+    assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with(":1"), "{url}");
+    assert!(logs_in(home.path(), &url, "root", "secret") && logs_in(home.path(), &url, "vera", "correct horse"));
+    assert!(!logs_in(home.path(), &url, "vera", "secret"));
+    let mut refused = waygate(home.path());
+    let refused = refused.args(["global", "enable", "--server", &url]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(4), "{}", shown(&refused));
+    let (code, _, err) = stop(child, "-TERM");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("correct horse") && !err.contains("$argon2id$"), "{err}");
+
+    fs::write(file, text.replace("token_expiry", "token_expirey")).unwrap();
+    let (code, _, err) = run(home.path(), &["serve", "--config", file], "", "");
+    assert!(code == Some(2) && err.contains("line 5: unknown field `token_expirey`"), "{err}");
+    fs::write(file, text.replace("viewer", "admin")).unwrap();
+    let (code, _, err) = run(home.path(), &["serve", "--config", file, "--port", "0"], "", "");
+    assert!(code == Some(1) && err.contains("user `vera`: an administrator cannot be limited"), "{err}");
+}
+
+#[test]
+fn tokens_of_services_are_made_listed_and_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let (child, url) = serve(home.path(), &["--backend", "memory", "--auth", "admin:secret"], &[]);
+    assert!(logs_in(home.path(), &url, "admin", "secret"));
+    let call = |arguments: &[&str], token: &str| {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--server", &url]).collect();
+        run(home.path(), &arguments, token, "")
+    };
+    let (code, token, err) = call(&["token", "create", "--service", "payments", "--expires", "90d"], "");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(token.starts_with("v4.local.") && token.lines().count() == 1 && !err.contains(token.trim()), "{err}");
+    let (code, _, err) = call(&["status"], token.trim());
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(call(&["global", "enable"], token.trim()).0, Some(4));
+    let (_, list, _) = call(&["token", "list", "--service", "payments", "--json"], "");
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let id = list[0]["id"].as_str().unwrap();
+    let (_, table, _) = call(&["token", "list"], "");
+    assert!(table.contains(id) && table.contains("admin") && !table.contains("v4.local."), "{table}");
+    assert_eq!(call(&["token", "revoke", id], "").0, Some(0));
+    assert_eq!(call(&["token", "revoke", id], "").0, Some(3));
+    assert_eq!(call(&["status"], token.trim()).0, Some(4));
+    stop(child, "-TERM");
+}
+
+#[test]
+fn tls_takes_a_certificate_and_its_key() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(home.path(), &["serve", "--port", "0", "--tls-cert", "cert.pem"], "", "");
+    assert!(code == Some(2) && err.contains("--tls-key"), "{err}");
+    let arguments = ["serve", "--port", "0", "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--backend", "memory"];
+    let (code, _, err) = run(home.path(), &arguments, "", "");
+    assert!(code == Some(2) && err.contains("cannot read `cert.pem`"), "{err}");
+    let (code, _, err) = run(home.path(), &["serve", "--trusted-proxy", "10.0.0.0/33"], "", "");
+    assert!(code == Some(2) && err.contains("10.0.0.0/33"), "{err}");
+}

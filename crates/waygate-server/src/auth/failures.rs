@@ -97,7 +97,7 @@ impl Gathered {
 async fn write(app: &App, gathered: &Gathered) {
     let Ok(actor) = "anonymous".parse() else { return };
     let reason: String = gathered.reason().chars().take(waygate_core::LONGEST_REASON).collect();
-    tracing::warn!("{reason}");
+    tracing::info!("{reason}");
     let note = Command::Note { action: Action::LoginFailed, subject: gathered.subject(), reason };
     let cause = Cause { actor, platform: Platform::System, at: clock::now() };
     if let Err(error) = app.control.execute(note, cause).await {

@@ -1,0 +1,64 @@
+//! What a server is to be like: flags go before the environment, that before the file, that before the defaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use waygate_core::Cidr;
+use waygate_server::{Credentials, User};
+
+use crate::cli::{Backend, Serve};
+use crate::commands::serve::credentials;
+use crate::commands::serve::file::FileSettings;
+use crate::error::{CliError, CliResult};
+
+/// Every setting of `serve`, decided.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) backend: Backend,
+    pub(super) users: Credentials,
+    pub(super) secret_key: Option<SecretString>,
+    pub(super) token_expiry: Duration,
+    pub(super) sdk_token_expiry: Duration,
+    pub(super) insecure_no_auth: bool,
+    pub(super) webhook_allow_private: bool,
+    pub(super) trusted_proxies: Vec<Cidr>,
+    /// The files of the certificate and of its key.
+    pub(super) tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// Decides every setting. `serve` holds flags and environment, `auth` is `WAYGATE_AUTH`.
+pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> CliResult<Settings> {
+    let users: Credentials = credentials::users(&serve.auth, auth)?.into_iter().collect();
+    let users = file.users.into_iter().fold(users, |users, user| users.and_user(User::from(user)));
+    let tls = match (serve.tls_cert.or(file.tls_cert), serve.tls_key.or(file.tls_key)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => return Err(CliError::usage("TLS takes both a certificate and its key: `--tls-cert` and `--tls-key`")),
+    };
+    let expiry = |name: &str, given: Option<u64>, default: u64| match given.unwrap_or(default) {
+        seconds @ 1..=3_155_760_000 => Ok(Duration::from_secs(seconds)),
+        _ => Err(CliError::usage(format!("`{name}` takes seconds, from 1 to 3155760000"))),
+    };
+    let proxies = if serve.trusted_proxy.is_empty() { file.trusted_proxies } else { Some(serve.trusted_proxy) };
+    let secret_key = serve.secret_key.map(SecretString::from).filter(is_given).or(file.secret_key).filter(is_given);
+    Ok(Settings {
+        host: serve.host.or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port: serve.port.or(file.port).unwrap_or(9000),
+        backend: serve.backend.or(file.backend).unwrap_or_else(|| Backend::File("waygate-state.json".into())),
+        users,
+        secret_key,
+        token_expiry: expiry("token_expiry", serve.token_expiry.or(file.token_expiry), 86_400)?,
+        sdk_token_expiry: expiry("sdk_token_expiry", serve.sdk_token_expiry.or(file.sdk_token_expiry), 31_536_000)?,
+        insecure_no_auth: serve.insecure_no_auth.or(file.insecure_no_auth).unwrap_or(false),
+        webhook_allow_private: serve.webhook_allow_private.or(file.webhook_allow_private).unwrap_or(false),
+        trusted_proxies: proxies.unwrap_or_default(),
+        tls,
+    })
+}
+
+fn is_given(key: &SecretString) -> bool {
+    !key.expose_secret().trim().is_empty()
+}
