@@ -75,3 +75,8 @@ pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
 pub use waygate::Waygate;
 pub use waygate_api as api;
 pub use waygate_core as core;
+
+/// The README's Rust code compiles.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
