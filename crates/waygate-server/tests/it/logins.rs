@@ -76,7 +76,6 @@ async fn g43_failed_logins_are_audited_without_flooding_the_log() {
     assert_eq!((&logins[0]["actor"], &logins[0]["platform"]), (&json!("admin"), &json!("cli")));
 }
 
-/// The failures of the rest of the minute are written when the server stops, at the latest.
 #[tokio::test]
 async fn a_login_is_at_most_eight_kibibytes() {
     let server = TestServer::start().await;
@@ -97,7 +96,7 @@ async fn a_hashed_password_is_as_good_as_a_plain_one() {
     let ada = server.login("ada", "correct horse").await;
     assert_eq!(ada.get("/api/auth/me").await.body["role"], "operator");
     let token = ada.header("x-waygate-token");
-    // The hash itself is the fingerprint's source: another salt is another password.
+    // Tokens hang on the hash: another salt is as good as another password.
     let same = TestServer::start_with(|server| server.auth(users())).await;
     assert_eq!(same.anonymous().with("x-waygate-token", token).get("/api/auth/me").await.status, 200);
     let other = Credentials::from(User::hashed("ada", hash_password("correct horse").unwrap()));
