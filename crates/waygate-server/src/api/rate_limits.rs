@@ -91,9 +91,14 @@ pub(super) async fn set(app: State<App>, parameters: Parameters, asked: Asked) -
     set_limit(app, asked, LimitTarget::Route(route)).await
 }
 
-pub(super) async fn show_global(State(app): State<App>) -> Response {
+pub(super) async fn show_global(State(app): State<App>, principal: Principal) -> Response {
     let state = app.control.current();
-    answer::read(&state, state_of(&app, &state, &Scope::Global))
+    let mut shown = state_of(&app, &state, &Scope::Global);
+    if let Some(policy) = shown.policy.as_mut().filter(|_| !principal.sees_everything()) {
+        // It names services.
+        policy.unsupported_by.clear();
+    }
+    answer::read(&state, shown)
 }
 
 pub(super) async fn show_service(

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
-use waygate_core::{Actor, Cause, Command, MaintenanceScope, Platform, RouteSelector, ServiceId, TokenId};
+use waygate_core::{Actor, Cause, Command, LimitTarget, MaintenanceScope, Platform, RouteSelector, ServiceId, TokenId};
 
 use crate::app::App;
 use crate::auth::user::Role;
@@ -183,12 +183,35 @@ fn pinned(command: Command, own: &BTreeSet<ServiceId>, state: &waygate_core::Sta
         Command::RemoveService { service, .. } | Command::Register { service, .. } if !own.contains(&service) => {
             return Err(out_of_reach(own));
         }
+        Command::RateLimit { target: LimitTarget::Global, .. } => return Err(out_of_reach(own)),
+        Command::RateLimit { target: LimitTarget::Service(service), .. } if !own.contains(&service) => {
+            return Err(out_of_reach(own));
+        }
+        Command::RateLimit { target: LimitTarget::Route(route), to, reason, allow_unknown, expected } => {
+            let service = match &route.service {
+                Some(service) if own.contains(service) => service.clone(),
+                Some(_) => return Err(out_of_reach(own)),
+                None => own_service_of(&route, &state.only(own))?,
+            };
+            let target = LimitTarget::Route(route.within(Some(&service)));
+            Command::RateLimit { target, to, reason, allow_unknown, expected }
+        }
         Command::All(commands) => {
             let pinned = commands.into_iter().map(|command| pinned(command, own, state));
             Command::All(pinned.collect::<Result<_, _>>()?)
         }
         command => command,
     })
+}
+
+/// The one service of a state that has the path.
+fn own_service_of(route: &RouteSelector, visible: &waygate_core::State) -> Result<ServiceId, ApiError> {
+    let mut serving =
+        visible.services.iter().filter(|(_, known)| known.routes.keys().any(|key| key.path == route.path));
+    match (serving.next(), serving.next()) {
+        (Some((only, _)), None) => Ok(only.clone()),
+        _ => Ok(visible.resolve(route)?.service),
+    }
 }
 
 /// The one place that lets callers in: identifies the caller of a route that the router has matched, and refuses

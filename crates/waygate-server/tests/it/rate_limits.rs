@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use waygate_api::paths::path_key;
+use waygate_server::{Credentials, Role, User};
 
 use crate::helpers::{Answer, Caller, TestServer};
 
@@ -370,4 +371,22 @@ async fn a40_reported_hits_are_shown_the_latest_first() {
     assert_eq!(admin.get("/api/rate-limits/hits?service=orders").await.body, json!([]));
     assert_eq!(server.sdk("orders").await.post("/api/sdk/hits", report).await.refusal().0, 403);
     assert_eq!(sdk.post("/api/sdk/hits", json!({"app_id": "pay", "hits": 1})).await.refusal().0, 400);
+}
+
+#[tokio::test]
+async fn who_is_limited_to_services_limits_only_these() {
+    let otto = User::new("otto", "pw").role(Role::Operator).services(["pay".parse().unwrap()]);
+    let users = Credentials::from(("admin", "secret")).and_user(otto);
+    let server = TestServer::start_with(|server| server.auth(users)).await;
+    server.register("pay", &["GET:/shared"]).await;
+    server.register("orders", &["GET:/shared"]).await;
+    let otto = server.login("otto", "pw").await;
+    let set = async |path: &str| otto.post("/api/rate-limits", json!({"path": path, "limit": "5/minute"})).await;
+    assert_eq!(set("/shared").await.body["key"], "pay:GET:/shared");
+    assert_eq!(set("orders:GET:/shared").await.refusal().0, 403);
+    for path in ["/api/global-rate-limit", "/api/services/orders/rate-limit"] {
+        assert_eq!(otto.post(path, json!({"limit": "5/minute"})).await.refusal().0, 403);
+        assert_eq!(delete(&otto, path).await.refusal().0, 403);
+    }
+    assert_eq!(delete(&otto, &format!("/api/rate-limits/{}", path_key("/shared"))).await.status, 200);
 }
