@@ -5,6 +5,7 @@
 //!
 //! - [`MemoryStore`] keeps everything in memory.
 //! - `FileStore` (feature `file`, on by default) keeps a readable document and an append-only log beside it.
+//! - `RedisStore` (feature `redis`) keeps a log in Redis that several control planes share.
 //! - Each has a [`SideStore`] for what is not history: how far a follower has come, who holds a lease.
 //! - A store of your own implements [`Store`] and passes the `conformance!` suite of the feature `testing`.
 //!
@@ -30,16 +31,27 @@
 //! # }
 //! ```
 
+#[cfg(feature = "redis")]
+mod counters;
 #[cfg(feature = "file")]
 mod file;
 mod log;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod side;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeline;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisOptions, RedisStore};
+#[cfg(feature = "redis")]
+pub use counters::{
+    ChargeAnswer, ChargeOutcome, ChargeRequest, CounterHealth, CounterKey, CounterOptions, CounterStore, Fallback,
+    LimitCharge, RedisCounters,
+};
 #[cfg(feature = "file")]
 pub use file::{FileOptions, FileStore};
 pub use log::Retention;

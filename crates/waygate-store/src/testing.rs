@@ -44,10 +44,14 @@ pub use watching::*;
 ///
 /// Takes the path of an `async fn(commits: usize) -> Subject` that makes a fresh, empty store. It must keep at least
 /// `commits` commits, and no more than some hundreds above that. See [`testing`](crate::testing) for an example.
+/// Where the store needs what may be missing, `conformance!(store, if available)` asks an `fn() -> bool` before each.
 #[macro_export]
 macro_rules! conformance {
     ($factory:path) => {
-        $crate::conformance! { @each $factory:
+        $crate::conformance!($factory, if $crate::testing::always);
+    };
+    ($factory:path, if $available:path) => {
+        $crate::conformance! { @each $factory, $available:
             a_new_store_is_empty
             a_base_that_is_not_the_newest_is_refused
             a_batch_is_consecutive_and_all_or_nothing
@@ -67,11 +71,13 @@ macro_rules! conformance {
             of_those_who_swap_at_once_one_wins
         }
     };
-    (@each $factory:path: $($behaviour:ident)+) => {
+    (@each $factory:path, $available:path: $($behaviour:ident)+) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $behaviour() {
-                $crate::testing::$behaviour($factory).await;
+                if $available() {
+                    $crate::testing::$behaviour($factory).await;
+                }
             }
         )+
     };
@@ -81,6 +87,12 @@ macro_rules! conformance {
 const ALL: usize = 10_000;
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Of a store that needs nothing.
+#[doc(hidden)]
+pub fn always() -> bool {
+    true
+}
 
 /// A store under test, with whatever must outlive it.
 pub struct Subject {

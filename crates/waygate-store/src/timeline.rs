@@ -59,17 +59,32 @@ impl Timeline {
     }
 
     /// Gives drafts their place after the newest commit, without letting anybody see them.
-    #[cfg(feature = "file")]
+    #[cfg(any(feature = "file", feature = "redis"))]
     pub(crate) fn place(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
         lock(&self.moment).place(base, drafts)
     }
 
     /// Lets everybody see commits that [`Timeline::place`] has placed and that are durable now.
-    #[cfg(feature = "file")]
+    #[cfg(any(feature = "file", feature = "redis"))]
     pub(crate) fn publish(&self, commits: &[Arc<Commit>]) -> Result<(), StoreError> {
         lock(&self.moment).publish(commits)?;
         self.moved.send_replace(());
         Ok(())
+    }
+
+    /// Goes on with another history, or behind a gap. Watchers of what is no longer here are told so.
+    #[cfg(feature = "redis")]
+    pub(crate) fn replace(&self, state: State, log: CommitLog) {
+        let mut moment = lock(&self.moment);
+        moment.state = state;
+        moment.log = log;
+        drop(moment);
+        self.moved.send_replace(());
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn cursor(&self) -> Cursor {
+        lock(&self.moment).state.cursor.clone()
     }
 
     pub(crate) fn history(&self, query: HistoryQuery) -> HistoryPage {
@@ -186,7 +201,7 @@ fn lock(moment: &Mutex<Moment>) -> MutexGuard<'_, Moment> {
     moment.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fresh_epoch() -> Result<Epoch, StoreError> {
+pub(crate) fn fresh_epoch() -> Result<Epoch, StoreError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| StoreError::Unavailable(format!("the system gives no random bytes: {error}")))?;

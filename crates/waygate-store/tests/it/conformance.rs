@@ -25,3 +25,18 @@ mod file {
 
     waygate_store::conformance!(store);
 }
+
+mod redis {
+    use waygate_store::testing::Subject;
+    use waygate_store::{RedisOptions, RedisStore, Retention};
+
+    use crate::redis::{is_available, prefix, url};
+
+    async fn store(commits: usize) -> Subject {
+        let retention = Retention { commits, ..Retention::default() };
+        let options = RedisOptions { prefix: prefix(), retention };
+        Subject::new(RedisStore::connect(&url(), options).await.unwrap())
+    }
+
+    waygate_store::conformance!(store, if is_available);
+}

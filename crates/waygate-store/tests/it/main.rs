@@ -1,4 +1,4 @@
-//! Both stores, from outside.
+//! The stores and the counters, from outside.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod child;
@@ -8,5 +8,8 @@ mod directory;
 mod failing;
 mod kill;
 mod linear;
+mod redis;
+mod redis_counters;
+mod redis_store;
 mod reopen;
 mod side;

@@ -1,0 +1,186 @@
+//! Counters in Redis.
+
+use std::time::{Duration, Instant};
+
+use ::redis::{ErrorKind, RedisError, Script};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use waygate_core::{Algorithm, Meter, Step};
+
+use super::blocked::Blocked;
+use super::breaker::Breaker;
+use super::{
+    ChargeAnswer, ChargeOutcome, ChargeRequest, CounterHealth, CounterKey, CounterOptions, CounterStore, Fallback,
+    LimitCharge, clock, script,
+};
+use crate::StoreError;
+use crate::redis::link::{Link, LinkError};
+
+/// The longest period of a quota, which keeps numbers in the script exact.
+const LONGEST_PERIOD: u64 = 3650 * 86_400;
+
+/// Counters in Redis 6.2 or newer: exact over all processes that share one.
+///
+/// A request takes one round trip, whatever its limits: one script asks all and then adds to all, by the clock of Redis.
+/// The arithmetic is that of the counters in a process, in microseconds, so that resets are up to one microsecond later.
+///
+/// Keys are `{waygate}:rl:<key><algorithm><position>`: of a fixed size, whatever callers send, and gone a second after
+/// they say nothing more. The hash is not keyed; whoever can read Redis can try addresses out.
+///
+/// Who was denied is remembered until he is admitted again, so that his requests cost no round trip. Counters that are
+/// changed from outside take effect for him only then; a reset of the policy at once, as it is another key.
+///
+/// # When Redis fails
+///
+/// An answer that does not come within the deadline is none: [`ChargeOutcome::Unavailable`]. After some failures in a row
+/// nobody is asked for a while, and then one request at a time tries. That is logged when it begins and when it ends.
+#[derive(Debug)]
+pub struct RedisCounters {
+    link: Link,
+    options: CounterOptions,
+    charge: Script,
+    blocked: Blocked,
+    breaker: Breaker,
+}
+
+impl RedisCounters {
+    /// Connects. Where Redis is not reached now, the counters say so at each charge until it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the address is not understood.
+    pub async fn connect(url: &str, options: CounterOptions) -> Result<Self, StoreError> {
+        let counters = Self {
+            link: Link::new(url)?,
+            charge: Script::new(script::CHARGE),
+            blocked: Blocked::new(options.most_blocked),
+            breaker: Breaker::new(options.failures, options.pause),
+            options,
+        };
+        if let Err(error) = counters.link.run::<()>(&counters.charge.prepare_invoke(), Duration::from_secs(2)).await {
+            tracing::warn!(redis = counters.describe(), %error, "the shared counters are not reached yet");
+        }
+        Ok(counters)
+    }
+
+    /// The address and the database, without user and password.
+    pub fn describe(&self) -> String {
+        self.link.describe()
+    }
+
+    /// How the counters fare, for metrics.
+    pub fn health(&self) -> CounterHealth {
+        CounterHealth {
+            is_open: self.breaker.is_open(),
+            unavailable: self.breaker.total(),
+            blocked: self.blocked.len(),
+        }
+    }
+
+    /// Charges as of a given time, whatever the clock of Redis says.
+    #[cfg(feature = "testing")]
+    pub async fn charge_at(&self, request: &ChargeRequest, now: Timestamp) -> ChargeOutcome {
+        self.ask(request, Some(now)).await
+    }
+
+    async fn ask(&self, request: &ChargeRequest, now: Option<Timestamp>) -> ChargeOutcome {
+        let asked = clock::monotonic();
+        if !self.breaker.allows(asked) {
+            return self.unavailable(request);
+        }
+        match self.run(request, now).await {
+            Ok(answer) => {
+                if self.breaker.succeeded() {
+                    tracing::info!(redis = self.describe(), "the shared counters are reached again");
+                }
+                if now.is_none() {
+                    self.remember(request, &answer, asked);
+                }
+                ChargeOutcome::Charged(answer)
+            }
+            Err(error) => {
+                let opened = self.breaker.failed(clock::monotonic());
+                if opened {
+                    tracing::warn!(redis = self.describe(), %error, "the shared counters are not reached; policies decide");
+                }
+                // A late answer alone is no reason to connect anew.
+                if self.breaker.is_open() || !matches!(error, LinkError::TimedOut(_)) {
+                    self.link.forget();
+                }
+                self.unavailable(request)
+            }
+        }
+    }
+
+    async fn run(&self, request: &ChargeRequest, now: Option<Timestamp>) -> Result<ChargeAnswer, LinkError> {
+        let mut script = self.charge.arg(now.map(|now| now.as_microsecond().to_string()).unwrap_or_default());
+        for limit in &request.limits {
+            script.arg(u8::from(limit.shadow)).arg(limit.meters.len());
+            for (position, meter) in limit.meters.iter().enumerate() {
+                script.key(self.name(limit.key, meter, position));
+                let period = meter.quota.period_seconds.clamp(1, LONGEST_PERIOD) * 1_000_000;
+                script.arg(letter(meter).to_string()).arg(meter.quota.amount).arg(meter.capacity()).arg(period);
+            }
+        }
+        let answer: Vec<u64> = self.link.run(&script, self.options.deadline).await?;
+        let [admitted, at, steps @ ..] = &*answer else {
+            return Err(RedisError::from((ErrorKind::UnexpectedReturnType, "no answer of the script")).into());
+        };
+        let mut steps = steps.chunks_exact(3).map(|step| Step {
+            allowed: step[0] == 1,
+            remaining: step[1],
+            reset_after: Duration::from_micros(step[2]),
+        });
+        let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or_default();
+        let limits = request.limits.iter().map(|limit| steps.by_ref().take(limit.meters.len()).collect()).collect();
+        Ok(ChargeAnswer { admitted: *admitted == 1, at, limits })
+    }
+
+    fn unavailable(&self, request: &ChargeRequest) -> ChargeOutcome {
+        self.breaker.count();
+        ChargeOutcome::Unavailable(Fallback::of(request))
+    }
+
+    fn name(&self, key: CounterKey, meter: &Meter, position: usize) -> String {
+        let CounterKey(bytes) = key;
+        format!("{{{}}}:rl:{:032x}{}{position}", self.options.prefix, u128::from_be_bytes(bytes), letter(meter))
+    }
+
+    fn remember(&self, request: &ChargeRequest, answer: &ChargeAnswer, asked: Instant) {
+        if answer.admitted {
+            return;
+        }
+        for (limit, steps) in request.limits.iter().zip(&answer.limits) {
+            if !limit.shadow && steps.iter().any(|step| !step.allowed) {
+                self.blocked.remember(limit, steps, asked);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl CounterStore for RedisCounters {
+    async fn charge(&self, request: &ChargeRequest) -> ChargeOutcome {
+        if request.limits.iter().all(|limit| limit.meters.is_empty()) {
+            let limits = vec![Vec::new(); request.limits.len()];
+            return ChargeOutcome::Charged(ChargeAnswer { admitted: true, at: clock::now(), limits });
+        }
+        let now = clock::monotonic();
+        let known = |limit: &LimitCharge| if limit.shadow { None } else { self.blocked.steps(limit, now) };
+        let steps: Vec<_> = request.limits.iter().map(known).collect();
+        if steps.iter().any(Option::is_some) {
+            let limits = steps.into_iter().map(Option::unwrap_or_default).collect();
+            return ChargeOutcome::Charged(ChargeAnswer { admitted: false, at: clock::now(), limits });
+        }
+        self.ask(request, None).await
+    }
+}
+
+fn letter(meter: &Meter) -> char {
+    match meter.algorithm {
+        Algorithm::FixedWindow => 'f',
+        Algorithm::SlidingWindow => 's',
+        Algorithm::MovingWindow => 'm',
+        Algorithm::TokenBucket => 't',
+    }
+}

@@ -1,0 +1,179 @@
+//! Commits in Redis, shared by several control planes.
+
+mod follow;
+pub(crate) mod link;
+mod replica;
+mod scripts;
+mod side;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use waygate_core::{Commit, Cursor, Draft, DraftId, State};
+
+use self::link::Link;
+use self::replica::Replica;
+use self::side::RedisSide;
+use crate::log::Retention;
+use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, SideStore, Store, StoreError, WatchError};
+
+/// How long an answer of Redis may take before it counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a [`RedisStore`] keeps its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisOptions {
+    /// What all keys begin with, in braces: `{waygate}:` by default. Control planes with the same one are one.
+    pub prefix: String,
+    /// How far back commits are kept. In Redis itself only their number counts.
+    pub retention: Retention,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self { prefix: "waygate".to_owned(), retention: Retention::default() }
+    }
+}
+
+/// Keeps its commits in Redis 6.2 or newer. Several control planes that share one see one history.
+///
+/// What is read is served from a copy in memory, which follows the history over a connection of its own, for ever
+/// again after each failure. So [`Store::watch`] and [`Store::history`] go on while Redis is away; [`Store::load`],
+/// [`Store::find`] and [`Store::commit`] ask Redis and fail within two seconds. A commit is as durable as Redis makes
+/// what it has answered for: at once with `appendfsync always`, within a second with `everysec`; a failover may lose
+/// what was not yet replicated.
+///
+/// # In Redis
+///
+/// All keys have one hash tag, so that a cluster keeps them on one node:
+///
+/// | key | what it is |
+/// |---|---|
+/// | `{waygate}:head` | a hash of cursors: `cursor`, the newest; `start`, right before the oldest kept commit; `checkpoint` |
+/// | `{waygate}:checkpoint` | the whole state at the cursor `checkpoint`, as JSON |
+/// | `{waygate}:history` | a stream; the commit of revision 7 is the entry `7-0`, with its `cursor` and itself as JSON |
+/// | `{waygate}:side`, `{waygate}:side_ends` | the [side table](SideStore) and when its values expire |
+///
+/// # What happens when
+///
+/// - **A batch is committed**: one script compares the base, its lineage included, and appends all or nothing.
+/// - **Every 100 commits**: whoever commits replaces the checkpoint. Commits beyond [`Retention`] go as others come,
+///   never one that the checkpoint does not cover.
+/// - **Redis was emptied**: a new, empty history of another epoch begins. It is noticed within some seconds.
+/// - **Redis went back**, as by a failover, or trimmed what a control plane had not yet read: its lineage tells, and
+///   everything is read anew. Watchers end with [`WatchError::OtherHistory`] or [`WatchError::Compacted`] in both cases.
+#[derive(Debug)]
+pub struct RedisStore {
+    replica: Arc<Replica>,
+    side: Arc<RedisSide>,
+    following: AbortHandle,
+}
+
+/// The names of the keys.
+#[derive(Debug, Clone)]
+struct Keys {
+    head: String,
+    checkpoint: String,
+    history: String,
+    side: String,
+    side_ends: String,
+}
+
+impl RedisStore {
+    /// Connects, and begins a history where there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Unavailable`] when the address is not understood, or Redis is not reached within two seconds.
+    /// - [`StoreError::Corrupt`] when what is there is not whole or not ours.
+    pub async fn connect(url: &str, options: RedisOptions) -> Result<Self, StoreError> {
+        let link = Arc::new(Link::new(url)?);
+        let keys = Keys::new(&options.prefix);
+        let side = Arc::new(RedisSide::new(link.clone(), keys.clone()));
+        let replica = Arc::new(Replica::new(link, keys, options.retention)?);
+        replica.catch_up().await?;
+        let following = tokio::spawn(follow::follow(replica.clone())).abort_handle();
+        Ok(Self { replica, side, following })
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+impl Keys {
+    fn new(prefix: &str) -> Self {
+        let key = |name: &str| format!("{{{prefix}}}:{name}");
+        Self {
+            head: key("head"),
+            checkpoint: key("checkpoint"),
+            history: key("history"),
+            side: key("side"),
+            side_ends: key("side_ends"),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn load(&self) -> Result<State, StoreError> {
+        soon(self.replica.catch_up()).await?;
+        Ok(self.replica.timeline().state())
+    }
+
+    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        soon(self.replica.commit(base, drafts)).await
+    }
+
+    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
+        match self.replica.timeline().watch(after) {
+            // It may be of another control plane that is ahead of this one.
+            Err(WatchError::OtherHistory { .. }) => {
+                soon(self.replica.catch_up()).await?;
+                self.replica.timeline().watch(after)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
+        Ok(self.replica.timeline().history(query))
+    }
+
+    async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
+        soon(self.replica.catch_up()).await?;
+        Ok(self.replica.timeline().find(id))
+    }
+
+    fn side(&self) -> Arc<dyn SideStore> {
+        self.side.clone()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.following.abort();
+        self.replica.timeline().close();
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        self.replica.describe()
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Link").field(&self.describe()).finish()
+    }
+}
+
+/// Bounds what may have to wait for others, too, that wait for Redis.
+async fn soon<T, E: From<StoreError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let late = |_| StoreError::Unavailable(format!("Redis: no answer within {PATIENCE:?}"));
+    timeout(PATIENCE, work).await.map_err(late)?
+}

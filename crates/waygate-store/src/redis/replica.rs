@@ -1,0 +1,176 @@
+//! The copy of the history in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{Script, ScriptInvocation};
+use tokio::sync::Mutex;
+use waygate_core::{Commit, Cursor, Draft, State};
+
+use super::link::{Link, LinkError};
+use super::{Keys, PATIENCE, scripts};
+use crate::log::{CommitLog, Retention};
+use crate::timeline::{Timeline, fresh_epoch};
+use crate::{CommitError, StoreError};
+
+/// After how many commits the checkpoint is replaced.
+const CHECKPOINT_EVERY: u64 = 100;
+/// How long reading everything may take.
+const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
+
+/// A [`Timeline`] that follows Redis. Whoever changes it has the turn.
+#[derive(Debug)]
+pub(super) struct Replica {
+    pub(super) link: Arc<Link>,
+    pub(super) keys: Keys,
+    retention: Retention,
+    timeline: Timeline,
+    turn: Mutex<()>,
+    scripts: Scripts,
+}
+
+#[derive(Debug)]
+struct Scripts {
+    begin: Script,
+    read: Script,
+    commit: Script,
+    checkpoint: Script,
+}
+
+impl Replica {
+    /// Of nothing yet; [`Replica::catch_up`] comes next.
+    pub(super) fn new(link: Arc<Link>, keys: Keys, retention: Retention) -> Result<Self, StoreError> {
+        let scripts = Scripts {
+            begin: Script::new(scripts::BEGIN),
+            read: Script::new(scripts::READ),
+            commit: Script::new(scripts::COMMIT),
+            checkpoint: Script::new(scripts::CHECKPOINT),
+        };
+        Ok(Self { link, keys, retention, timeline: Timeline::fresh(retention)?, turn: Mutex::default(), scripts })
+    }
+
+    pub(super) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    pub(super) fn describe(&self) -> String {
+        self.link.describe()
+    }
+
+    /// Learns everything that has been committed before this was called.
+    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.read().await
+    }
+
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        base: &Cursor,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Arc<Commit>>, CommitError> {
+        let _turn = self.turn.lock().await;
+        if *base != self.timeline.cursor() {
+            self.read().await?;
+        }
+        let commits = self.timeline.place(base, drafts)?;
+        let newest = commits.last().map_or(base, |commit| &commit.cursor);
+        let kept = i128::try_from(self.retention.commits.max(1)).unwrap_or(i128::MAX);
+        let mut script = self.scripts.commit.key(&self.keys.head);
+        script.key(&self.keys.history).arg(base.to_string());
+        script.arg((i128::from(newest.revision.0) - kept).max(-1).to_string());
+        for commit in &commits {
+            script.arg(commit.revision().0).arg(commit.cursor.to_string()).arg(encode(&**commit)?);
+        }
+        let (done, checkpoint): (bool, String) = self.run(&script, PATIENCE).await?;
+        if !done {
+            self.read().await?;
+            return Err(CommitError::Conflict { current: self.timeline.cursor() });
+        }
+        self.timeline.publish(&commits)?;
+        let covered = checkpoint.parse::<Cursor>().map_or(0, |cursor| cursor.revision.0);
+        if newest.revision.0.saturating_sub(covered) >= CHECKPOINT_EVERY {
+            tokio::spawn(self.clone().write_checkpoint());
+        }
+        Ok(commits)
+    }
+
+    /// Where it fails, whoever commits next tries again.
+    async fn write_checkpoint(self: Arc<Self>) {
+        let state = self.timeline.state();
+        let written = async {
+            let mut script = self.scripts.checkpoint.key(&self.keys.head);
+            script.key(&self.keys.checkpoint).key(&self.keys.history);
+            script.arg(state.cursor.to_string()).arg(state.cursor.revision.0).arg(encode(&state)?);
+            self.run::<bool>(&script, PATIENCE).await
+        };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the checkpoint in Redis could not be replaced");
+        }
+    }
+
+    /// For whoever has the turn.
+    async fn read(&self) -> Result<(), StoreError> {
+        loop {
+            let cursor = self.timeline.cursor();
+            let mut script = self.scripts.read.key(&self.keys.head);
+            script.key(&self.keys.checkpoint).key(&self.keys.history);
+            script.arg(cursor.to_string()).arg(cursor.revision.0);
+            let (what, start, checkpoint, commits): (String, String, String, Vec<String>) =
+                self.run(&script, PATIENCE_FOR_ALL).await?;
+            let commits = commits.iter().map(|text| self.decode(text).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+            match what.as_str() {
+                "after" => return self.timeline.publish(&commits).map_err(|error| self.corrupt(&error)),
+                "all" => return self.replace(&start, &checkpoint, &commits),
+                _ => self.begin().await?,
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<(), StoreError> {
+        let start = Cursor::start_of(fresh_epoch()?);
+        let mut script = self.scripts.begin.key(&self.keys.head);
+        script.key(&self.keys.checkpoint).key(&self.keys.history);
+        script.arg(start.to_string()).arg(encode(&State::new(start))?);
+        if self.run::<bool>(&script, PATIENCE).await? {
+            tracing::info!(redis = self.describe(), "a new history begins");
+        }
+        Ok(())
+    }
+
+    fn replace(&self, start: &str, checkpoint: &str, commits: &[Arc<Commit>]) -> Result<(), StoreError> {
+        let mut state: State = self.decode(checkpoint)?;
+        let mut log = CommitLog::new(start.parse().map_err(|error| self.corrupt(&error))?, self.retention);
+        for commit in commits {
+            if commit.revision() > state.cursor.revision {
+                state.apply(commit).map_err(|error| self.corrupt(&error))?;
+            }
+            log.push(commit.clone());
+        }
+        if *log.newest() != state.cursor {
+            return Err(self.corrupt(&"its history and its checkpoint do not meet"));
+        }
+        self.timeline.replace(state, log);
+        Ok(())
+    }
+
+    async fn run<T: ::redis::FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        patience: Duration,
+    ) -> Result<T, StoreError> {
+        let answer: Result<T, LinkError> = self.link.run(script, patience).await;
+        Ok(answer.inspect_err(|_| self.link.forget())?)
+    }
+
+    fn decode<T: serde::de::DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| self.corrupt(&error))
+    }
+
+    fn corrupt(&self, error: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Corrupt(format!("what is in Redis at `{}` cannot be read: {error}", self.keys.head))
+    }
+}
+
+fn encode(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unavailable(format!("it cannot be encoded: {error}")))
+}
