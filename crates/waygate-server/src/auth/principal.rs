@@ -176,14 +176,14 @@ fn pinned(command: Command, own: &BTreeSet<ServiceId>, state: &waygate_core::Sta
         Command::RemoveRoute { route, reason, expected } => {
             Command::RemoveRoute { route: named(route)?, reason, expected }
         }
-        Command::Maintenance { scope: MaintenanceScope::Global, .. } => return Err(out_of_reach(own)),
+        Command::Maintenance { scope: MaintenanceScope::Global, .. }
+        | Command::RateLimit { target: LimitTarget::Global, .. } => return Err(out_of_reach(own)),
         Command::Maintenance { scope: MaintenanceScope::Service(service), .. } if !own.contains(&service) => {
             return Err(out_of_reach(own));
         }
         Command::RemoveService { service, .. } | Command::Register { service, .. } if !own.contains(&service) => {
             return Err(out_of_reach(own));
         }
-        Command::RateLimit { target: LimitTarget::Global, .. } => return Err(out_of_reach(own)),
         Command::RateLimit { target: LimitTarget::Service(service), .. } if !own.contains(&service) => {
             return Err(out_of_reach(own));
         }
