@@ -134,6 +134,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   waygate serve --backend memory
   waygate serve --auth admin:secret --backend file:waygate-state.json
+  WAYGATE_SECRET_KEY=… waygate serve --auth admin:secret --backend redis://localhost:6379/0
   waygate serve --config waygate.toml --tls-cert cert.pem --tls-key key.pem")]
     Serve(Serve),
 }

@@ -1,5 +1,6 @@
 //! The control plane's settings.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -17,7 +18,7 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 picks a free one [default: 9000]
     #[arg(long, env = "WAYGATE_PORT", hide_env_values = true)]
     pub(crate) port: Option<u16>,
-    /// Where state is kept: memory, or file:PATH [default: file:waygate-state.json]
+    /// Where state is kept: memory, file:PATH, or redis://HOST:PORT/DB and rediss:// with --secret-key [default: file:waygate-state.json]
     #[arg(long, env = "WAYGATE_BACKEND", hide_env_values = true)]
     pub(crate) backend: Option<Backend>,
     /// Who may log in, as USER:PASSWORD; repeat for more. WAYGATE_AUTH takes user:pw,user2:pw2 and keeps it out of `ps`
@@ -58,6 +59,17 @@ pub(crate) struct Serve {
 pub(crate) enum Backend {
     Memory,
     File(PathBuf),
+    Redis(RedisAddress),
+}
+
+/// The URL of a Redis. It may hold a password, which is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RedisAddress(pub(crate) String);
+
+impl fmt::Debug for RedisAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RedisAddress")
+    }
 }
 
 impl FromStr for Backend {
@@ -67,10 +79,8 @@ impl FromStr for Backend {
         match text.split_once(':') {
             None if text == "memory" => Ok(Backend::Memory),
             Some(("file", path)) if !path.is_empty() => Ok(Backend::File(path.into())),
-            Some(("redis" | "rediss", _)) => {
-                Err("the Redis backend comes with a later release; expected `memory` or `file:PATH`".into())
-            }
-            _ => Err("expected `memory` or `file:PATH`".into()),
+            Some(("redis" | "rediss", _)) => Ok(Backend::Redis(RedisAddress(text.to_owned()))),
+            _ => Err("expected `memory`, `file:PATH` or `redis://HOST:PORT/DB`".into()),
         }
     }
 }
@@ -104,7 +114,9 @@ mod tests {
         let read = |text: &str| text.parse::<Backend>();
         assert_eq!(read("memory"), Ok(Backend::Memory));
         assert_eq!(read("file:/tmp/a:b"), Ok(Backend::File("/tmp/a:b".into())));
-        assert!(read("redis://redis:6379/0").unwrap_err().contains("later release"));
+        let redis = read("rediss://user:tops3cret@redis:6379/0").unwrap();
+        assert_eq!(redis, Backend::Redis(RedisAddress("rediss://user:tops3cret@redis:6379/0".to_owned())));
+        assert!(!format!("{redis:?}").contains("tops3cret"));
         for bad in ["", "file:", "postgres://x", "waygate.json"] {
             assert!(read(bad).is_err(), "{bad}");
         }

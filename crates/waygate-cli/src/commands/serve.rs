@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use waygate_server::{Server, WebhookOptions};
-use waygate_store::{FileStore, MemoryStore, Store};
+use waygate_store::{FileStore, MemoryStore, RedisOptions, RedisStore, Store};
 
 use crate::cli::{Backend, Serve};
 use crate::commands::serve::file::FileSettings;
@@ -117,13 +117,18 @@ async fn open(backend: &Backend) -> CliResult<Arc<dyn Store>> {
             let store = FileStore::open(path).await.map_err(|error| CliError::failed(error.to_string()))?;
             Ok(Arc::new(store))
         }
+        Backend::Redis(address) => {
+            let store = RedisStore::connect(&address.0, RedisOptions::default());
+            Ok(Arc::new(store.await.map_err(|error| CliError::failed(error.to_string()))?))
+        }
     }
 }
 
-/// The secret beside the state file; none in memory, where the server makes one for itself.
+/// The secret beside the state file; none in memory, where the server makes one for itself, nor in Redis, where it has
+/// to be given.
 fn kept_secret(backend: &Backend) -> CliResult<Option<String>> {
     match backend {
-        Backend::Memory => Ok(None),
+        Backend::Memory | Backend::Redis(_) => Ok(None),
         Backend::File(path) => {
             let mut name = path.as_os_str().to_owned();
             name.push(".secret");

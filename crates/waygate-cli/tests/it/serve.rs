@@ -117,7 +117,10 @@ fn g45_no_credentials_where_others_can_reach_it_is_refused() {
     let (code, text) = refused(&["--auth", "admin"], &[]);
     assert!(code == Some(2) && text.contains("USER:PASSWORD"), "{text}");
     let (code, text) = refused(&["--backend", "redis://redis:6379/0"], &[]);
-    assert!(code == Some(2) && text.contains("later release"), "{text}");
+    assert!(code == Some(2) && text.contains("--secret-key"), "{text}");
+    let unreachable = ["--backend", "redis://user:tops3cret@127.0.0.1:1/", "--secret-key", "k"];
+    let (code, text) = refused(&unreachable, &[]);
+    assert!(code == Some(1) && text.contains("Redis") && !text.contains("tops3cret"), "{text}");
 
     let (child, url) = serve(home.path(), &["--host", "0.0.0.0", "--backend", "memory", "--insecure-no-auth"], &[]);
     assert!(url.starts_with("http://0.0.0.0:"), "{url}");

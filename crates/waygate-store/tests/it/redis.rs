@@ -10,6 +10,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether there is a Redis to test with. Without one, tests that need it pass without having tested anything, and say
 /// so; in continuous integration they fail.
+#[expect(clippy::print_stderr, reason = "skipping has to be seen")]
 pub(crate) fn is_available() -> bool {
     if variable("WAYGATE_TEST_REDIS_URL").is_some() {
         return true;

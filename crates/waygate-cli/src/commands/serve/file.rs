@@ -88,7 +88,7 @@ mod tests {
             ("[[users]]\nname = \"a\"\npassword = \"tops3cret\"\n", "line 3: unknown field `password`"),
             ("[[users]]\nname = \"a\"\npassword_hash = \"h\"\nrole = \"boss\"\n", "line 4: unknown variant `boss`"),
             ("\nport = \"tops3cret\"\n", "line 2: invalid type"),
-            ("backend = \"redis://x\"\n", "line 1: the Redis backend"),
+            ("backend = \"postgres://x\"\n", "line 1: expected `memory`"),
             ("trusted_proxies = [\"10.0.0.0/33\"]\n", "line 1: expected an address or a range"),
             ("secret_key = tops3cret\n", "line 1: "),
         ] {

@@ -44,10 +44,15 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
     };
     let proxies = if serve.trusted_proxy.is_empty() { file.trusted_proxies } else { Some(serve.trusted_proxy) };
     let secret_key = serve.secret_key.map(SecretString::from).filter(is_given).or(file.secret_key).filter(is_given);
+    let backend = serve.backend.or(file.backend).unwrap_or_else(|| Backend::File("waygate-state.json".into()));
+    if matches!(backend, Backend::Redis(_)) && secret_key.is_none() {
+        return Err(CliError::usage("a backend in Redis takes a secret key, the same for every server that shares it")
+            .hint("give one: `--secret-key`, WAYGATE_SECRET_KEY"));
+    }
     Ok(Settings {
         host: serve.host.or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned()),
         port: serve.port.or(file.port).unwrap_or(9000),
-        backend: serve.backend.or(file.backend).unwrap_or_else(|| Backend::File("waygate-state.json".into())),
+        backend,
         users,
         secret_key,
         token_expiry: expiry("token_expiry", serve.token_expiry.or(file.token_expiry), 86_400)?,
