@@ -1,12 +1,13 @@
 //! Worked vectors of each algorithm, and each against a naive list of the times at which requests passed.
 //!
-//! Any other store of counters has to give the same answers.
+//! Any other store of counters has to give the same answers; the vectors are in `tests/limit_vectors.json`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
+use serde::Deserialize;
 use waygate_core::{Algorithm, Meter, Quota, Step, Timestamp, Usage};
 
 const SECOND: u64 = 1_000_000_000;
@@ -27,43 +28,34 @@ fn request(usage: &mut Usage, meter: &Meter, nanos: u64) -> Step {
     if step.allowed { Step { allowed: true, ..usage.commit(meter, at(nanos)) } } else { step }
 }
 
-/// Requests at seconds, each with `allowed/remaining/reset in nanoseconds`.
-fn assert_vectors(meter: &Meter, vectors: &[(f64, char, u64, u64)]) {
-    let mut usage = Usage::new(meter.algorithm);
-    for (second, allowed, remaining, reset) in vectors {
-        let step = request(&mut usage, meter, Duration::from_secs_f64(*second).as_nanos().try_into().unwrap());
-        let expected =
-            Step { allowed: *allowed == 'Y', remaining: *remaining, reset_after: Duration::from_nanos(*reset) };
-        // A denied request stands where a request that passed would have left it.
-        assert_eq!(step, expected, "{:?} at {second}", meter.algorithm);
-    }
+/// One of the vectors that every store of counters has to meet.
+#[derive(Deserialize)]
+struct Vectors {
+    algorithm: Algorithm,
+    amount: u64,
+    period_seconds: u64,
+    burst: u32,
+    /// At which second, whether it is allowed, what remains, and the reset in nanoseconds.
+    requests: Vec<(f64, bool, u64, u64)>,
 }
 
-const fn ms(milliseconds: u64) -> u64 {
-    milliseconds * 1_000_000
+fn assert_vectors(algorithm: Algorithm) {
+    let all: Vec<Vectors> = serde_json::from_str(include_str!("../limit_vectors.json")).unwrap();
+    let vectors = all.into_iter().find(|vectors| vectors.algorithm == algorithm).unwrap();
+    let meter = meter(algorithm, vectors.amount, vectors.period_seconds, vectors.burst);
+    let mut usage = Usage::new(algorithm);
+    for (second, allowed, remaining, reset) in vectors.requests {
+        let step = request(&mut usage, &meter, Duration::from_secs_f64(second).as_nanos().try_into().unwrap());
+        let expected = Step { allowed, remaining, reset_after: Duration::from_nanos(reset) };
+        // A denied request stands where a request that passed would have left it.
+        assert_eq!(step, expected, "{algorithm:?} at {second}");
+    }
 }
 
 /// As the reference, in every value.
 #[test]
 fn the_fixed_window_begins_with_its_first_request() {
-    assert_vectors(
-        &meter(Algorithm::FixedWindow, 3, 10, 0),
-        &[
-            (0.0, 'Y', 2, ms(10_000)),
-            (1.0, 'Y', 1, ms(9_000)),
-            (2.0, 'Y', 0, ms(8_000)),
-            (3.0, 'N', 0, ms(7_000)),
-            (9.5, 'N', 0, ms(500)),
-            (10.0, 'Y', 2, ms(10_000)),
-            (10.5, 'Y', 1, ms(9_500)),
-            (12.0, 'Y', 0, ms(8_000)),
-            (13.0, 'N', 0, ms(7_000)),
-            (19.9, 'N', 0, ms(100)),
-            (20.0, 'Y', 2, ms(10_000)),
-            (20.1, 'Y', 1, ms(9_900)),
-            (31.0, 'Y', 2, ms(10_000)),
-        ],
-    );
+    assert_vectors(Algorithm::FixedWindow);
 }
 
 /// Admits and leaves what the reference does. Its resets are off: at 0 it says that nothing has to be reset, at 10 that
@@ -71,66 +63,20 @@ fn the_fixed_window_begins_with_its_first_request() {
 /// are a nanosecond later than its others.
 #[test]
 fn the_sliding_window_estimates() {
-    assert_vectors(
-        &meter(Algorithm::SlidingWindow, 3, 10, 0),
-        &[
-            (0.0, 'Y', 2, ms(10_000) + 1),
-            (1.0, 'Y', 1, ms(9_000) + 1),
-            (2.0, 'Y', 0, ms(8_000) + 1),
-            (3.0, 'N', 0, ms(7_000) + 1),
-            (9.5, 'N', 0, ms(500) + 1),
-            (10.0, 'N', 0, 1),
-            (10.5, 'Y', 0, 2_833_333_334),
-            (12.0, 'N', 0, 1_333_333_334),
-            (13.0, 'N', 0, 333_333_334),
-            (19.9, 'Y', 1, ms(100) + 1),
-            (20.0, 'Y', 0, 1),
-            (20.1, 'Y', 0, ms(4_900) + 1),
-            (31.0, 'Y', 1, ms(4_000) + 1),
-        ],
-    );
+    assert_vectors(Algorithm::SlidingWindow);
 }
 
 /// Admits what the reference does. A request that is exactly a period old still counts, as there; but there it does so for
 /// the decision only, so that at 10 it denies with one left, and at 12 it leaves one more than it would admit.
 #[test]
 fn the_moving_window_remembers_each_request() {
-    assert_vectors(
-        &meter(Algorithm::MovingWindow, 3, 10, 0),
-        &[
-            (0.0, 'Y', 2, ms(10_000) + 1),
-            (1.0, 'Y', 1, ms(9_000) + 1),
-            (2.0, 'Y', 0, ms(8_000) + 1),
-            (3.0, 'N', 0, ms(7_000) + 1),
-            (9.5, 'N', 0, ms(500) + 1),
-            (10.0, 'N', 0, 1),
-            (10.5, 'Y', 0, ms(500) + 1),
-            (12.0, 'Y', 0, 1),
-            (13.0, 'Y', 0, ms(7_500) + 1),
-            (19.9, 'N', 0, ms(600) + 1),
-            (20.0, 'N', 0, ms(500) + 1),
-            (20.1, 'N', 0, ms(400) + 1),
-            (31.0, 'Y', 2, ms(10_000) + 1),
-        ],
-    );
+    assert_vectors(Algorithm::MovingWindow);
 }
 
 /// The reference has none. A token comes every 3 1/3 seconds.
 #[test]
 fn the_token_bucket_refills_evenly() {
-    assert_vectors(
-        &meter(Algorithm::TokenBucket, 3, 10, 0),
-        &[
-            (0.0, 'Y', 2, 3_333_333_334),
-            (1.0, 'Y', 1, 2_333_333_334),
-            (2.0, 'Y', 0, 1_333_333_334),
-            (3.0, 'N', 0, 333_333_334),
-            (3.5, 'Y', 0, 3_166_666_667),
-            (9.5, 'Y', 0, ms(500)),
-            (10.0, 'Y', 0, 3_333_333_334),
-            (31.0, 'Y', 2, 3_333_333_334),
-        ],
-    );
+    assert_vectors(Algorithm::TokenBucket);
 }
 
 #[test]

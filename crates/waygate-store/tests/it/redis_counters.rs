@@ -163,6 +163,36 @@ proptest! {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Vectors {
+    algorithm: Algorithm,
+    amount: u64,
+    period_seconds: u64,
+    burst: u32,
+    requests: Vec<(f64, bool, u64, u64)>,
+}
+
+#[tokio::test]
+async fn the_worked_vectors_of_the_local_counters_hold() {
+    if !is_available() {
+        return;
+    }
+    let all: Vec<Vectors> =
+        serde_json::from_str(include_str!("../../../waygate-core/tests/limit_vectors.json")).unwrap();
+    assert_eq!(all.len(), EVERY.len());
+    for vectors in all {
+        let counters = connect().await;
+        let meter = meter(vectors.algorithm, vectors.amount, vectors.period_seconds, vectors.burst);
+        let request = request([limit("vectors", vec![meter])]);
+        for (second, allowed, remaining, reset) in vectors.requests {
+            let micros = i64::try_from(Duration::from_secs_f64(second).as_micros()).unwrap();
+            let shared = answer(counters.charge_at(&request, at(micros)).await);
+            let reset_after = Duration::from_micros(reset.div_ceil(1000));
+            assert_eq!(shared.limits, [[Step { allowed, remaining, reset_after }]], "{meter:?} at {second}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn counts_survive_another_amount_in_redis_as_in_a_process() {
     if !is_available() {
