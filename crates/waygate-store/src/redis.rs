@@ -99,6 +99,15 @@ impl RedisStore {
         let following = tokio::spawn(follow::follow(replica.clone())).abort_handle();
         Ok(Self { replica, side, following })
     }
+
+    /// Bounds what may have to wait for others, too, that wait for Redis.
+    async fn soon<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        timeout(PATIENCE, work).await.unwrap_or_else(|_| {
+            // It may lead nowhere by now.
+            self.replica.link.forget();
+            Err(StoreError::Unavailable(format!("Redis: no answer within {PATIENCE:?}")).into())
+        })
+    }
 }
 
 impl Drop for RedisStore {
@@ -123,19 +132,19 @@ impl Keys {
 #[async_trait]
 impl Store for RedisStore {
     async fn load(&self) -> Result<State, StoreError> {
-        soon(self.replica.catch_up()).await?;
+        self.soon(self.replica.catch_up()).await?;
         Ok(self.replica.timeline().state())
     }
 
     async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
-        soon(self.replica.commit(base, drafts)).await
+        self.soon(self.replica.commit(base, drafts)).await
     }
 
     async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
         match self.replica.timeline().watch(after) {
             // It may be of another control plane that is ahead of this one.
             Err(WatchError::OtherHistory { .. }) => {
-                soon(self.replica.catch_up()).await?;
+                self.soon(self.replica.catch_up()).await?;
                 self.replica.timeline().watch(after)
             }
             answer => answer,
@@ -147,7 +156,7 @@ impl Store for RedisStore {
     }
 
     async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
-        soon(self.replica.catch_up()).await?;
+        self.soon(self.replica.catch_up()).await?;
         Ok(self.replica.timeline().find(id))
     }
 
@@ -170,10 +179,4 @@ impl fmt::Debug for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Link").field(&self.describe()).finish()
     }
-}
-
-/// Bounds what may have to wait for others, too, that wait for Redis.
-async fn soon<T, E: From<StoreError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let late = |_| StoreError::Unavailable(format!("Redis: no answer within {PATIENCE:?}"));
-    timeout(PATIENCE, work).await.map_err(late)?
 }

@@ -67,6 +67,12 @@ impl Server {
         eventually(async || self.is_up().await).await;
     }
 
+    /// Sends it a signal, such as `STOP`: it then answers nobody, and nobody is told.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &process]).status().unwrap().success());
+    }
+
     /// Empties it.
     pub(crate) async fn flush(&self) {
         let client = redis::Client::open(self.url()).unwrap();

@@ -113,6 +113,29 @@ async fn a_killed_redis_loses_nothing_and_watchers_go_on() {
 }
 
 #[tokio::test]
+async fn a_redis_that_hangs_is_unavailable_and_then_goes_on() {
+    if !is_available() {
+        return;
+    }
+    let server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    let newest = commit(&store, 1..2).await;
+    let mut watch = store.watch(&newest).await.unwrap();
+    server.signal("STOP");
+    let refused = tokio::time::timeout(Duration::from_secs(5), store.commit(&newest, vec![draft(2)])).await.unwrap();
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    server.signal("CONT");
+    eventually(async || store.load().await.is_ok()).await;
+    // The commit that got no answer may have happened: the store says so.
+    let found = store.find(&draft(2).id).await.unwrap();
+    let third = commit(&store, 3..4).await;
+    if let Some(found) = found {
+        assert_eq!(next(&mut watch).await.unwrap(), found);
+    }
+    assert_eq!(next(&mut watch).await.unwrap().cursor, third);
+}
+
+#[tokio::test]
 async fn what_cannot_be_reached_is_unavailable_and_passwords_stay_hidden() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("redis://user:geheim@127.0.0.1:{unused}/3");
