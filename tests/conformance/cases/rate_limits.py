@@ -1,10 +1,8 @@
 """Rate limit policies (http-api.md 5.12-5.18)."""
 
-from cases import pending
 from session import rate_limit, state
 
 AUTH = True
-NOT_YET = "rate limit policies come with their own issue"
 
 
 def reads(s):
@@ -22,7 +20,6 @@ def service_that_is_unknown(s):
     s.get("/api/services/rates-nobody/rate-limit")
 
 
-@pending(NOT_YET)
 def route_policy(s):
     own = {"service": "rates-route"}
     s.register("rates-route", state("GET:/rates-route", **own), state("POST:/rates-route", **own))
@@ -45,7 +42,6 @@ def route_policy(s):
     s.new_audit()
 
 
-@pending(NOT_YET)
 def route_policy_of_a_service(s):
     """The reference refuses the short name, and files the long one where no client looks."""
     s.register("rates-service", "GET:/rates-service")
@@ -56,7 +52,6 @@ def route_policy_of_a_service(s):
     s.delete(rate_limit("GET:rates-service:GET:/rates-service"))
 
 
-@pending(NOT_YET)
 def limit_texts(s):
     s.register("rates-limits", state("GET:/rates-limits", service="rates-limits"))
     good = ("100/minute", "5 per 2 minutes", "5per2minute", "10 / second", " 5/MINUTE ", "0/minute", "10/second;5/minute",
@@ -69,7 +64,6 @@ def limit_texts(s):
     s.delete("/api/global-rate-limit")
 
 
-@pending(NOT_YET)
 def route_policy_refused(s):
     s.register("rates-bad", state("GET:/rates-bad", service="rates-bad"))
     whole = {"path": "/rates-bad", "limit": "5/minute"}
@@ -90,7 +84,6 @@ def route_policy_refused(s):
         s.post("/api/rate-limits", content=content)
 
 
-@pending(NOT_YET)
 def deleting_nothing(s):
     s.delete(rate_limit("GET:/rates-nothing"))
     s.delete(rate_limit("/rates-nothing"))
@@ -105,12 +98,10 @@ def deleting_nothing(s):
     s.new_audit()
 
 
-@pending(NOT_YET)
 def global_policy(s):
     _policy(s, "/api/global-rate-limit", None)
 
 
-@pending(NOT_YET)
 def service_policy(s):
     s.register("rates-own", "GET:/a")
     _policy(s, "/api/services/rates-own/rate-limit", "rates-own")
