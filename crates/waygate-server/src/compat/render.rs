@@ -117,7 +117,7 @@ mod tests {
             Some("/a")
         }
 
-        fn path(&self) -> &str {
+        fn path(&self) -> &'static str {
             "/a"
         }
 

@@ -21,12 +21,12 @@ async fn delete(caller: &Caller, path: &str) -> Answer {
     caller.send(Method::DELETE, path, None).await
 }
 
-fn body(path: &str, more: Value) -> Value {
+fn body(path: &str, mut more: Value) -> Value {
     let mut body = json!({"path": "pay:GET:/a", "limit": "5/minute"});
     if !path.starts_with("/api/rate-limits") {
         body.as_object_mut().unwrap().remove("path");
     }
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     body
 }
 
