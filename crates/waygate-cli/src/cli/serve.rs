@@ -9,7 +9,7 @@ use waygate_core::Cidr;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// A TOML file with these settings and [[users]]; flags and the environment go before it
+    /// A TOML file with these settings and the tables `users`; flags and the environment go before it
     #[arg(long, value_name = "FILE", env = "WAYGATE_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// The address to listen on [default: 127.0.0.1]
