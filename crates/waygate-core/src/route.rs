@@ -28,19 +28,6 @@ impl RouteMethod {
     /// How many methods there are; `method as usize` is below it.
     pub const COUNT: usize = 10;
 
-    /// Every method apart from `Any`, in the order in which candidates are listed.
-    pub const NAMED: [Self; 9] = [
-        Self::Get,
-        Self::Post,
-        Self::Put,
-        Self::Patch,
-        Self::Delete,
-        Self::Head,
-        Self::Options,
-        Self::Trace,
-        Self::Connect,
-    ];
-
     pub(crate) const EVERY: [Self; Self::COUNT] = [
         Self::Any,
         Self::Get,
@@ -53,6 +40,17 @@ impl RouteMethod {
         Self::Trace,
         Self::Connect,
     ];
+
+    /// Every method apart from `Any`, in the order in which candidates are listed.
+    pub const NAMED: [Self; Self::COUNT - 1] = {
+        let mut named = [Self::Any; Self::COUNT - 1];
+        let mut position = 0;
+        while position < named.len() {
+            named[position] = Self::EVERY[position + 1];
+            position += 1;
+        }
+        named
+    };
 
     /// The upper-case name; `ALL` for `Any`.
     pub const fn as_str(self) -> &'static str {
