@@ -38,6 +38,9 @@ impl Server {
 
     /// The API, to be mounted in a router of one's own: at the root, or below a prefix with
     /// [`Router::nest`]. Whoever mounts it calls [`Server::stop`] before the process ends.
+    ///
+    /// In a program whose routes are guarded by the SDK, mount it outside of the guard (`GuardedRouter::beside_guard`
+    /// there): a maintenance of everything would otherwise shut the way to switch it off.
     pub fn router(&self) -> Router {
         api::router(&self.app)
     }
