@@ -53,6 +53,7 @@ mod change;
 mod command;
 mod decide;
 mod denial;
+mod digest;
 mod facts;
 mod id;
 mod lifecycle;
@@ -74,6 +75,7 @@ pub use command::{
 };
 pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};
+pub use digest::{Digest, DigestKind};
 pub use facts::RequestFacts;
 pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId, WebhookId};
 pub use jiff::Timestamp;

@@ -5,6 +5,8 @@ mod commands;
 #[cfg(test)]
 mod decide;
 #[cfg(test)]
+mod digest;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod limits;
