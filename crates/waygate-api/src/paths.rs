@@ -32,6 +32,8 @@ pub const REGISTER: &str = "/api/sdk/register";
 pub const SDK_AUDIT: &str = "/api/sdk/audit";
 /// The frames of [`crate::stream`].
 pub const STREAM: &str = "/api/sdk/stream";
+/// What a snapshot frame carries, as a document with an entity tag: for clients between whom and us no stream lives.
+pub const SNAPSHOT: &str = "/api/sdk/snapshot";
 /// The envelopes `state` and `rl_policy` that the guide describes.
 pub const EVENTS: &str = "/api/sdk/events";
 
