@@ -43,12 +43,13 @@ pub(crate) type Subject = [u64; 2];
 
 /// Whom a policy charges for a request, and by which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Charge<'s> {
+pub(crate) enum Charge<'s, T> {
     /// The caller is exempt, or his limit is `unlimited`.
     Exempt,
     /// The caller has no key, and the policy blocks such callers.
     Blocked(Limit<'s>),
-    Subject(Limit<'s>, Subject),
+    /// By what the counters know the caller.
+    Subject(Limit<'s>, T),
 }
 
 /// The limit that applies to a caller: the policy's own, or that of his tier.
@@ -70,7 +71,7 @@ pub(crate) struct SubjectHasher {
 
 /// What a caller goes by. The kinds never share a counter.
 #[derive(Hash)]
-enum Caller<'k> {
+pub(crate) enum Caller<'k> {
     Everyone,
     Address([u8; 17]),
     NoAddress,
@@ -94,43 +95,23 @@ impl KeyStrategy {
     }
 }
 
-impl SubjectHasher {
-    /// Whom `policy` charges: exempt callers and tiers come first, then `unlimited`, then the key.
-    pub(crate) fn charge<'s>(
-        &self,
-        layer: Layer,
-        route: Option<&LocalKey>,
-        policy: &'s RateLimitPolicy,
-        facts: &impl CallerFacts,
-    ) -> Charge<'s> {
-        if is_exempt(policy, facts) {
-            return Charge::Exempt;
+impl Caller<'_> {
+    /// What he goes by, in words that are the same in all processes.
+    pub(crate) fn parts(&self) -> (&'static str, &[u8]) {
+        match self {
+            Self::Everyone => ("global", &[]),
+            Self::Address(bytes) => ("ip", bytes),
+            Self::NoAddress => ("no_ip", &[]),
+            Self::User(user) => ("user", user.as_bytes()),
+            Self::ApiKey(key) => ("api_key", key),
+            Self::Header(value) => ("header", value),
+            Self::Custom(key) => ("custom", key.as_bytes()),
+            Self::Crowd => ("crowd", &[]),
         }
-        let limit = policy.limit_of(facts);
-        if limit.expression.quotas().is_empty() {
-            return Charge::Exempt;
-        }
-        let charge = |caller: &Caller<'_>| {
-            Charge::Subject(limit, self.subject(layer, route, policy.generation, limit.tier, caller))
-        };
-        let by_address =
-            || charge(&facts.client_ip().map_or(Caller::NoAddress, |ip| Caller::Address(caller_bytes(ip))));
-        let found = match &policy.key_strategy {
-            KeyStrategy::Ip => Some(by_address()),
-            KeyStrategy::Global => Some(charge(&Caller::Everyone)),
-            KeyStrategy::User => given(facts.user()).map(|user| charge(&Caller::User(&user))),
-            KeyStrategy::Custom => given(facts.custom_key()).map(|key| charge(&Caller::Custom(&key))),
-            KeyStrategy::ApiKey => header(facts, API_KEY_HEADER).map(|key| charge(&Caller::ApiKey(key))),
-            KeyStrategy::Header(name) => header(facts, name).map(|value| charge(&Caller::Header(value))),
-        };
-        let on_missing = || policy.on_missing_key.unwrap_or(policy.key_strategy.default_on_missing_key());
-        found.unwrap_or_else(|| match on_missing() {
-            OnMissingKey::Exempt => Charge::Exempt,
-            OnMissingKey::FallbackIp => by_address(),
-            OnMissingKey::Block => Charge::Blocked(limit),
-        })
     }
+}
 
+impl SubjectHasher {
     /// The callers of a policy for whom there is no room, together.
     pub(crate) fn crowd(
         &self,
@@ -142,7 +123,7 @@ impl SubjectHasher {
         self.subject(layer, route, policy.generation, tier, &Caller::Crowd)
     }
 
-    fn subject(
+    pub(crate) fn subject(
         &self,
         layer: Layer,
         route: Option<&LocalKey>,
@@ -156,6 +137,39 @@ impl SubjectHasher {
 }
 
 impl RateLimitPolicy {
+    /// Whom it charges: exempt callers and tiers come first, then `unlimited`, then the key. `name` makes of a tier and
+    /// a caller what the counters know him by.
+    pub(crate) fn charge<T>(
+        &self,
+        facts: &impl CallerFacts,
+        name: impl Fn(Option<&str>, &Caller<'_>) -> T,
+    ) -> Charge<'_, T> {
+        if is_exempt(self, facts) {
+            return Charge::Exempt;
+        }
+        let limit = self.limit_of(facts);
+        if limit.expression.quotas().is_empty() {
+            return Charge::Exempt;
+        }
+        let charge = |caller: &Caller<'_>| Charge::Subject(limit, name(limit.tier, caller));
+        let by_address =
+            || charge(&facts.client_ip().map_or(Caller::NoAddress, |ip| Caller::Address(caller_bytes(ip))));
+        let found = match &self.key_strategy {
+            KeyStrategy::Ip => Some(by_address()),
+            KeyStrategy::Global => Some(charge(&Caller::Everyone)),
+            KeyStrategy::User => given(facts.user()).map(|user| charge(&Caller::User(&user))),
+            KeyStrategy::Custom => given(facts.custom_key()).map(|key| charge(&Caller::Custom(&key))),
+            KeyStrategy::ApiKey => header(facts, API_KEY_HEADER).map(|key| charge(&Caller::ApiKey(key))),
+            KeyStrategy::Header(name) => header(facts, name).map(|value| charge(&Caller::Header(value))),
+        };
+        let on_missing = || self.on_missing_key.unwrap_or(self.key_strategy.default_on_missing_key());
+        found.unwrap_or_else(|| match on_missing() {
+            OnMissingKey::Exempt => Charge::Exempt,
+            OnMissingKey::FallbackIp => by_address(),
+            OnMissingKey::Block => Charge::Blocked(limit),
+        })
+    }
+
     /// The limit that applies to a caller: without tiers the policy's own, with tiers that of the tier the caller's
     /// attribute names exactly, else that of the first.
     fn limit_of(&self, facts: &impl CallerFacts) -> Limit<'_> {

@@ -97,3 +97,20 @@ impl Standing<'_> {
         ]
     }
 }
+
+/// Of two denials the one with the longer wait, of equals the first.
+pub(super) fn longer<'s>(one: Option<Exceeded<'s>>, other: Option<Exceeded<'s>>) -> Option<Exceeded<'s>> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.standing.reset_after > one.standing.reset_after => Some(other),
+        (None, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// Of two standings the one with less left, then with the longer wait, then the first.
+pub(super) fn tighter<'s>(one: Option<Standing<'s>>, other: Standing<'s>) -> Standing<'s> {
+    match one {
+        Some(one) if (other.remaining, one.reset_after) >= (one.remaining, other.reset_after) => one,
+        _ => other,
+    }
+}

@@ -4,17 +4,15 @@ mod shard;
 
 use std::array;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use self::shard::Shard;
-use super::RateLimitPolicy;
 use super::caller::{CallerFacts, Charge, Limit, Subject, SubjectHasher};
-use super::charged::{Charged, Exceeded, Standing};
-use super::meter::{Meter, Nanos, Step, nanos};
-use crate::decide::{Layer, LimitChain};
-use crate::route::LocalKey;
+use super::charged::{Charged, Exceeded, Standing, longer, tighter};
+use super::line::{LAYERS, Line as AnyLine};
+use super::meter::{Meter, Nanos, nanos};
+use crate::decide::LimitChain;
 
 /// The counters of one service in one process, of all its limits.
 ///
@@ -52,15 +50,7 @@ pub struct CounterMemory {
 }
 
 const SHARDS: usize = 64;
-const LAYERS: usize = 3;
-
-/// One policy of a chain with whom it charges.
-struct Line<'s> {
-    layer: Layer,
-    route: Option<&'s LocalKey>,
-    policy: &'s RateLimitPolicy,
-    charge: Charge<'s>,
-}
+type Line<'s> = AnyLine<'s, Subject>;
 
 /// The shards that a request needs, each locked once, always in the same order.
 struct Locked<'c> {
@@ -91,17 +81,9 @@ impl LocalCounters {
     /// for the growth of a `moving_window`'s log, and where what has expired is removed: at most once a second, at least
     /// once a minute in each shard.
     pub fn charge<'s>(&self, chain: &LimitChain<'s>, facts: &impl CallerFacts, now: Timestamp) -> Charged<'s> {
-        let line = |layer, route, policy: &'s RateLimitPolicy| Line {
-            layer,
-            route,
-            policy,
-            charge: self.hasher.charge(layer, route, policy, facts),
-        };
-        let lines = [
-            chain.global.map(|policy| line(Layer::GlobalLimit, None, policy)),
-            chain.service.map(|policy| line(Layer::ServiceLimit, None, policy)),
-            chain.route.map(|(key, policy)| line(Layer::RouteLimit, Some(key), policy)),
-        ];
+        let lines = Line::all(chain, |layer, route, policy| {
+            policy.charge(facts, |tier, caller| self.hasher.subject(layer, route, policy.generation, tier, caller))
+        });
         let mut locked = self.lock(&lines, nanos(now));
         let mut denial = None;
         let mut shadow = None;
@@ -110,7 +92,7 @@ impl LocalCounters {
             let Some(line) = line else { continue };
             let exceeded = self.exceeded(line, &mut locked, now);
             *counted = exceeded.is_none();
-            let into = if line.policy.enforcement.is_shadow() { &mut shadow } else { &mut denial };
+            let into = if line.is_shadow() { &mut shadow } else { &mut denial };
             *into = longer(*into, exceeded);
         }
         if let Some(denial) = denial {
@@ -120,8 +102,8 @@ impl LocalCounters {
         for (line, counted) in lines.iter().zip(counted) {
             let Some(line) = line.as_ref().filter(|_| counted) else { continue };
             self.count(line, &mut locked, now, |standing| {
-                if !line.policy.enforcement.is_shadow() {
-                    tightest = Some(tightest.map_or(standing, |tightest| tighter(tightest, standing)));
+                if !line.is_shadow() {
+                    tightest = Some(tighter(tightest, standing));
                 }
             });
         }
@@ -159,12 +141,7 @@ impl LocalCounters {
     fn exceeded<'s>(&self, line: &Line<'s>, locked: &mut Locked<'_>, now: Timestamp) -> Option<Exceeded<'s>> {
         match &line.charge {
             Charge::Exempt => None,
-            Charge::Blocked(limit) => {
-                let meter = Meter::of(line.policy, limit.expression).next()?;
-                let reset_after = Duration::from_secs(meter.quota.period_seconds);
-                let step = Step { allowed: false, remaining: 0, reset_after };
-                Some(Exceeded { standing: line.standing(limit, &meter, step, now), missing_key: true })
-            }
+            Charge::Blocked(_) => line.blocked(now),
             Charge::Subject(limit, subject) => {
                 let instant = locked.now;
                 let shard = locked.shard(subject)?;
@@ -213,23 +190,6 @@ impl Locked<'_> {
     }
 }
 
-impl<'s> Line<'s> {
-    fn standing(&self, limit: &Limit<'s>, meter: &Meter, step: Step, now: Timestamp) -> Standing<'s> {
-        Standing {
-            layer: self.layer,
-            route: self.route,
-            policy: self.policy,
-            tier: limit.tier,
-            limit: limit.expression,
-            quota: meter.quota,
-            capacity: meter.capacity(),
-            remaining: step.remaining,
-            at: now,
-            reset_after: step.reset_after,
-        }
-    }
-}
-
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     // A shard is whole between any two steps, so that a panic elsewhere under the lock harms nothing.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -243,19 +203,4 @@ fn shard_of(subject: &Subject) -> usize {
 /// The counter of a quota by its position in the limit, in the same shard.
 fn at_position(subject: Subject, position: usize) -> Subject {
     [subject[0], subject[1].wrapping_add(position as u64)]
-}
-
-/// Of two denials the one with the longer wait, of equals the first.
-fn longer<'s>(one: Option<Exceeded<'s>>, other: Option<Exceeded<'s>>) -> Option<Exceeded<'s>> {
-    match (one, other) {
-        (Some(one), Some(other)) if other.standing.reset_after > one.standing.reset_after => Some(other),
-        (None, other) => other,
-        (one, _) => one,
-    }
-}
-
-/// Of two standings the one with less left, then with the longer wait, then the first.
-fn tighter<'s>(one: Standing<'s>, other: Standing<'s>) -> Standing<'s> {
-    let is_tighter = (other.remaining, one.reset_after) < (one.remaining, other.reset_after);
-    if is_tighter { other } else { one }
 }

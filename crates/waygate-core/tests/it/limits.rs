@@ -1,5 +1,7 @@
 //! Counters: what a chain of limits does to requests, and what counting them costs.
 
+mod shared;
+
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Barrier;
@@ -176,8 +178,17 @@ fn caller(number: u32) -> Caller {
 
 #[test]
 fn g53_memory_is_bounded_with_any_number_of_keys() {
-    const KEYS: u32 = if cfg!(debug_assertions) { 60_000 } else { 3_000_000 };
-    let most = if cfg!(debug_assertions) { 64 * 220 } else { LocalCounters::DEFAULT_MOST };
+    flood(60_000, 64 * 220);
+}
+
+#[test]
+#[ignore = "minutes in the debug profile; `scripts/test-long` runs it in the release profile"]
+fn g53_ten_million_keys_stay_inside_the_memory_cap() {
+    flood(10_000_000, LocalCounters::DEFAULT_MOST);
+}
+
+/// So many callers, of whom far fewer find room.
+fn flood(keys: u32, most: usize) {
     for algorithm in ["fixed_window", "moving_window"] {
         let policy = policy(json!({ "limit": "2/hour", "algorithm": algorithm }));
         let chain = global(&policy);
@@ -187,7 +198,7 @@ fn g53_memory_is_bounded_with_any_number_of_keys() {
         for number in 0..early {
             assert!(passes(&counters.charge(&chain, &caller(number), at(0))));
         }
-        let flood = (early..KEYS).filter(|number| passes(&counters.charge(&chain, &caller(*number), at(1)))).count();
+        let flood = (early..keys).filter(|number| passes(&counters.charge(&chain, &caller(*number), at(1)))).count();
         let memory = counters.memory();
         assert!(memory.counters <= most + 64 * 24, "{memory:?}");
         assert_eq!(memory.shared, 64);
@@ -199,7 +210,7 @@ fn g53_memory_is_bounded_with_any_number_of_keys() {
             assert!(!passes(&counters.charge(&chain, &caller(number), at(2))));
         }
         // After the hour all is forgotten, and there is room for others.
-        for number in KEYS..KEYS + 5_000 {
+        for number in keys..keys + 5_000 {
             assert!(passes(&counters.charge(&chain, &caller(number), at(3_700_000))));
         }
         let memory = counters.memory();
