@@ -1,7 +1,7 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`sdk`], [`webhooks`]; errors in [`error`].
+//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`sdk`], [`instances`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - With the feature `client`, a typed client in [`client`].
 
@@ -11,6 +11,7 @@ pub mod batch;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod error;
+pub mod instances;
 mod instant;
 pub mod maintenance;
 pub mod paths;
@@ -32,6 +33,16 @@ pub mod headers {
     pub const ACTOR: &str = "x-waygate-actor";
     /// The service that an SDK speaks for.
     pub const APP_ID: &str = "x-waygate-app-id";
+    /// Names an instance of that service among the others.
+    pub const INSTANCE: &str = "x-waygate-instance";
+    /// What the instance runs: `name/version`.
+    pub const SDK: &str = "x-waygate-sdk";
+    /// The environment that its gates compare with.
+    pub const ENVIRONMENT: &str = "x-waygate-environment";
+    /// The version of the protocol that it speaks, a number.
+    pub const PROTOCOL: &str = "x-waygate-protocol";
+    /// What else it can do: names with commas between them.
+    pub const CAPABILITIES: &str = "x-waygate-capabilities";
     /// The revision that a mutation has made, or that an answer was read at.
     pub const REVISION: &str = "x-waygate-revision";
     /// What a switch ended or what the caller should know: one header line each, percent-encoded UTF-8.

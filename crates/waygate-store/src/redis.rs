@@ -57,6 +57,7 @@ impl Default for RedisOptions {
 /// | `{waygate}:checkpoint` | the whole state at the cursor `checkpoint`, as JSON |
 /// | `{waygate}:history` | a stream; the commit of revision 7 is the entry `7-0`, with its `cursor` and itself as JSON |
 /// | `{waygate}:side`, `{waygate}:side_ends` | the [side table](SideStore) and when its values expire |
+/// | `{waygate}:notes`, `{waygate}:note_ends` | its notes and when they expire |
 ///
 /// # What happens when
 ///
@@ -81,6 +82,8 @@ struct Keys {
     history: String,
     side: String,
     side_ends: String,
+    notes: String,
+    note_ends: String,
 }
 
 impl RedisStore {
@@ -125,6 +128,8 @@ impl Keys {
             history: key("history"),
             side: key("side"),
             side_ends: key("side_ends"),
+            notes: key("notes"),
+            note_ends: key("note_ends"),
         }
     }
 }

@@ -22,6 +22,9 @@ pub use memory::MemorySide;
 ///
 /// Losing it must be harmless: whoever keeps something here can do without it.
 ///
+/// Beside the values that are swapped there are notes, for what is told often and by many at once, such as signs of
+/// life: they are apart from the values, never written to a disk, and gone with the last of those who share the store.
+///
 /// `now` is the caller's clock. A table with a clock of its own, shared by many nodes, goes by that one.
 #[async_trait]
 pub trait SideStore: fmt::Debug + Send + Sync + 'static {
@@ -40,6 +43,12 @@ pub trait SideStore: fmt::Debug + Send + Sync + 'static {
         new: Option<SideValue>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Puts notes in place of whatever is noted at their keys: all in one step.
+    async fn note(&self, notes: Vec<(String, SideValue)>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The notes at all keys that begin with `prefix` and that have not expired.
+    async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError>;
 }
 
 /// A value to be kept.

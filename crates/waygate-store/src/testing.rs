@@ -69,6 +69,7 @@ macro_rules! conformance {
             the_side_table_compares_before_it_replaces
             the_side_table_forgets_what_has_expired
             of_those_who_swap_at_once_one_wins
+            notes_are_seen_by_all_and_apart_from_values
         }
     };
     (@each $factory:path, $available:path: $($behaviour:ident)+) => {

@@ -1,7 +1,7 @@
 //! Calls and their answers.
 
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -26,6 +26,25 @@ pub struct ClientOptions {
     pub platform: Option<&'static str>,
     /// Sent as `X-Waygate-App-Id`.
     pub app_id: Option<String>,
+    /// Sent with every call besides.
+    pub headers: Vec<(&'static str, String)>,
+    /// How long the answer to a change waits until instances enforce it, as `?wait=…`; whole milliseconds.
+    pub wait: Option<Duration>,
+    /// Ask that nothing be changed: calls other than reads only tell what they would come to. The endpoint has to know
+    /// of it; see `dry_run` in the description of the API.
+    pub dry_run: bool,
+    /// Is told of every call once it is over.
+    pub observer: Option<fn(&Call<'_>)>,
+}
+
+/// One call that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'c> {
+    pub method: &'c str,
+    pub url: &'c str,
+    /// `None` where no answer came.
+    pub status: Option<u16>,
+    pub took: Duration,
 }
 
 impl Default for ClientOptions {
@@ -36,6 +55,10 @@ impl Default for ClientOptions {
             user_agent: concat!("waygate-api/", env!("CARGO_PKG_VERSION")).to_owned(),
             platform: None,
             app_id: None,
+            headers: Vec::new(),
+            wait: None,
+            dry_run: false,
+            observer: None,
         }
     }
 }
@@ -43,10 +66,13 @@ impl Default for ClientOptions {
 /// A client of one control plane. Cheap to clone; follows no redirects and uses no token but the one it is given.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     server: ServerUrl,
-    token: Option<HeaderValue>,
-    timeout: Duration,
+    pub(super) token: Option<HeaderValue>,
+    pub(super) timeout: Duration,
+    wait: Option<Duration>,
+    dry_run: bool,
+    observer: Option<fn(&Call<'_>)>,
 }
 
 /// An answer with the revision that it was read at, or that the call has made.
@@ -88,10 +114,9 @@ impl Client {
         let mut fixed = HeaderMap::new();
         let pairs =
             [(headers::PLATFORM, options.platform.map(ToOwned::to_owned)), (headers::APP_ID, options.app_id.clone())];
-        for (name, value) in pairs {
-            if let Some(value) = value {
-                fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
-            }
+        let given = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        for (name, value) in given.chain(options.headers.iter().cloned()) {
+            fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
         }
         let http = reqwest::Client::builder()
             .default_headers(fixed)
@@ -101,7 +126,8 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ClientError::Setup(reason(&error)))?;
-        Ok(Self { http, server, token: None, timeout: options.timeout })
+        let &ClientOptions { timeout, wait, dry_run, observer, .. } = options;
+        Ok(Self { http, server, token: None, timeout, wait, dry_run, observer })
     }
 
     /// The same client with a token.
@@ -181,8 +207,14 @@ impl Client {
         body: Option<&impl Serialize>,
         extra: &[(&'static str, &str)],
     ) -> Result<Answer<T>, ClientError> {
-        let url = self.url(path, query);
-        let mut request = self.http.request(method, &url).timeout(self.timeout);
+        let wait = self.wait.filter(|_| method != Method::GET);
+        let wait_text = wait.map(|wait| format!("{}ms", wait.as_millis()));
+        let wait_query = wait_text.as_deref().map(|wait| ("wait", wait));
+        let dry_run = (self.dry_run && method != Method::GET).then_some(("dry_run", "true"));
+        let query: Vec<(&str, &str)> = query.iter().copied().chain(wait_query).chain(dry_run).collect();
+        let url = self.url(path, &query);
+        let began = Instant::now();
+        let mut request = self.http.request(method.clone(), &url).timeout(self.timeout + wait.unwrap_or_default());
         if let Some(token) = &self.token {
             request = request.header(headers::TOKEN, token.clone());
         }
@@ -192,7 +224,12 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| failure(&url, &error))?;
+        let response = request.send().await;
+        if let Some(observer) = self.observer {
+            let status = response.as_ref().ok().map(|response| response.status().as_u16());
+            observer(&Call { method: method.as_str(), url: &url, status, took: began.elapsed() });
+        }
+        let response = response.map_err(|error| failure(&url, &error))?;
         let status = response.status();
         let head = response.headers().clone();
         let bytes = response.bytes().await.map_err(|error| failure(&url, &error))?;
@@ -240,7 +277,7 @@ impl Client {
         Ok(EventStream::new(response))
     }
 
-    fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
+    pub(super) fn url(&self, path: &str, query: &[(&str, &str)]) -> String {
         let mut url = self.server.join(path);
         for (position, (name, value)) in query.iter().enumerate() {
             url.push(if position == 0 { '?' } else { '&' });
@@ -252,11 +289,11 @@ impl Client {
     }
 }
 
-fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {
+pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {
     HeaderValue::from_str(value).map_err(|_| ClientError::Setup(format!("the value of `{name}` cannot be sent")))
 }
 
-fn failure(url: &str, error: &reqwest::Error) -> ClientError {
+pub(super) fn failure(url: &str, error: &reqwest::Error) -> ClientError {
     if error.is_timeout() && !error.is_connect() {
         return ClientError::Timeout { url: url.to_owned() };
     }
@@ -272,7 +309,7 @@ fn reason(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientError {
+pub(super) fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientError {
     let body = serde_json::from_slice(bytes)
         .unwrap_or_else(|_| ErrorBody::new(ErrorCode::Unknown, format!("{url} answered HTTP {status}")));
     let retry_after = head.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());

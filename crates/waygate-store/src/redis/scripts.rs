@@ -70,7 +70,7 @@ redis.call('SET', KEYS[2], ARGV[3])
 return 1
 ";
 
-/// The values of the side table. Keys: values (a hash), ends (a sorted set of what expires, in milliseconds).
+/// The values of the side table, or its notes. Keys: values (a hash), ends (a sorted set of what expires, in milliseconds).
 /// Arguments: `key` or `prefix`, and which. Answers keys and values in turn.
 pub(super) const SIDE_READ: &str = r"
 local time = redis.call('TIME')
@@ -114,6 +114,26 @@ if ARGV[4] == '1' then
   if ARGV[6] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), ARGV[1]) end
 else
   redis.call('HDEL', KEYS[1], ARGV[1])
+end
+return 1
+";
+
+/// Puts notes, by the clock of Redis. Keys as for [`SIDE_READ`]. Arguments: for each note its key, what it says, and after
+/// how many milliseconds it is gone (0 for never).
+pub(super) const SIDE_NOTE: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
+  redis.call('HDEL', KEYS[1], key)
+  redis.call('ZREM', KEYS[2], key)
+end
+for index = 1, #ARGV, 3 do
+  redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1])
+  if ARGV[index + 2] == '0' then
+    redis.call('ZREM', KEYS[2], ARGV[index])
+  else
+    redis.call('ZADD', KEYS[2], now + tonumber(ARGV[index + 2]), ARGV[index])
+  end
 end
 return 1
 ";

@@ -18,16 +18,28 @@ pub(super) struct RedisSide {
     keys: Keys,
     read: Script,
     swap: Script,
+    note: Script,
 }
 
 impl RedisSide {
     pub(super) fn new(link: Arc<Link>, keys: Keys) -> Self {
-        Self { link, keys, read: Script::new(scripts::SIDE_READ), swap: Script::new(scripts::SIDE_SWAP) }
+        let (read, swap) = (Script::new(scripts::SIDE_READ), Script::new(scripts::SIDE_SWAP));
+        Self { link, keys, read, swap, note: Script::new(scripts::SIDE_NOTE) }
     }
 
     async fn read(&self, how: &str, which: &str) -> Result<BTreeMap<String, String>, StoreError> {
-        let mut script = self.read.key(&self.keys.side);
-        script.key(&self.keys.side_ends).arg(how).arg(which);
+        self.read_from(&self.keys.side, &self.keys.side_ends, how, which).await
+    }
+
+    async fn read_from(
+        &self,
+        values: &str,
+        ends: &str,
+        how: &str,
+        which: &str,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut script = self.read.key(values);
+        script.key(ends).arg(how).arg(which);
         let found: Vec<String> = self.link.run(&script, PATIENCE).await.inspect_err(|_| self.link.forget())?;
         Ok(found.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
     }
@@ -56,8 +68,7 @@ impl SideStore for RedisSide {
         new: Option<SideValue>,
         _now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let lifetime = new.as_ref().and_then(|new| new.lifetime);
-        let milliseconds = lifetime.map_or(0, |lifetime| lifetime.as_millis().max(1));
+        let milliseconds = new.as_ref().map_or(0, milliseconds);
         let mut script = self.swap.key(&self.keys.side);
         script
             .key(&self.keys.side_ends)
@@ -69,4 +80,24 @@ impl SideStore for RedisSide {
             .arg(milliseconds.to_string());
         Ok(self.link.run(&script, PATIENCE).await.inspect_err(|_| self.link.forget())?)
     }
+
+    async fn note(&self, notes: Vec<(String, SideValue)>, _now: Timestamp) -> Result<(), StoreError> {
+        let mut script = self.note.key(&self.keys.notes);
+        script.key(&self.keys.note_ends);
+        for (key, value) in notes {
+            let milliseconds = milliseconds(&value).to_string();
+            script.arg(key).arg(value.text).arg(milliseconds);
+        }
+        let _: i64 = self.link.run(&script, PATIENCE).await.inspect_err(|_| self.link.forget())?;
+        Ok(())
+    }
+
+    async fn noted(&self, prefix: &str, _now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read_from(&self.keys.notes, &self.keys.note_ends, "prefix", prefix).await
+    }
+}
+
+/// After how many a value is gone; 0 for never.
+fn milliseconds(value: &SideValue) -> u128 {
+    value.lifetime.map_or(0, |lifetime| lifetime.as_millis().max(1))
 }

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::StoreError;
 use crate::file::write_unsynchronised;
-use crate::side::memory::Table;
+use crate::side::memory::{Notes, Table};
 use crate::side::{SideStore, SideValue};
 
 /// A [`SideStore`] beside the document of a file store. The lock of that store covers it too.
@@ -23,6 +23,8 @@ pub(crate) struct FileSide {
     unfinished: String,
     /// Held while the file is written, so that the file never goes back.
     table: Arc<Mutex<Table>>,
+    /// In memory alone.
+    notes: Notes,
 }
 
 impl FileSide {
@@ -32,7 +34,7 @@ impl FileSide {
             tracing::warn!(file.path = %path.display(), %error, "what lay beside the log cannot be read and begins anew");
             Table::default()
         });
-        Self { path, unfinished, table: Arc::new(Mutex::new(table)) }
+        Self { path, unfinished, table: Arc::new(Mutex::new(table)), notes: Notes::default() }
     }
 }
 
@@ -66,6 +68,15 @@ impl SideStore for FileSide {
             Ok(true)
         });
         written.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    async fn note(&self, notes: Vec<(String, SideValue)>, now: Timestamp) -> Result<(), StoreError> {
+        self.notes.put(notes, now);
+        Ok(())
+    }
+
+    async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
+        Ok(self.notes.values(prefix, now))
     }
 }
 

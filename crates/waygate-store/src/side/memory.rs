@@ -11,11 +11,14 @@ use crate::side::{SideStore, SideValue};
 
 /// A [`SideStore`] in memory.
 #[derive(Debug, Default)]
-pub struct MemorySide(Mutex<Table>);
+pub struct MemorySide {
+    table: Mutex<Table>,
+    notes: Notes,
+}
 
 impl MemorySide {
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -37,6 +40,44 @@ impl SideStore for MemorySide {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(self.table().swap(key, expected, new, now))
+    }
+
+    async fn note(&self, notes: Vec<(String, SideValue)>, now: Timestamp) -> Result<(), StoreError> {
+        self.notes.put(notes, now);
+        Ok(())
+    }
+
+    async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
+        Ok(self.notes.values(prefix, now))
+    }
+}
+
+/// Notes in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(Mutex<NoteTable>);
+
+#[derive(Debug, Default)]
+struct NoteTable {
+    table: Table,
+    /// With so many, those that have expired are let go of.
+    full: usize,
+}
+
+impl Notes {
+    pub(crate) fn put(&self, notes: Vec<(String, SideValue)>, now: Timestamp) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in notes {
+            kept.table.put(key, value, now);
+        }
+        if kept.table.0.len() > kept.full {
+            kept.table.0.retain(|_, note| note.lasts(now));
+            // Half as many again may come first: what is looked through is paid for by what has come.
+            kept.full = kept.table.0.len() * 3 / 2;
+        }
+    }
+
+    pub(crate) fn values(&self, prefix: &str, now: Timestamp) -> BTreeMap<String, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).table.values(prefix, now)
     }
 }
 
@@ -74,15 +115,17 @@ impl Table {
         }
         self.0.retain(|_, kept| kept.lasts(now));
         match new {
-            Some(value) => {
-                let expires = value.lifetime.map(|lifetime| now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
-                self.0.insert(key.to_owned(), Kept { text: value.text, expires });
-            }
+            Some(value) => self.put(key.to_owned(), value, now),
             None => {
                 self.0.remove(key);
             }
         }
         true
+    }
+
+    fn put(&mut self, key: String, value: SideValue, now: Timestamp) {
+        let expires = value.lifetime.map(|lifetime| now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
+        self.0.insert(key, Kept { text: value.text, expires });
     }
 }
 

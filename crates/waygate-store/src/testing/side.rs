@@ -70,3 +70,23 @@ pub async fn of_those_who_swap_at_once_one_wins(make: impl AsyncFn(usize) -> Sub
     let held = subject.store().side().value("lease", now()).await.unwrap().unwrap();
     assert_eq!(winners, [held]);
 }
+
+pub async fn notes_are_seen_by_all_and_apart_from_values(make: impl AsyncFn(usize) -> Subject) {
+    let subject = make(1).await;
+    let (side, same) = (subject.store().side(), subject.store().side());
+    let note = |key: &str, text: &str| (key.to_owned(), SideValue::expiring(text, Duration::from_hours(1)));
+    assert!(side.swap("a/1", None, lasting("a value"), now()).await.unwrap());
+    side.note(vec![note("a/1", "one"), note("a/2", "« two »\n"), note("b/1", "other")], now()).await.unwrap();
+    same.note(vec![note("a/1", "again")], now()).await.unwrap();
+    let noted: Vec<(String, String)> = side.noted("a/", now()).await.unwrap().into_iter().collect();
+    assert_eq!(noted, [("a/1".to_owned(), "again".to_owned()), ("a/2".to_owned(), "« two »\n".to_owned())]);
+    assert_eq!(same.value("a/1", now()).await.unwrap().as_deref(), Some("a value"));
+    assert_eq!(same.value("a/2", now()).await.unwrap(), None);
+
+    let brief = ("a/1".to_owned(), SideValue::expiring("short", Duration::from_millis(1)));
+    side.note(vec![brief, ("a/3".to_owned(), SideValue::lasting("stays"))], now()).await.unwrap();
+    while same.noted("a/1", now()).await.unwrap().contains_key("a/1") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(same.noted("", now()).await.unwrap().into_keys().collect::<Vec<_>>(), ["a/2", "a/3", "b/1"]);
+}
