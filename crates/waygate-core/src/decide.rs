@@ -125,7 +125,8 @@ impl Snapshot {
     /// all, of the service and of the route.
     ///
     /// A route that is always on (`force_active`) passes everything but a maintenance that says
-    /// `include_force_active`. What is unknown passes, but for maintenance and the limits of all and of the service.
+    /// `include_force_active`. What is unknown passes, but for maintenance and the limits of all and of the service; while
+    /// the control plane has never been heard of, the choices of [`Unheard`](crate::Unheard) are part of the lifecycle.
     #[inline]
     pub fn decide<'s>(&'s self, facts: &impl RequestFacts) -> Decision<'s> {
         self.decide_traced(facts, &mut ())
@@ -156,7 +157,11 @@ impl Snapshot {
             }
         }
         let Some(entry) = entry else {
-            trace.step(Layer::Route, Verdict::Pass);
+            let verdict = self.when_unknown.verdict();
+            trace.step(Layer::Route, verdict);
+            if let Verdict::Deny(denial) = verdict {
+                return Decision::Deny(denial);
+            }
             let limits = self.limits(None, template, facts, trace);
             return Decision::Forward(Pass { limits, deprecation: None, shadow });
         };
@@ -167,7 +172,13 @@ impl Snapshot {
             }
             return Decision::Forward(Pass { limits: LimitChain::default(), deprecation, shadow });
         }
-        let verdict = if entry.open { Verdict::Pass } else { self.route_verdict(entry, facts) };
+        let verdict = match if entry.open { Verdict::Pass } else { self.route_verdict(entry, facts) } {
+            denied @ Verdict::Deny(_) => denied,
+            passed => match entry.when_unknown.verdict() {
+                Verdict::Pass => passed,
+                unknown => unknown,
+            },
+        };
         trace.step(Layer::Route, verdict);
         match verdict {
             Verdict::Deny(denial) => return Decision::Deny(denial),

@@ -66,6 +66,7 @@ mod scope;
 mod snapshot;
 mod state;
 mod token;
+mod unheard;
 mod webhook;
 
 pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
@@ -93,4 +94,5 @@ pub use scope::Scope;
 pub use snapshot::{Snapshot, SnapshotCell};
 pub use state::{GlobalState, OutOfOrder, ServiceState, ServiceView, State};
 pub use token::{IssuedToken, TokenKind};
+pub use unheard::{Unheard, WhenUnknown};
 pub use webhook::{Webhook, WebhookFormat, WebhookSettings};

@@ -1,7 +1,9 @@
 //! A state compiled for fast reading, and the cell through which it is swapped.
 
+mod paths;
+
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -11,8 +13,10 @@ use crate::id::Environment;
 use crate::lifecycle::{Control, Effective, Lifecycle, Route, Temporary};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::Maintenance;
-use crate::route::{LocalKey, PathTemplate, RouteMethod};
+use crate::route::{LocalKey, RouteMethod};
+use crate::snapshot::paths::PathMatchers;
 use crate::state::ServiceView;
+use crate::unheard::{Unheard, WhenUnknown};
 
 /// What one service enforces: an immutable compilation of its view of the state, for one environment.
 ///
@@ -23,18 +27,14 @@ pub struct Snapshot {
     environment: Option<Environment>,
     routes: Vec<RouteEntry>,
     by_template: HashMap<Box<str>, MethodTable, RandomState>,
-    /// For each method the templates that answer it, and last all of them. Built when a path is matched for the first
-    /// time: adapters that know the template never need it.
-    by_path: [OnceLock<PathMatcher>; RouteMethod::COUNT + 1],
+    by_path: PathMatchers,
+    /// For requests that no known route is for; open unless nothing was ever heard of the control plane.
+    pub(crate) when_unknown: WhenUnknown,
 }
 
 /// For each method the position of its route, [`NO_ROUTE`] where there is none.
 type MethodTable = [u32; RouteMethod::COUNT];
 const NO_ROUTE: u32 = u32::MAX;
-
-/// Finds the template of a concrete path.
-type PathMatcher = matchit::Router<PathTemplate>;
-const EVERY_METHOD: usize = RouteMethod::COUNT;
 
 /// One route, with everything precomputed that does not depend on the request.
 #[derive(Debug)]
@@ -47,16 +47,24 @@ pub(crate) struct RouteEntry {
     exempt_from_service: bool,
     /// The base control lets every request through, and nothing about the route depends on the time.
     pub(crate) open: bool,
+    /// What the route answers in place of the control plane's word, where that was never heard.
+    pub(crate) when_unknown: WhenUnknown,
 }
 
 impl Snapshot {
     /// Compiles a service's view for an environment. Without an environment every env gate is shut.
     pub fn compile(view: ServiceView, environment: Option<Environment>) -> Self {
+        Self::compile_unheard(view, environment, &Unheard::default())
+    }
+
+    /// The same for a service that has never heard of its control plane: `view` is what it declares, and whatever would
+    /// answer by that falls under the choices for the unknown.
+    pub fn compile_unheard(view: ServiceView, environment: Option<Environment>, unheard: &Unheard) -> Self {
         let routes: Vec<RouteEntry> = view
             .service
             .routes
             .iter()
-            .map(|(key, route)| RouteEntry::new(&view, environment.as_ref(), key, route))
+            .map(|(key, route)| RouteEntry::new(&view, environment.as_ref(), unheard.choice(key), key, route))
             .collect();
         let mut by_template: HashMap<Box<str>, MethodTable, RandomState> =
             HashMap::with_capacity_and_hasher(routes.len(), RandomState::default());
@@ -64,7 +72,8 @@ impl Snapshot {
             let table = by_template.entry(entry.key.path.as_str().into()).or_insert([NO_ROUTE; RouteMethod::COUNT]);
             table[entry.key.method as usize] = u32::try_from(position).unwrap_or(NO_ROUTE);
         }
-        Self { view, environment, routes, by_template, by_path: Default::default() }
+        let by_path = PathMatchers::default();
+        Self { view, environment, routes, by_template, by_path, when_unknown: unheard.default }
     }
 
     /// What was compiled.
@@ -99,43 +108,6 @@ impl Snapshot {
     pub fn knows(&self, method: Option<RouteMethod>, template: &str) -> bool {
         self.entry(method, template).is_some()
     }
-
-    /// The template that a concrete path belongs to, whatever the method.
-    pub fn match_path(&self, path: &str) -> Option<&str> {
-        if let Some((template, _)) = self.by_template.get_key_value(path) {
-            return Some(template);
-        }
-        self.matched(EVERY_METHOD, path, &RouteMethod::EVERY)
-    }
-
-    /// The template that a request belongs to, for adapters whose framework does not tell: the most specific one with
-    /// a route that answers the method, else as [`Snapshot::match_path`].
-    pub(crate) fn match_request(&self, method: Option<RouteMethod>, path: &str) -> Option<&str> {
-        if self.entry(method, path).is_some() {
-            return self.by_template.get_key_value(path).map(|(template, _)| &**template);
-        }
-        let of_matcher = method.unwrap_or(RouteMethod::Any);
-        let answers: &[RouteMethod] = match of_matcher {
-            RouteMethod::Head => &[RouteMethod::Head, RouteMethod::Get, RouteMethod::Any],
-            method => &[method, RouteMethod::Any],
-        };
-        self.matched(of_matcher as usize, path, answers).or_else(|| self.match_path(path))
-    }
-
-    /// Looks a path up among the routes of some methods, of which the earlier are preferred.
-    fn matched(&self, matcher: usize, path: &str, methods: &[RouteMethod]) -> Option<&str> {
-        let matcher = self.by_path[matcher].get_or_init(|| {
-            let mut matcher = PathMatcher::new();
-            for method in methods {
-                for entry in self.routes.iter().filter(|entry| entry.key.method == *method) {
-                    // Templates that differ only in parameter names are one to the matcher; the first stands for both.
-                    let _ = matcher.insert(positional(entry.key.path.as_str()), entry.key.path.clone());
-                }
-            }
-            matcher
-        });
-        matcher.at(path).ok().map(|matched| matched.value.as_str())
-    }
 }
 
 impl Default for Snapshot {
@@ -154,7 +126,13 @@ impl RouteEntry {
         }
     }
 
-    fn new(view: &ServiceView, environment: Option<&Environment>, key: &LocalKey, route: &Arc<Route>) -> Self {
+    fn new(
+        view: &ServiceView,
+        environment: Option<&Environment>,
+        when_unknown: WhenUnknown,
+        key: &LocalKey,
+        route: &Arc<Route>,
+    ) -> Self {
         let method = (key.method != RouteMethod::Any).then_some(key.method);
         let exempt = |maintenance: &Maintenance| maintenance.exempts(method, key.path.as_str());
         Self {
@@ -164,6 +142,7 @@ impl RouteEntry {
             limit: view.service.limit_of(key).map(|(key, policy)| (key.clone(), policy.clone())),
             key: key.clone(),
             route: route.clone(),
+            when_unknown,
         }
     }
 }
@@ -189,27 +168,6 @@ impl Route {
             Effective::Base(control) => passes(control),
         }
     }
-}
-
-/// A template in the matcher's form, with parameters named by position: `{id:int}` becomes `{p0}`, `{rest:path}` and
-/// `{*rest}` become `{*p0}`.
-fn positional(template: &str) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    let mut position = 0;
-    while let Some(open) = rest.find('{') {
-        let Some(close) = rest[open..].find('}').map(|close| open + close) else { break };
-        let name = &rest[open + 1..close];
-        let catch_all = name.starts_with('*') || name.ends_with(":path");
-        out.push_str(&rest[..open]);
-        out.push_str(if catch_all { "{*p" } else { "{p" });
-        out.push_str(&position.to_string());
-        out.push('}');
-        position += 1;
-        rest = &rest[close + 1..];
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Holds the snapshot in force. Readers take it without waiting; a writer swaps it whole.
@@ -276,6 +234,22 @@ mod tests {
         assert_eq!(snapshot.match_path("/files/a/b"), Some("/files/{p:path}"));
         assert_eq!(snapshot.match_path("/x/a/b"), Some("/x/{*rest}"));
         assert_eq!(snapshot.match_path("/nope"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_matched_is_listed() {
+        let snapshot = snapshot(&[
+            "GET:/a/{id}",
+            "POST:/a/{name}",
+            "/a/{other}",
+            "GET:/b/{*rest}",
+            "GET:/b/{*rest}/tail",
+            "DELETE:/b/{*rest}/tail",
+            "GET:/c/{",
+        ]);
+        let unmatched: Vec<String> = snapshot.unmatched().into_iter().map(ToString::to_string).collect();
+        assert_eq!(unmatched, ["GET:/b/{*rest}/tail", "DELETE:/b/{*rest}/tail", "GET:/c/{"]);
+        assert_eq!(snapshot.match_path("/b/x/tail"), Some("/b/{*rest}"));
     }
 
     #[test]

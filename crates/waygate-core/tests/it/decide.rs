@@ -473,3 +473,64 @@ fn a_deprecated_route_is_forwarded_with_its_announcement() {
 fn nothing_known_lets_everything_through() {
     assert_table(&Snapshot::default(), &[("GET /", "forward"), ("BREW /x", "forward")]);
 }
+
+#[test]
+fn g17_while_nothing_was_ever_heard_the_choices_for_the_unknown_apply() {
+    use waygate_core::{Declaration, Unheard, WhenUnknown};
+    let mut world = World::new();
+    let always = Declaration { force_active: true, ..declared("GET:/health", Control::default()) };
+    let routes = vec![
+        always,
+        declared("GET:/plain", Control::default()),
+        declared("GET:/careful", Control::default()),
+        declared("GET:/calm", Control::default()),
+        declared("GET:/shut", control(Lifecycle::Disabled, "gone")),
+        declared("GET:/dev", control(Lifecycle::EnvGated(Environment::parse_all(["dev"]).unwrap()), "")),
+    ];
+    world.run(&register("pay", routes), at(0));
+    let view = world.state.service_view(&parsed("pay"));
+    let unheard = |default| Unheard {
+        default,
+        routes: [
+            (parsed("GET:/careful"), WhenUnknown::Closed),
+            (parsed("GET:/calm"), WhenUnknown::Maintenance),
+            (parsed("GET:/shut"), WhenUnknown::Open),
+            (parsed("GET:/dev"), WhenUnknown::Maintenance),
+            (parsed("GET:/health"), WhenUnknown::Closed),
+        ]
+        .into(),
+    };
+    let closed = format!("disabled: {}", WhenUnknown::REASON);
+    let maintenance = format!("route maintenance: {}", WhenUnknown::REASON);
+    for (default, plain) in
+        [(WhenUnknown::Open, "forward"), (WhenUnknown::Closed, &closed), (WhenUnknown::Maintenance, &maintenance)]
+    {
+        let compiled = |environment: Option<&str>| {
+            Snapshot::compile_unheard(view.clone(), environment.map(parsed::<Environment>), &unheard(default))
+        };
+        assert_table(
+            &compiled(None),
+            &[
+                ("GET /health", "forward"),
+                ("HEAD /health", "forward"),
+                ("GET /plain", plain),
+                ("GET /nowhere", plain),
+                ("POST /careful", plain),
+                ("GET /careful", &closed),
+                ("HEAD /careful", &closed),
+                ("GET /calm", &maintenance),
+                ("GET /shut", "disabled: gone"),
+                ("GET /dev", "gated: unset"),
+            ],
+        );
+        assert_table(&compiled(Some("dev")), &[("GET /dev", &maintenance)]);
+        assert_table(
+            &Snapshot::compile(view.clone(), None),
+            &[("GET /careful", "forward"), ("GET /nowhere", "forward")],
+        );
+    }
+    for text in ["open", "closed", "maintenance"] {
+        assert_eq!(parsed::<WhenUnknown>(text).to_string(), text);
+    }
+    assert!("shut".parse::<WhenUnknown>().unwrap_err().to_string().contains("`closed`"));
+}
