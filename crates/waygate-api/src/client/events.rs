@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -9,7 +11,7 @@ use sse_stream::SseByteStream;
 
 /// The largest event that is taken, in bytes: above the snapshot of a service with the most routes and the longest
 /// reasons that the control plane accepts.
-const LARGEST_EVENT: usize = 256 << 20;
+pub(super) const LARGEST_EVENT: usize = 256 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,14 +24,19 @@ pub struct ServerEvent {
 
 /// The events of one connection, in order.
 pub struct EventStream {
+    /// Bytes so far.
+    received: Arc<AtomicU64>,
     events: Pin<Box<dyn Stream<Item = Result<ServerEvent, String>> + Send>>,
 }
 
 impl EventStream {
     pub(crate) fn new(response: reqwest::Response) -> Self {
         let mut since_event = 0;
+        let received = Arc::<AtomicU64>::default();
+        let counted = received.clone();
         let bytes = response.bytes_stream().map(move |chunk| {
             let chunk: Bytes = chunk.map_err(std::io::Error::other)?;
+            counted.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             // An event ends with a blank line; without one for too long, the peer is no event stream.
             since_event = if chunk.windows(2).any(|pair| pair == b"\n\n") { 0 } else { since_event + chunk.len() };
             if since_event > LARGEST_EVENT {
@@ -46,10 +53,15 @@ impl EventStream {
                 })
                 .map_err(|error| error.to_string())
         });
-        Self { events: Box::pin(events) }
+        Self { received, events: Box::pin(events) }
     }
 
-    /// The next event; `None` when the stream has ended as it should.
+    /// How many bytes have come so far. They move while a long event is still on its way.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// The next event; `None` when the stream has ended as it should. May be dropped at any time and called again.
     ///
     /// # Errors
     ///

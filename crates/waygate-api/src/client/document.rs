@@ -1,0 +1,66 @@
+//! Documents as they are, for readers who look at the text themselves.
+
+use reqwest::StatusCode;
+
+use crate::client::call::{Client, ClientError, failure, header_value, refusal};
+use crate::client::events::LARGEST_EVENT;
+use crate::headers;
+
+/// The largest document that is taken, in bytes; as for an event of a stream.
+const LARGEST_DOCUMENT: usize = LARGEST_EVENT;
+
+/// An answer as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub text: String,
+    /// Names this version of it.
+    pub etag: Option<String>,
+}
+
+impl Client {
+    /// Reads a document as it is, unless it is still the one that `etag` names: `None` then. For documents of any size: its
+    /// parts must keep coming, the whole may take as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; as for every call.
+    pub async fn document(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        etag: Option<&str>,
+    ) -> Result<Option<Document>, ClientError> {
+        let url = self.url(path, query);
+        let in_time = || ClientError::Timeout { url: url.clone() };
+        let mut request = self.http.get(&url);
+        if let Some(token) = &self.token {
+            request = request.header(headers::TOKEN, token.clone());
+        }
+        if let Some(etag) = etag {
+            request = request.header("if-none-match", header_value("if-none-match", etag)?);
+        }
+        let response = tokio::time::timeout(self.timeout, request.send()).await.map_err(|_| in_time())?;
+        let mut response = response.map_err(|error| failure(&url, &error))?;
+        let (status, head) = (response.status(), response.headers().clone());
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = tokio::time::timeout(self.timeout, response.chunk()).await.map_err(|_| in_time())?;
+            let Some(chunk) = chunk.map_err(|error| failure(&url, &error))? else { break };
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > LARGEST_DOCUMENT {
+                let reason = format!("the answer has more than {LARGEST_DOCUMENT} bytes");
+                return Err(ClientError::Malformed { url, reason });
+            }
+        }
+        if !status.is_success() {
+            return Err(refusal(status.as_u16(), &head, &bytes, &url));
+        }
+        let etag = head.get("etag").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let text = String::from_utf8(bytes)
+            .map_err(|error| ClientError::Malformed { url: url.clone(), reason: error.to_string() })?;
+        Ok(Some(Document { text, etag }))
+    }
+}
