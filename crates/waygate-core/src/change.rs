@@ -1,5 +1,6 @@
 //! Changes and the commits that carry them: the unit of persistence, replication, audit and notification.
 
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -303,15 +304,26 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Places a draft right after `previous`. Stores call this; the lineage covers the draft's whole encoding.
-    ///
-    /// # Errors
-    ///
-    /// When the draft cannot be encoded, which no value of these types brings about.
-    pub fn after(previous: &Cursor, draft: Draft) -> Result<Self, serde_json::Error> {
+    /// Places a draft right after `previous`. Stores call this.
+    pub fn after(previous: &Cursor, draft: Draft) -> Self {
         let revision = previous.revision.next();
-        let lineage = previous.lineage.then(revision, &serde_json::to_vec(&draft)?);
-        Ok(Self { cursor: Cursor { epoch: previous.epoch.clone(), revision, lineage }, draft })
+        let lineage = previous.lineage.then(revision, &draft.id);
+        Self { cursor: Cursor { epoch: previous.epoch.clone(), revision, lineage }, draft }
+    }
+
+    /// Whether it is the very next of the history that `previous` stands in, whatever this build cannot read of it.
+    pub fn follows(&self, previous: &Cursor) -> bool {
+        let revision = previous.revision.next();
+        let lineage = previous.lineage.then(revision, &self.draft.id);
+        self.cursor.epoch == previous.epoch && self.cursor.revision == revision && self.cursor.lineage == lineage
+    }
+
+    /// How many bytes it takes as JSON.
+    pub fn size(&self) -> usize {
+        let mut counted = Counted(0);
+        // Counting does not fail; what cannot be encoded is counted as far as it goes.
+        let _ = serde_json::to_writer(&mut counted, self);
+        counted.0
     }
 
     pub fn revision(&self) -> Revision {
@@ -325,5 +337,19 @@ impl Commit {
     /// Whether a service must hear of it.
     pub fn concerns(&self, service: &ServiceId) -> bool {
         self.changes().any(|change| change.concerns(service))
+    }
+}
+
+/// Takes bytes and keeps their number.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

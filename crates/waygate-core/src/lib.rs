@@ -30,7 +30,7 @@
 //! #   number += 1;
 //! #   let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH };
 //! #   let draft = Draft { id: format!("draft-{number:016}").try_into()?, cause, records };
-//!     let commit = Commit::after(&state.cursor, draft)?; // what a store does
+//!     let commit = Commit::after(&state.cursor, draft); // what a store does
 //!     state.apply(&commit)?;
 //!     Ok(())
 //! };

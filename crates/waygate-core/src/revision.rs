@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::change::DraftId;
 use crate::id::InvalidName;
 
 /// The number of a commit. The first commit of a store is 1; each commit adds 1.
@@ -78,13 +79,14 @@ impl fmt::Display for Epoch {
 pub struct Lineage(pub u64);
 
 impl Lineage {
-    /// The lineage after a commit, from its encoded changes and cause. Set by the store; clients only echo it.
+    /// The lineage after a commit, from the id that its draft alone has: other nodes can tell whether it continues what
+    /// they know, even where it says things that their build cannot read. Set by the store; clients only echo it.
     #[must_use]
-    pub fn then(self, revision: Revision, encoded_commit: &[u8]) -> Self {
+    pub fn then(self, revision: Revision, draft: &DraftId) -> Self {
         let digest = Sha256::new()
             .chain_update(self.0.to_be_bytes())
             .chain_update(revision.0.to_be_bytes())
-            .chain_update(encoded_commit)
+            .chain_update(draft.as_str())
             .finalize();
         let mut head = [0; 8];
         head.copy_from_slice(&digest[..8]);
@@ -163,9 +165,10 @@ mod tests {
 
     #[test]
     fn lineage_depends_on_everything_before() {
-        let one = Lineage::default().then(Revision(1), b"a");
-        let other = Lineage::default().then(Revision(1), b"b");
+        let draft = |name: char| DraftId::try_from(name.to_string().repeat(16)).unwrap();
+        let one = Lineage::default().then(Revision(1), &draft('a'));
+        let other = Lineage::default().then(Revision(1), &draft('b'));
         assert_ne!(one, other);
-        assert_ne!(one.then(Revision(2), b"c"), other.then(Revision(2), b"c"));
+        assert_ne!(one.then(Revision(2), &draft('c')), other.then(Revision(2), &draft('c')));
     }
 }

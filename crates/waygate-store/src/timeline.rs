@@ -136,8 +136,7 @@ impl Moment {
         }
         let mut cursor = base.clone();
         let place = |draft| {
-            let commit = Commit::after(&cursor, draft)
-                .map_err(|error| StoreError::Unavailable(format!("a commit cannot be encoded: {error}")))?;
+            let commit = Commit::after(&cursor, draft);
             cursor = commit.cursor.clone();
             Ok(Arc::new(commit))
         };

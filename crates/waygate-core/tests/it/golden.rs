@@ -225,7 +225,7 @@ fn full_commit() -> Commit {
     ];
     let cause = Cause { actor: parsed("ada"), platform: Platform::Dashboard, at: at(1) };
     let draft = Draft { id: "0123456789abcdef".to_owned().try_into().unwrap(), cause, records };
-    Commit::after(&empty_state().cursor, draft).unwrap()
+    Commit::after(&empty_state().cursor, draft)
 }
 
 /// A state in which every kind of change has left something.
@@ -243,7 +243,7 @@ fn full_state() -> State {
     let cause = Cause { actor: parsed("ada"), platform: Platform::Sdk, at: at(0) };
     let draft = Draft { id: "0123456789abcdef".to_owned().try_into().unwrap(), cause, records };
     let mut state = empty_state();
-    state.apply(&Commit::after(&state.cursor, draft).unwrap()).unwrap();
+    state.apply(&Commit::after(&state.cursor, draft)).unwrap();
     state
 }
 

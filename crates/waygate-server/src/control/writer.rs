@@ -110,8 +110,7 @@ fn draft(scratch: &mut State, command: &Command, cause: &Cause) -> Result<(Plan,
     }
     let records = std::mem::take(&mut plan.records);
     let draft = Draft { id: new_draft_id()?, cause: cause.clone(), records };
-    let commit = Commit::after(&scratch.cursor, draft)
-        .map_err(|error| StoreError::Unavailable(format!("a change cannot be encoded: {error}")))?;
+    let commit = Commit::after(&scratch.cursor, draft);
     scratch.apply(&commit).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     // `records` tells `answer_all` that something changed.
     plan.records.clone_from(&commit.draft.records);

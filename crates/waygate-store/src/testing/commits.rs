@@ -45,7 +45,7 @@ pub async fn a_batch_is_consecutive_and_all_or_nothing(make: impl AsyncFn(usize)
     let mut expected = Vec::new();
     let mut cursor = start.clone();
     for number in 1..=3 {
-        let commit = Commit::after(&cursor, draft(number)).unwrap();
+        let commit = Commit::after(&cursor, draft(number));
         cursor = commit.cursor.clone();
         expected.push(commit);
     }
