@@ -1,0 +1,4 @@
+//! The contract through its public surface.
+
+#[cfg(test)]
+mod properties;
