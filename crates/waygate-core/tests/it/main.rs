@@ -19,6 +19,8 @@ mod model;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod rate_limits;
