@@ -84,7 +84,7 @@ pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, Lif
 pub use limit::{
     API_KEY_HEADER, Algorithm, CallerFacts, Charged, Cidr, CounterMemory, DEFAULT_TIER_RESOLVER, Exceeded, KeyStrategy,
     LIMIT_GRAMMAR, LimitExpression, LocalCounters, Meter, OnBackendFailure, OnMissingKey, Quota, RateLimitPolicy,
-    Standing, Step, Tier, Usage, client_ip,
+    SharedCharge, SharedLimit, Standing, Step, Tier, Usage, client_ip,
 };
 pub use maintenance::{Maintenance, MaintenanceScope};
 pub use revision::{Cursor, Epoch, Lineage, Revision};
