@@ -184,6 +184,10 @@ impl Store for FileStore {
         done.await.unwrap_or(Ok(()))
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.thread.as_ref().is_none_or(thread::JoinHandle::is_finished).then(|| ended().to_string())
+    }
+
     fn describe(&self) -> String {
         format!("file:{}", self.path.display())
     }

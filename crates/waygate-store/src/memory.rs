@@ -70,6 +70,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     fn describe(&self) -> String {
         "memory".to_owned()
     }

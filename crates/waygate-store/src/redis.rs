@@ -175,6 +175,10 @@ impl Store for RedisStore {
         Ok(())
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.replica.trouble()
+    }
+
     fn describe(&self) -> String {
         self.replica.describe()
     }

@@ -44,6 +44,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// without it, and closing twice is harmless.
     async fn close(&self) -> Result<(), StoreError>;
 
+    /// Why it cannot take commits at the moment, as far as it has noticed by itself; `None` when all is well.
+    fn trouble(&self) -> Option<String>;
+
     /// What an operator is told that this store is, such as `memory` or `file:waygate-state.json`. Without secrets.
     fn describe(&self) -> String;
 }

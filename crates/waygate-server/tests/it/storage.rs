@@ -57,6 +57,10 @@ impl Store for Faulty {
         self.inner.close().await
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.inner.trouble()
+    }
+
     fn describe(&self) -> String {
         "faulty".to_owned()
     }

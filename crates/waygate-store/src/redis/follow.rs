@@ -30,12 +30,14 @@ pub(super) async fn follow(replica: Arc<Replica>) {
                     tracing::info!(redis = replica.describe(), "Redis is reached again");
                 }
                 (is_reached, pause) = (true, SHORTEST_PAUSE);
+                replica.note_trouble(None);
             }
             Err(error) => {
                 if is_reached {
                     tracing::warn!(redis = replica.describe(), %error, "Redis cannot be followed; trying again");
                 }
                 (is_reached, connection) = (false, None);
+                replica.note_trouble(Some(&error));
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

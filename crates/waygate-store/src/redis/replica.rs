@@ -1,6 +1,6 @@
 //! The copy of the history in this process.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ::redis::{Script, ScriptInvocation};
@@ -26,6 +26,8 @@ pub(super) struct Replica {
     retention: Retention,
     timeline: Timeline,
     turn: Mutex<()>,
+    /// Why Redis cannot be followed at the moment.
+    trouble: std::sync::Mutex<Option<String>>,
     scripts: Scripts,
 }
 
@@ -46,7 +48,7 @@ impl Replica {
             commit: Script::new(scripts::COMMIT),
             checkpoint: Script::new(scripts::CHECKPOINT),
         };
-        Ok(Self { link, keys, retention, timeline: Timeline::fresh(retention)?, turn: Mutex::default(), scripts })
+        Ok(Self { link, keys, retention, timeline: Timeline::fresh(retention)?, turn: Mutex::default(), trouble: Default::default(), scripts })
     }
 
     pub(super) fn timeline(&self) -> &Timeline {
@@ -55,6 +57,14 @@ impl Replica {
 
     pub(super) fn describe(&self) -> String {
         self.link.describe()
+    }
+
+    pub(super) fn note_trouble(&self, trouble: Option<&StoreError>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble.map(ToString::to_string);
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Learns everything that has been committed before this was called.

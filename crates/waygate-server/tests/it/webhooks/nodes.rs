@@ -48,6 +48,10 @@ impl Store for Shared {
         Ok(())
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.0.trouble()
+    }
+
     fn describe(&self) -> String {
         "shared".to_owned()
     }
