@@ -5,7 +5,7 @@ mod document;
 mod events;
 mod url;
 
-pub use call::{Answer, Client, ClientError, ClientOptions};
+pub use call::{Answer, Call, Client, ClientError, ClientOptions};
 pub use document::Document;
 pub use events::{EventStream, ServerEvent};
 pub use url::{InvalidServerUrl, ServerUrl};
