@@ -8,12 +8,15 @@ use waygate_core::{Commit, Cursor, DraftId, Revision};
 
 use crate::{HistoryPage, HistoryQuery, WatchError};
 
+/// Age takes none of so many newest commits: where a clock was wrong for a moment, history survives it.
+const KEPT_WHATEVER_THE_TIME: usize = 1000;
+
 /// How far back commits are kept. A commit goes when either bound says so; the newest one always stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// How many commits; 10,000 by default.
     pub commits: usize,
-    /// How much older than the newest commit; 90 days by default.
+    /// How much older than the newest commit; 90 days by default. The newest thousand commits stay at any age.
     pub age: SignedDuration,
 }
 
@@ -53,7 +56,8 @@ impl CommitLog {
         while let Some(oldest) = self.commits.front()
             && self.commits.len() > 1
             && (self.commits.len() > self.retention.commits
-                || newest_at.duration_since(oldest.draft.cause.at) > self.retention.age)
+                || (self.commits.len() > KEPT_WHATEVER_THE_TIME
+                    && newest_at.duration_since(oldest.draft.cause.at) > self.retention.age))
         {
             self.start = oldest.cursor.clone();
             self.commits.pop_front();
@@ -94,6 +98,17 @@ impl CommitLog {
 
     pub(crate) fn find(&self, id: &DraftId) -> Option<Arc<Commit>> {
         self.commits.iter().rev().find(|commit| commit.draft.id == *id).cloned()
+    }
+
+    /// The commits that another log does not have although it reaches as far back, oldest first.
+    #[cfg(feature = "redis")]
+    pub(crate) fn not_in(&self, other: &Self) -> Vec<Arc<Commit>> {
+        let is_same_history = self.start.epoch == other.start.epoch;
+        let is_gone = |commit: &&Arc<Commit>| {
+            let revision = commit.revision();
+            !is_same_history || revision > other.start.revision && other.cursor_at(revision) != Some(&commit.cursor)
+        };
+        self.commits.iter().filter(is_gone).cloned().collect()
     }
 
     fn index_of(&self, revision: Revision) -> Option<usize> {

@@ -1,20 +1,22 @@
 //! Commits in Redis, shared by several control planes.
 
+mod address;
 mod follow;
 pub(crate) mod link;
 mod replica;
 mod scripts;
+mod sentinel;
 mod side;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use waygate_core::{Commit, Cursor, Draft, DraftId, State};
 
+use self::address::Address;
 use self::link::Link;
 use self::replica::Replica;
 use self::side::RedisSide;
@@ -23,6 +25,8 @@ use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, SideStore, Sto
 
 /// How long an answer of Redis may take before it counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a start waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How a [`RedisStore`] keeps its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,20 @@ impl Default for RedisOptions {
 /// what it has answered for: at once with `appendfsync always`, within a second with `everysec`; a failover may lose
 /// what was not yet replicated.
 ///
+/// # The URL
+///
+/// `redis://[user:password@]host[:port][/database]`, `rediss://…` for TLS, or
+/// `redis+sentinel://[user:password@]host[:port],host[:port],…/name[/database]` (`rediss+sentinel://…`), where the hosts
+/// are Sentinels and `name` is the master that they watch: whichever server they name is used, and a failover is followed.
+/// User and password are those of the servers. Behind a `?` stand settings:
+///
+/// | setting | what it does |
+/// |---|---|
+/// | `wait_replicas=1` | a commit is confirmed when so many replicas have it (`WAIT`); none by default |
+/// | `wait_timeout=1s` | how long that may take; then the answer is [`StoreError::Unacknowledged`] |
+/// | `connect_timeout=30s` | how long [`RedisStore::connect`] goes on trying; `0s` tries once |
+/// | `sentinel_username=…`, `sentinel_password=…` | how to log in at the Sentinels |
+///
 /// # In Redis
 ///
 /// All keys have one hash tag, so that a cluster keeps them on one node:
@@ -66,10 +84,15 @@ impl Default for RedisOptions {
 ///   never one that the checkpoint does not cover.
 /// - **Redis was emptied**: a new, empty history of another epoch begins. It is noticed within some seconds.
 /// - **Redis went back**, as by a failover, or trimmed what a control plane had not yet read: its lineage tells, and
-///   everything is read anew. Watchers end with [`WatchError::OtherHistory`] or [`WatchError::Compacted`] in both cases.
+///   everything is read anew. Watchers end with [`WatchError::OtherHistory`] or [`WatchError::Compacted`] in both cases,
+///   and a warning lists the commits that this control plane had seen and that are gone.
+/// - **Too few replicas confirm a commit**: it stays, and everybody sees it. [`StoreError::Unacknowledged`] says that it
+///   may be lost by a failover. A commit without drafts asks the replicas once more.
 #[derive(Debug)]
 pub struct RedisStore {
     replica: Arc<Replica>,
+    /// Bounds every answer.
+    patience: Duration,
     side: Arc<RedisSide>,
     following: AbortHandle,
 }
@@ -87,28 +110,43 @@ struct Keys {
 }
 
 impl RedisStore {
-    /// Connects, and begins a history where there is none.
+    /// Connects, and begins a history where there is none. While Redis cannot be reached it goes on trying, as long as
+    /// `connect_timeout` says.
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Unavailable`] when the address is not understood, or Redis is not reached within two seconds.
+    /// - [`StoreError::Unavailable`] when the address is not understood, or Redis is not reached in time.
+    /// - [`StoreError::Refused`] when user or password are wrong, or no Sentinel knows the name.
     /// - [`StoreError::Corrupt`] when what is there is not whole or not ours.
     pub async fn connect(url: &str, options: RedisOptions) -> Result<Self, StoreError> {
-        let link = Arc::new(Link::new(url)?);
+        let address = Address::parse(url)?;
+        let (acknowledgement, connect_timeout) = (address.acknowledgement, address.connect_timeout);
+        let link = Arc::new(Link::to(address)?);
         let keys = Keys::new(&options.prefix);
         let side = Arc::new(RedisSide::new(link.clone(), keys.clone()));
-        let replica = Arc::new(Replica::new(link, keys, options.retention)?);
-        replica.catch_up().await?;
+        let replica = Arc::new(Replica::new(link, keys, options.retention, acknowledgement)?);
+        reach(&replica, connect_timeout).await?;
         let following = tokio::spawn(follow::follow(replica.clone())).abort_handle();
-        Ok(Self { replica, side, following })
+        let patience = PATIENCE + acknowledgement.map_or(Duration::ZERO, |wanted| wanted.timeout);
+        Ok(Self { replica, patience, side, following })
+    }
+
+    /// Begins a new history of another epoch with these drafts, in one step, if `base` is still the newest cursor. The
+    /// keys of the old one are kept under `{prefix}:replaced:<its cursor>:`; deleting them is the operator's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`].
+    pub async fn replace(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        self.soon(self.replica.begin_anew(base, drafts)).await
     }
 
     /// Bounds what may have to wait for others, too, that wait for Redis.
     async fn soon<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        timeout(PATIENCE, work).await.unwrap_or_else(|_| {
-            // It may lead nowhere by now.
-            self.replica.link.forget();
-            Err(StoreError::Unavailable(format!("Redis: no answer within {PATIENCE:?}")).into())
+        timeout(self.patience, work).await.unwrap_or_else(|_| {
+            // They may lead nowhere by now.
+            self.replica.forget_links();
+            Err(StoreError::Unavailable(format!("Redis: no answer within {:?}", self.patience)).into())
         })
     }
 }
@@ -131,6 +169,17 @@ impl Keys {
             notes: key("notes"),
             note_ends: key("note_ends"),
         }
+    }
+
+    /// Those that belong to the history.
+    fn all(&self) -> [&str; 5] {
+        [&self.head, &self.checkpoint, &self.history, &self.side, &self.side_ends]
+    }
+
+    /// Where a key of a history that is replaced goes.
+    fn aside(&self, key: &str, newest: &Cursor) -> String {
+        let name = key.strip_prefix(self.head.trim_end_matches("head")).unwrap_or(key);
+        format!("{}replaced:{newest}:{name}", self.head.trim_end_matches("head"))
     }
 }
 
@@ -162,7 +211,12 @@ impl Store for RedisStore {
 
     async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
         self.soon(self.replica.catch_up()).await?;
-        Ok(self.replica.timeline().find(id))
+        let found = self.replica.timeline().find(id);
+        if found.is_some() {
+            // Whoever asks has had no answer to its commit, and so no word of the replicas.
+            self.soon(self.replica.confirm()).await?;
+        }
+        Ok(found)
     }
 
     fn side(&self) -> Arc<dyn SideStore> {
@@ -184,8 +238,24 @@ impl Store for RedisStore {
     }
 }
 
-impl fmt::Debug for Link {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Link").field(&self.describe()).finish()
+/// Learns what is there, trying again for a while where nobody answers.
+async fn reach(replica: &Replica, connect_timeout: Duration) -> Result<(), StoreError> {
+    let mut trouble = match replica.catch_up().await {
+        Err(error @ StoreError::Unavailable(_)) if !connect_timeout.is_zero() => error,
+        answer => return answer,
+    };
+    tracing::warn!(redis = replica.describe(), error = %trouble, "Redis is not reached; trying for {connect_timeout:?}");
+    let trying = async {
+        loop {
+            sleep(PAUSE).await;
+            match replica.catch_up().await {
+                Err(error @ StoreError::Unavailable(_)) => trouble = error,
+                answer => return answer,
+            }
+        }
+    };
+    match timeout(connect_timeout, trying).await {
+        Ok(answer) => answer,
+        Err(_) => Err(trouble),
     }
 }

@@ -22,7 +22,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Appends the drafts as consecutive commits: all of them or none, with one flush, and only if `base` is still
     /// the newest cursor. When this returns, the commits are durable as far as the store promises.
     ///
-    /// No drafts are no commits, but the base is still compared.
+    /// No drafts are no commits, but the base is still compared, and what is committed is as durable as promised when
+    /// this returns.
     ///
     /// After [`CommitError::Store`] the commits may or may not have happened; [`Store::find`] tells.
     async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError>;
@@ -69,7 +70,7 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
-/// The store failed. Nothing that was committed is lost.
+/// The store failed. Nothing that was committed is lost by it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -85,6 +86,13 @@ pub enum StoreError {
     /// Another process holds the store.
     #[error("{0}")]
     Locked(String),
+    /// It does not let this process in, as by a wrong password; trying again does not help.
+    #[error("{0}")]
+    Refused(String),
+    /// What was to be committed is, and everybody sees it, but fewer replicas than asked for have confirmed it: a
+    /// failover now may lose it.
+    #[error("the change is made, but not yet safe: {0}")]
+    Unacknowledged(String),
 }
 
 /// A commit was not made.

@@ -72,14 +72,17 @@ impl Timeline {
         Ok(())
     }
 
-    /// Goes on with another history, or behind a gap. Watchers of what is no longer here are told so.
+    /// Goes on with another history, or behind a gap. Watchers of what is no longer here are told so. Returns the
+    /// commits that were known and did not happen in this history, oldest first.
     #[cfg(feature = "redis")]
-    pub(crate) fn replace(&self, state: State, log: CommitLog) {
+    pub(crate) fn replace(&self, state: State, log: CommitLog) -> Vec<Arc<Commit>> {
         let mut moment = lock(&self.moment);
         moment.state = state;
-        moment.log = log;
+        let before = std::mem::replace(&mut moment.log, log);
+        let gone = before.not_in(&moment.log);
         drop(moment);
         self.moved.send_replace(());
+        gone
     }
 
     #[cfg(feature = "redis")]
@@ -134,13 +137,7 @@ impl Moment {
         if *base != self.state.cursor {
             return Err(CommitError::Conflict { current: self.state.cursor.clone() });
         }
-        let mut cursor = base.clone();
-        let place = |draft| {
-            let commit = Commit::after(&cursor, draft);
-            cursor = commit.cursor.clone();
-            Ok(Arc::new(commit))
-        };
-        drafts.into_iter().map(place).collect()
+        Ok(commits_after(base, drafts))
     }
 
     fn publish(&mut self, commits: &[Arc<Commit>]) -> Result<(), StoreError> {
@@ -189,6 +186,17 @@ impl Watcher {
         }
         Ok(!self.taken.is_empty())
     }
+}
+
+/// Drafts as the commits that follow a place.
+pub(crate) fn commits_after(base: &Cursor, drafts: Vec<Draft>) -> Vec<Arc<Commit>> {
+    let mut cursor = base.clone();
+    let place = |draft| {
+        let commit = Commit::after(&cursor, draft);
+        cursor = commit.cursor.clone();
+        Arc::new(commit)
+    };
+    drafts.into_iter().map(place).collect()
 }
 
 pub(crate) fn closed() -> StoreError {

@@ -1,22 +1,33 @@
 //! A connection to Redis that is made anew when it fails.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, RedisError, ScriptInvocation};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, cmd,
+};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::address::{Acknowledgement, Address, Place};
+use super::sentinel;
 use crate::StoreError;
 
 /// How long making a connection may take.
-const CONNECTING: Duration = Duration::from_secs(2);
+pub(super) const CONNECTING: Duration = Duration::from_secs(2);
 
 /// One multiplexed connection, made when it is first needed.
 pub(crate) struct Link {
-    client: Client,
+    place: Arc<Reached>,
     connection: Arc<Mutex<Option<MultiplexedConnection>>>,
+}
+
+/// How a server is reached.
+enum Reached {
+    Server(Client),
+    Sentinels(super::address::Sentinels),
 }
 
 /// Why nothing came back.
@@ -26,24 +37,50 @@ pub(crate) enum LinkError {
     TimedOut(Duration),
     #[error(transparent)]
     Redis(#[from] RedisError),
+    /// No Sentinel has named a master that is one.
+    #[error("{0}")]
+    NoMaster(String),
+    /// It does not know what it is asked for, and waiting does not help.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl Link {
     /// Nothing is connected yet.
     pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
-        // The error of the client is left out: it may quote a password.
-        let client = Client::open(url).map_err(|_| {
-            let wanted = "`redis://[user:password@]host[:port][/database]` or `rediss://…` for TLS";
-            StoreError::Unavailable(format!("the address of Redis is not understood; expected {wanted}"))
-        })?;
-        Ok(Self { client, connection: Arc::default() })
+        Self::to(Address::parse(url)?)
+    }
+
+    pub(super) fn to(address: Address) -> Result<Self, StoreError> {
+        let place = match address.place {
+            Place::Server(url) => Reached::Server(open(&url)?),
+            Place::Sentinels(sentinels) => {
+                // Each has to make sense, so that no mistake is found only during a failover.
+                for host in &sentinels.hosts {
+                    open(&sentinels.sentinel(host))?;
+                }
+                open(&sentinels.server("localhost", "6379"))?;
+                Reached::Sentinels(sentinels)
+            }
+        };
+        Ok(Self { place: Arc::new(place), connection: Arc::default() })
+    }
+
+    /// Another connection to the same place.
+    pub(super) fn another(&self) -> Self {
+        Self { place: self.place.clone(), connection: Arc::default() }
     }
 
     /// The address and the database, without user and password.
     pub(crate) fn describe(&self) -> String {
-        let info = self.client.get_connection_info();
-        let scheme = if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
-        format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db())
+        match &*self.place {
+            Reached::Server(client) => {
+                let info = client.get_connection_info();
+                let scheme = if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
+                format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db())
+            }
+            Reached::Sentinels(sentinels) => sentinels.to_string(),
+        }
     }
 
     /// Runs a script within a time; connecting, where that is needed, counts.
@@ -54,9 +91,28 @@ impl Link {
     ) -> Result<T, LinkError> {
         let answer = async {
             let mut connection = self.connection().await?;
-            script.invoke_async(&mut connection).await
+            Ok::<T, LinkError>(script.invoke_async(&mut connection).await?)
         };
-        Ok(timeout(patience, answer).await.map_err(|_| LinkError::TimedOut(patience))??)
+        timeout(patience, answer).await.map_err(|_| LinkError::TimedOut(patience))?
+    }
+
+    /// Runs a script that writes, and waits for the replicas that shall have what it wrote. How many have it.
+    pub(super) async fn run_acknowledged<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        wanted: Acknowledgement,
+        patience: Duration,
+    ) -> Result<(T, u32), LinkError> {
+        let answer = async {
+            // Redis waits for what this very connection has written: a new one in between would wait for nothing.
+            let mut connection = self.connection().await?;
+            let answer = script.invoke_async(&mut connection).await?;
+            let mut wait = cmd("WAIT");
+            wait.arg(wanted.replicas).arg(wanted.timeout.as_millis().max(1).to_string());
+            Ok::<_, LinkError>((answer, wait.query_async(&mut connection).await?))
+        };
+        let patience = patience + wanted.timeout;
+        timeout(patience, answer).await.map_err(|_| LinkError::TimedOut(patience))?
     }
 
     /// Lets the connection go, so that the next use makes a new one.
@@ -69,18 +125,18 @@ impl Link {
 
     /// A connection of one's own, for what blocks.
     pub(crate) async fn dedicated(&self) -> Result<MultiplexedConnection, LinkError> {
-        Ok(connect(&self.client).await?)
+        self.place.connect().await
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn connection(&self) -> Result<MultiplexedConnection, LinkError> {
         let mut slot = self.connection.clone().lock_owned().await;
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
-        let client = self.client.clone();
+        let place = self.place.clone();
         // A task, so that a short patience does not end what the next call can use.
         let connecting = tokio::spawn(async move {
-            let connection = connect(&client).await?;
+            let connection = place.connect().await?;
             *slot = Some(connection.clone());
             Ok(connection)
         });
@@ -88,16 +144,46 @@ impl Link {
     }
 }
 
+impl fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Link").field(&self.describe()).finish()
+    }
+}
+
+impl Reached {
+    async fn connect(&self) -> Result<MultiplexedConnection, LinkError> {
+        match self {
+            Self::Server(client) => Ok(connect(client).await?),
+            Self::Sentinels(sentinels) => sentinel::connect_to_master(sentinels).await,
+        }
+    }
+}
+
 impl From<LinkError> for StoreError {
     fn from(error: LinkError) -> Self {
         match &error {
             LinkError::Redis(redis) if redis.code() == Some("OOM") => Self::Full(format!("Redis says `{redis}`")),
+            LinkError::Redis(redis) if is_refusal(redis) => Self::Refused(format!(
+                "Redis does not accept the user, the password or what they are used for: {redis}"
+            )),
+            LinkError::Refused(text) => Self::Refused(text.clone()),
             _ => Self::Unavailable(format!("Redis: {error}")),
         }
     }
 }
 
-async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+fn is_refusal(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED"))
+}
+
+/// A client of one server; nothing is connected yet.
+pub(super) fn open(url: &str) -> Result<Client, StoreError> {
+    // The error of the client is left out: it may quote a password.
+    Client::open(url).map_err(|_| Address::not_understood())
+}
+
+pub(super) async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(None);
     client.get_multiplexed_async_connection_with_config(&config).await
 }

@@ -7,10 +7,11 @@ use ::redis::{Script, ScriptInvocation};
 use tokio::sync::Mutex;
 use waygate_core::{Commit, Cursor, Draft, State};
 
+use super::address::Acknowledgement;
 use super::link::{Link, LinkError};
 use super::{Keys, PATIENCE, scripts};
 use crate::log::{CommitLog, Retention};
-use crate::timeline::{Timeline, fresh_epoch};
+use crate::timeline::{Timeline, commits_after, fresh_epoch};
 use crate::{CommitError, StoreError};
 
 /// After how many commits the checkpoint is replaced.
@@ -22,6 +23,8 @@ const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Replica {
     pub(super) link: Arc<Link>,
+    /// Where replicas have to confirm: who waits for them holds up nobody else.
+    confirmed: Option<(Link, Acknowledgement)>,
     pub(super) keys: Keys,
     retention: Retention,
     timeline: Timeline,
@@ -36,19 +39,39 @@ struct Scripts {
     begin: Script,
     read: Script,
     commit: Script,
+    confirm: Script,
+    replace: Script,
     checkpoint: Script,
 }
 
 impl Replica {
     /// Of nothing yet; [`Replica::catch_up`] comes next.
-    pub(super) fn new(link: Arc<Link>, keys: Keys, retention: Retention) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        link: Arc<Link>,
+        keys: Keys,
+        retention: Retention,
+        acknowledgement: Option<Acknowledgement>,
+    ) -> Result<Self, StoreError> {
         let scripts = Scripts {
             begin: Script::new(scripts::BEGIN),
             read: Script::new(scripts::READ),
             commit: Script::new(scripts::COMMIT),
+            confirm: Script::new(scripts::CONFIRM),
+            replace: Script::new(scripts::REPLACE),
             checkpoint: Script::new(scripts::CHECKPOINT),
         };
-        Ok(Self { link, keys, retention, timeline: Timeline::fresh(retention)?, turn: Mutex::default(), trouble: Default::default(), scripts })
+        let confirmed = acknowledgement.map(|wanted| (link.another(), wanted));
+        let timeline = Timeline::fresh(retention)?;
+        Ok(Self {
+            link,
+            confirmed,
+            keys,
+            retention,
+            timeline,
+            turn: Mutex::default(),
+            trouble: std::sync::Mutex::default(),
+            scripts,
+        })
     }
 
     pub(super) fn timeline(&self) -> &Timeline {
@@ -65,6 +88,14 @@ impl Replica {
 
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The next use of each makes a new connection.
+    pub(super) fn forget_links(&self) {
+        self.link.forget();
+        if let Some((link, _)) = &self.confirmed {
+            link.forget();
+        }
     }
 
     /// Learns everything that has been committed before this was called.
@@ -91,17 +122,87 @@ impl Replica {
         for commit in &commits {
             script.arg(commit.revision().0).arg(commit.cursor.to_string()).arg(encode(&**commit)?);
         }
-        let (done, checkpoint): (bool, String) = self.run(&script, PATIENCE).await?;
+        let ((done, checkpoint), acknowledged): ((bool, String), _) = if commits.is_empty() {
+            (self.run(&script, PATIENCE).await?, None)
+        } else {
+            self.run_confirmed(&script).await?
+        };
         if !done {
             self.read().await?;
             return Err(CommitError::Conflict { current: self.timeline.cursor() });
         }
         self.timeline.publish(&commits)?;
+        if commits.is_empty() {
+            self.confirm().await?;
+            return Ok(commits);
+        }
         let covered = checkpoint.parse::<Cursor>().map_or(0, |cursor| cursor.revision.0);
         if newest.revision.0.saturating_sub(covered) >= CHECKPOINT_EVERY {
             tokio::spawn(self.clone().write_checkpoint());
         }
+        self.check(acknowledged)?;
         Ok(commits)
+    }
+
+    /// Asks the replicas, where they have to confirm, for everything that has been committed until now.
+    pub(super) async fn confirm(&self) -> Result<(), StoreError> {
+        if self.confirmed.is_none() {
+            return Ok(());
+        }
+        let (_, acknowledged): (String, _) = self.run_confirmed(&self.scripts.confirm.key(&self.keys.head)).await?;
+        self.check(acknowledged)
+    }
+
+    /// Puts another history in the place of this one.
+    pub(super) async fn begin_anew(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
+        let _turn = self.turn.lock().await;
+        let start = Cursor::start_of(fresh_epoch()?);
+        let commits = commits_after(&start, drafts);
+        let keys = self.keys.all();
+        let mut script = self.scripts.replace.key(keys[0]);
+        for key in &keys[1..] {
+            script.key(*key);
+        }
+        for key in keys {
+            script.key(self.keys.aside(key, base));
+        }
+        script.arg(base.to_string()).arg(start.to_string()).arg(encode(&State::new(start))?);
+        for commit in &commits {
+            script.arg(commit.revision().0).arg(commit.cursor.to_string()).arg(encode(&**commit)?);
+        }
+        let (done, acknowledged): (bool, _) = self.run_confirmed(&script).await?;
+        self.read().await?;
+        if !done {
+            return Err(CommitError::Conflict { current: self.timeline.cursor() });
+        }
+        self.check(acknowledged)?;
+        Ok(commits)
+    }
+
+    /// Runs a script that writes; with how many replicas have it, where that matters.
+    async fn run_confirmed<T: ::redis::FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<(T, Option<u32>), StoreError> {
+        let Some((link, wanted)) = &self.confirmed else {
+            return Ok((self.run(script, PATIENCE).await?, None));
+        };
+        let answer = link.run_acknowledged(script, *wanted, PATIENCE).await.inspect_err(|_| self.forget_links());
+        answer.map(|(answer, acknowledged)| (answer, Some(acknowledged))).map_err(StoreError::from)
+    }
+
+    /// Whether enough replicas have confirmed.
+    fn check(&self, acknowledged: Option<u32>) -> Result<(), StoreError> {
+        let (Some((_, wanted)), Some(acknowledged)) = (&self.confirmed, acknowledged) else {
+            return Ok(());
+        };
+        if acknowledged >= wanted.replicas {
+            return Ok(());
+        }
+        let Acknowledgement { replicas, timeout } = wanted;
+        let text = format!("within {timeout:?} {acknowledged} of {replicas} replicas of Redis have confirmed it");
+        tracing::warn!(redis = self.describe(), "{text}");
+        Err(StoreError::Unacknowledged(text))
     }
 
     /// Where it fails, whoever commits next tries again.
@@ -159,7 +260,20 @@ impl Replica {
         if *log.newest() != state.cursor {
             return Err(self.corrupt(&"its history and its checkpoint do not meet"));
         }
-        self.timeline.replace(state, log);
+        let cursor = state.cursor.clone();
+        let gone = self.timeline.replace(state, log);
+        if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
+            let drafts: Vec<&str> = gone.iter().map(|commit| commit.draft.id.as_str()).collect();
+            tracing::warn!(
+                redis = self.describe(),
+                %cursor,
+                commits = gone.len(),
+                first = %first.cursor,
+                last = %last.cursor,
+                drafts = drafts.join(" "),
+                "Redis has lost commits, or another history has taken their place: what was known is gone"
+            );
+        }
         Ok(())
     }
 

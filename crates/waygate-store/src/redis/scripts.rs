@@ -58,6 +58,30 @@ end
 return {1, head[3]}
 ";
 
+/// Writes down again what is there, for replicas to confirm. Keys: head.
+pub(super) const CONFIRM: &str = r"
+local cursor = redis.call('HGET', KEYS[1], 'cursor')
+if cursor then redis.call('HSET', KEYS[1], 'cursor', cursor) end
+return cursor or ''
+";
+
+/// Begins another history in the place of one. Keys: head, checkpoint, history, side, ends of side, and where each of
+/// them goes. Arguments: the newest cursor of the one, the cursor of the beginning of the other, the empty state, and
+/// for each commit its revision, cursor and text. Answers whether it was done.
+pub(super) const REPLACE: &str = r"
+if redis.call('HGET', KEYS[1], 'cursor') ~= ARGV[1] then return 0 end
+for index = 1, 5 do
+  if redis.call('EXISTS', KEYS[index]) == 1 then redis.call('RENAME', KEYS[index], KEYS[index + 5]) end
+end
+redis.call('HSET', KEYS[1], 'cursor', ARGV[2], 'start', ARGV[2], 'checkpoint', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3])
+for index = 4, #ARGV, 3 do
+  redis.call('XADD', KEYS[3], ARGV[index] .. '-0', 'cursor', ARGV[index + 1], 'commit', ARGV[index + 2])
+  redis.call('HSET', KEYS[1], 'cursor', ARGV[index + 1])
+end
+return 1
+";
+
 /// Replaces the checkpoint by a newer one of the same history. Keys as for [`BEGIN`]. Arguments: its cursor, its
 /// revision, the state.
 pub(super) const CHECKPOINT: &str = r"

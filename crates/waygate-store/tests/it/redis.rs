@@ -37,14 +37,34 @@ pub(crate) struct Server {
     directory: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
+    arguments: Vec<String>,
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { directory: tempfile::tempdir().unwrap(), port, child: None };
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// A server that follows another one.
+    pub(crate) async fn replica_of(master: &Self) -> Self {
+        let port = master.port.to_string();
+        Self::start_with(&["--replicaof", "127.0.0.1", &port]).await
+    }
+
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let mut server = Self::not_started(arguments);
         server.bring_back().await;
         server
+    }
+
+    pub(crate) fn not_started(arguments: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { directory: tempfile::tempdir().unwrap(), port, child: None, arguments }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -62,7 +82,7 @@ impl Server {
     pub(crate) async fn bring_back(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        command.args(["--appendonly", "yes", "--appendfsync", "always"]).arg("--dir").arg(self.directory.path());
+        command.args(["--repl-diskless-sync-delay", "0"]).args(&self.arguments).arg("--dir").arg(self.directory.path());
         self.child = Some(command.stdout(Stdio::null()).spawn().unwrap());
         eventually(async || self.is_up().await).await;
     }
@@ -75,9 +95,20 @@ impl Server {
 
     /// Empties it.
     pub(crate) async fn flush(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+        self.tell(&["FLUSHALL"]).await;
+    }
+
+    /// Gives it a command, and its answer as text.
+    pub(crate) async fn tell(&self, command: &[&str]) -> String {
+        self.try_to_tell(command).await.unwrap()
+    }
+
+    pub(crate) async fn try_to_tell(&self, command: &[&str]) -> redis::RedisResult<String> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut told = redis::cmd(command[0]);
+        let answer: redis::Value = told.arg(&command[1..]).query_async(&mut connection).await?;
+        Ok(redis::from_redis_value(answer.clone()).unwrap_or_else(|_| format!("{answer:?}")))
     }
 
     async fn is_up(&self) -> bool {

@@ -9,17 +9,17 @@ use waygate_store::{CommitError, CommitStream, HistoryQuery, RedisOptions, Redis
 
 use crate::redis::{PATIENCE, Server, eventually, is_available, prefix, url};
 
-async fn connect(url: &str, prefix: &str) -> RedisStore {
+pub(crate) async fn connect(url: &str, prefix: &str) -> RedisStore {
     let options = RedisOptions { prefix: prefix.to_owned(), ..RedisOptions::default() };
     RedisStore::connect(url, options).await.unwrap()
 }
 
-async fn commit(store: &RedisStore, numbers: std::ops::Range<u64>) -> Cursor {
+pub(crate) async fn commit(store: &RedisStore, numbers: std::ops::Range<u64>) -> Cursor {
     let base = store.load().await.unwrap().cursor;
     store.commit(&base, numbers.map(draft).collect()).await.unwrap().last().unwrap().cursor.clone()
 }
 
-async fn next(stream: &mut CommitStream) -> Result<std::sync::Arc<Commit>, WatchError> {
+pub(crate) async fn next(stream: &mut CommitStream) -> Result<std::sync::Arc<Commit>, WatchError> {
     tokio::time::timeout(PATIENCE, stream.next()).await.unwrap().unwrap()
 }
 
@@ -138,7 +138,7 @@ async fn a_redis_that_hangs_is_unavailable_and_then_goes_on() {
 #[tokio::test]
 async fn what_cannot_be_reached_is_unavailable_and_passwords_stay_hidden() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("redis://user:geheim@127.0.0.1:{unused}/3");
+    let url = format!("redis://user:geheim@127.0.0.1:{unused}/3?connect_timeout=0s");
     let refused = RedisStore::connect(&url, RedisOptions::default()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
     assert!(!refused.to_string().contains("geheim"));
