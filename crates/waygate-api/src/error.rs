@@ -63,6 +63,8 @@ pub enum ErrorCode {
     NotImplemented,
     StoreUnavailable,
     StoreFull,
+    /// The change is made, but fewer replicas of the store than asked for have confirmed it.
+    StoreUnacknowledged,
     Internal,
     /// A code of a newer server, or an answer of something else.
     #[serde(other)]

@@ -127,6 +127,11 @@ impl From<StoreError> for ApiError {
         let text = error.to_string();
         match error {
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::StoreFull, text),
+            // The change is in force; asking for it again asks the replicas again.
+            StoreError::Unacknowledged(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreUnacknowledged, text)
+                    .retry_after(STORE_RETRY_AFTER)
+            }
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreUnavailable, text)
                 .retry_after(STORE_RETRY_AFTER),
         }

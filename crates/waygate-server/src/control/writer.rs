@@ -49,7 +49,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     for _ in 0..ATTEMPTS {
         let base = inner.state.load_full();
         let (planned, drafts, outcome) = plan_batch(&base, schedule, requests);
-        if drafts.is_empty() {
+        if drafts.is_empty() && planned.iter().all(|planned| is_harmless(&planned.request.command)) {
             answer_all(inner, planned, outcome);
             return;
         }
@@ -72,6 +72,12 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     }
     let busy = "other nodes commit faster than this one can plan; try again";
     refuse_all(requests, &StoreError::Unavailable(busy.to_owned()));
+}
+
+/// Whether it may be answered from memory that it changes nothing: a service that starts again need not wait for the
+/// store.
+fn is_harmless(command: &Command) -> bool {
+    matches!(command, Command::Register { .. })
 }
 
 /// Plans each command on what the ones before it will have made. Refused ones are answered at once.
@@ -120,13 +126,16 @@ fn draft(scratch: &mut State, command: &Command, cause: &Cause) -> Result<(Plan,
 /// Commits; where the store cannot say whether it did, looks the first draft up before giving an answer.
 async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revision, CommitError> {
     let Some(first) = drafts.first().map(|draft| draft.id.clone()) else {
-        return Ok(base.revision);
+        // What changes nothing is true of the newest state, and as safe as a change would be.
+        return inner.store.commit(base, drafts).await.map(|_| base.revision);
     };
     let count = drafts.len() as u64;
     match inner.store.commit(base, drafts).await {
         Ok(commits) => Ok(commits.last().map_or(base.revision, |commit| commit.revision())),
+        Err(unsafe_yet @ CommitError::Store(StoreError::Unacknowledged(_))) => Err(unsafe_yet),
         Err(CommitError::Store(error)) => match inner.store.find(&first).await {
             Ok(Some(commit)) => Ok(Revision(commit.revision().0 + count - 1)),
+            Err(unsafe_yet @ StoreError::Unacknowledged(_)) => Err(unsafe_yet.into()),
             _ => Err(error.into()),
         },
         Err(conflict) => Err(conflict),
