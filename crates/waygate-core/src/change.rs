@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, InvalidName, ServiceId, TokenId, WebhookId};
-use crate::lifecycle::Route;
+use crate::lifecycle::{LifecycleKind, Route};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::{Cursor, Revision};
@@ -65,7 +65,26 @@ pub enum Change {
     /// Changes nothing: an audit entry about `subject`. Never leaves the servers.
     Noted {
         subject: String,
+        /// Where the entry was taken over from the log of another system: what that said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        imported: Option<Arc<ImportedEntry>>,
     },
+}
+
+/// What the log of another system said, in its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedEntry {
+    pub id: String,
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceId>,
+    pub action: String,
+    pub actor: String,
+    pub platform: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_status: Option<LifecycleKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_status: Option<LifecycleKind>,
 }
 
 /// Who follows a change.
@@ -156,6 +175,8 @@ pub enum Action {
     SvcRlEnabled,
     SvcRlDisabled,
     SvcRlReset,
+    /// Another installation was taken over; also the action of an entry of its log that has none of these.
+    Import,
 }
 
 impl Action {
@@ -210,6 +231,7 @@ impl Action {
             Self::SvcRlEnabled => "svc_rl_enabled",
             Self::SvcRlDisabled => "svc_rl_disabled",
             Self::SvcRlReset => "svc_rl_reset",
+            Self::Import => "import",
         }
     }
 }

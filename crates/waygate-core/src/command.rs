@@ -305,7 +305,7 @@ impl Planner<'_> {
             }
             Command::Note { action, subject, reason } => {
                 let subject = subject.chars().take(LONGEST_SUBJECT).collect();
-                Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject }))
+                Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject, imported: None }))
             }
             Command::All(commands) => self.plan_all(commands),
         }

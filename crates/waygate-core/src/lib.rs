@@ -69,7 +69,7 @@ mod token;
 mod unheard;
 mod webhook;
 
-pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, Platform, Record};
+pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, ImportedEntry, Platform, Record};
 pub use command::{
     Command, CommandError, Declaration, LONGEST_REASON, LimitTarget, MOST_EXEMPTIONS, MOST_ROUTES, MOST_TOKENS,
     MOST_WEBHOOKS, MOST_WINDOWS, MaintenanceSwitch, Plan, RateLimitSwitch, Switch, plan,

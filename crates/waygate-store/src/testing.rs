@@ -157,7 +157,7 @@ pub fn draft(number: u64) -> Draft {
     let noted = Record {
         action: Action::Login,
         reason: String::new(),
-        change: Change::Noted { subject: "ada".to_owned() },
+        change: Change::Noted { subject: "ada".to_owned(), imported: None },
         before: Vec::new(),
     };
     Draft {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waygate_core::{
-    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, IssuedToken,
-    KeyStrategy, Lifecycle, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy,
+    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, ImportedEntry, IssuedToken,
+    KeyStrategy, Lifecycle, LifecycleKind, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy,
     Record, Revision, Route, Scope, ServiceView, State, Temporary, Tier, TokenKind, Webhook, WebhookFormat,
     WebhookSettings, Window,
 };
@@ -173,10 +173,24 @@ fn changes() -> Vec<Change> {
         Change::WebhookSet { id: parsed("hook-1"), webhook: Arc::new(full_webhook()) },
         Change::WebhookSet { id: parsed("hook-2"), webhook: Arc::new(plain_webhook()) },
         Change::WebhookRemoved { id: parsed("hook-1") },
-        Change::Noted { subject: "ada".to_owned() },
+        Change::Noted { subject: "ada".to_owned(), imported: None },
+        Change::Noted { subject: "pay:GET:/a".to_owned(), imported: Some(Arc::new(imported_entry())) },
         Change::TokenIssued { id: parsed("token-2"), token: Arc::new(issued_token(TokenKind::Login, None)) },
         Change::TokenIssued { id: parsed("token-3"), token: Arc::new(issued_token(TokenKind::Service, Some("pay"))) },
     ]
+}
+
+fn imported_entry() -> ImportedEntry {
+    ImportedEntry {
+        id: "f82424b2-0168-42ef-bb47-3a332406a7a6".to_owned(),
+        at: at(456),
+        service: Some(parsed("pay")),
+        action: "maintenance_on".to_owned(),
+        actor: "alice".to_owned(),
+        platform: "cli".to_owned(),
+        previous_status: Some(LifecycleKind::Active),
+        new_status: Some(LifecycleKind::Maintenance),
+    }
 }
 
 fn issued_token(kind: TokenKind, service: Option<&str>) -> IssuedToken {
@@ -304,6 +318,7 @@ fn each_name_of_a_list_keeps_its_encoding() {
         Action::SvcRlEnabled,
         Action::SvcRlDisabled,
         Action::SvcRlReset,
+        Action::Import,
     ];
     let platforms = [Platform::Cli, Platform::Sdk, Platform::Dashboard, Platform::Api, Platform::System];
     for action in actions {

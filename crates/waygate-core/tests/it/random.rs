@@ -240,6 +240,6 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
             webhook: Webhook { settings, generation: 1, rotated: None, since: Revision(1), changed_at: Revision(1) }.into(),
         }),
         1 => (0..2_u8).prop_map(|id| Change::WebhookRemoved { id: parsed(&format!("hook-{id}")) }),
-        1 => Just(Change::Noted { subject: "ada".to_owned() }),
+        1 => Just(Change::Noted { subject: "ada".to_owned(), imported: None }),
     ]
 }

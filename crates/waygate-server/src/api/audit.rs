@@ -177,6 +177,8 @@ pub(crate) enum Subject<'c> {
     RateLimit(&'c Scope),
     Service(&'c ServiceId),
     Webhook(&'c WebhookId),
+    /// What the log of another system had, and whose.
+    Imported(&'c str, Option<&'c ServiceId>),
     Other(&'c str),
 }
 
@@ -189,7 +191,8 @@ impl<'c> Subject<'c> {
             Change::ServiceRemoved { service } => Self::Service(service),
             Change::TokenIssued { id, .. } | Change::TokenRevoked { id, .. } => Self::Other(id.as_str()),
             Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => Self::Webhook(id),
-            Change::Noted { subject } => Self::Other(subject),
+            Change::Noted { subject, imported: Some(entry) } => Self::Imported(subject, entry.service.as_ref()),
+            Change::Noted { subject, imported: None } => Self::Other(subject),
         }
     }
 
@@ -203,7 +206,7 @@ impl<'c> Subject<'c> {
             Self::RateLimit(Scope::Service(service)) => format!("__waygate:svc_rl:{service}__"),
             Self::Service(service) => service.to_string(),
             Self::Webhook(id) => format!("webhook:{id}"),
-            Self::Other(subject) => subject.to_owned(),
+            Self::Imported(subject, _) | Self::Other(subject) => subject.to_owned(),
         }
     }
 
@@ -212,6 +215,7 @@ impl<'c> Subject<'c> {
             Self::Route(key) => Some(&key.service),
             Self::Maintenance(MaintenanceScope::Service(service)) | Self::Service(service) => Some(service),
             Self::RateLimit(scope) => scope.service(),
+            Self::Imported(_, service) => service,
             Self::Maintenance(MaintenanceScope::Global) | Self::Webhook(_) | Self::Other(_) => None,
         }
     }
