@@ -16,6 +16,7 @@ use crate::gate::Gate;
 use crate::replica::Replica;
 use crate::report::{self, Hits};
 use crate::session::{Credentials, Session};
+use crate::shared::Shared;
 use crate::sync::Syncer;
 use crate::sync::remote::RemoteSource;
 use crate::sync::source::Source;
@@ -34,6 +35,8 @@ pub struct WaygateBuilder {
     trusted_proxies: Vec<String>,
     hops: usize,
     report_interval: Duration,
+    rate_limit_backend: Option<String>,
+    rate_limit_deadline: Duration,
 }
 
 impl WaygateBuilder {
@@ -41,6 +44,7 @@ impl WaygateBuilder {
     /// Three keep-alives of the control plane.
     const SILENCE: Duration = Duration::from_secs(45);
     const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+    const RATE_LIMIT_DEADLINE: Duration = Duration::from_millis(50);
     /// What is longer than a day is a day.
     const LONGEST: Duration = Duration::from_hours(24);
 
@@ -56,6 +60,8 @@ impl WaygateBuilder {
             trusted_proxies: Vec::new(),
             hops: 1,
             report_interval: Self::REPORT_INTERVAL,
+            rate_limit_backend: None,
+            rate_limit_deadline: Self::RATE_LIMIT_DEADLINE,
         }
     }
 
@@ -116,6 +122,27 @@ impl WaygateBuilder {
         self
     }
 
+    /// A Redis (6.2 or newer) in which all replicas of this service count together, so that `100/minute` is 100 for all
+    /// of them: `redis://[user:password@]host[:port][/database]`, or `rediss://…` for TLS. Limits of all services count
+    /// together over those services that share the Redis. Without one, each replica counts for itself.
+    ///
+    /// Take another database, or another Redis, than the control plane's own. Needs the feature `redis-limits`.
+    ///
+    /// A request takes one round trip for all of its limits; a caller who is known to be denied takes none. While Redis is
+    /// away, each limit's `on_backend_failure` decides: `local` counts in the replica, `open` lets through, `closed`
+    /// refuses. That is logged once when it begins and once when it ends, and counted in
+    /// [`Status::shared_counters`](crate::Status::shared_counters).
+    pub fn rate_limit_backend(mut self, url: &str) -> Self {
+        self.rate_limit_backend = Some(url.to_owned());
+        self
+    }
+
+    /// How long a request waits for the rate limit backend at most (default 50 ms).
+    pub fn rate_limit_deadline(mut self, deadline: Duration) -> Self {
+        self.rate_limit_deadline = deadline;
+        self
+    }
+
     /// Starts to follow the control plane, and returns at once, whether or not it is there.
     ///
     /// # Errors
@@ -151,9 +178,12 @@ impl WaygateBuilder {
             identity: self.identity,
             hops: self.hops,
             warned: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
         };
         let hits = Hits::new(session.is_some());
-        let gate = Arc::new(Gate { counters: LocalCounters::new(), callers, hits });
+        let backend = self.rate_limit_backend.as_deref();
+        let shared = backend.map(|url| Shared::open(url, self.rate_limit_deadline, &app_id)).transpose()?;
+        let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits });
         let stop = CancellationToken::new();
         let reconnect_delay = self.reconnect_delay.min(Self::LONGEST);
         let syncer = Syncer::new(source, replica.clone(), reconnect_delay, self.silence.min(Self::LONGEST));
@@ -161,6 +191,10 @@ impl WaygateBuilder {
         if let Some(session) = session.clone() {
             let every = self.report_interval;
             tasks.push(runtime.spawn(report::run(gate.clone(), session, app_id.clone(), every, stop.clone())));
+        }
+        if gate.is_shared() {
+            let (gate, stop) = (gate.clone(), stop.clone());
+            tasks.push(runtime.spawn(async move { stop.run_until_cancelled(gate.reach()).await.unwrap_or_default() }));
         }
         Ok(Waygate::new(app_id, replica, gate, session, stop, tasks))
     }

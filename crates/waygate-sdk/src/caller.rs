@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
@@ -92,6 +93,8 @@ pub(crate) struct Callers {
     pub(crate) hops: usize,
     /// It has been said that there is no address.
     pub(crate) warned: AtomicBool,
+    /// It has been said that the service's own functions panic.
+    pub(crate) panicked: AtomicBool,
 }
 
 /// One caller.
@@ -112,10 +115,23 @@ impl Callers {
     }
 }
 
+impl Caller<'_> {
+    /// What the service's own function says. Where it panics, that is nothing, and the limit goes on without.
+    fn asked<'s, T: Default>(&'s self, question: impl FnOnce(&'s dyn Identity) -> T) -> T {
+        let answer = catch_unwind(AssertUnwindSafe(|| question(&*self.callers.identity)));
+        answer.unwrap_or_else(|_| {
+            if !self.callers.panicked.swap(true, Ordering::Relaxed) {
+                tracing::error!("the service's `Identity` panics; limits take what it was asked for as missing");
+            }
+            T::default()
+        })
+    }
+}
+
 impl CallerFacts for Caller<'_> {
     fn client_ip(&self) -> Option<IpAddr> {
-        let Callers { identity, trusted_proxies, hops, warned } = self.callers;
-        let Some(peer) = identity.peer(self.head) else {
+        let Callers { trusted_proxies, hops, warned, .. } = self.callers;
+        let Some(peer) = self.asked(|identity| identity.peer(self.head)) else {
             if !warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     "a limit asks for the caller's address and there is none: all callers count as one; serve with \
@@ -133,19 +149,19 @@ impl CallerFacts for Caller<'_> {
     }
 
     fn user(&self) -> Option<Cow<'_, str>> {
-        self.callers.identity.user(self.head)
+        self.asked(|identity| identity.user(self.head))
     }
 
     fn custom_key(&self) -> Option<Cow<'_, str>> {
-        self.callers.identity.custom_key(self.head)
+        self.asked(|identity| identity.custom_key(self.head))
     }
 
     fn tier(&self, attribute: &str) -> Option<Cow<'_, str>> {
-        self.callers.identity.tier(self.head, attribute)
+        self.asked(|identity| identity.tier(self.head, attribute))
     }
 
     fn has_role(&self, role: &str) -> bool {
-        self.callers.identity.has_role(self.head, role)
+        self.asked(|identity| identity.has_role(self.head, role))
     }
 }
 

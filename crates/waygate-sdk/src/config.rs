@@ -1,6 +1,8 @@
 //! Settings from environment variables: the only place of the crate that reads them.
 
 use std::env::VarError;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::builder::WaygateBuilder;
@@ -13,6 +15,10 @@ const USERNAME: &str = "WAYGATE_USERNAME";
 const PASSWORD: &str = "WAYGATE_PASSWORD";
 const ENVIRONMENT: &str = "WAYGATE_ENV";
 const RECONNECT_DELAY: &str = "WAYGATE_RECONNECT_DELAY";
+const TRUSTED_PROXIES: &str = "WAYGATE_TRUSTED_PROXIES";
+const TRUSTED_HOPS: &str = "WAYGATE_TRUSTED_HOPS";
+const RATE_LIMIT_BACKEND: &str = "WAYGATE_RATE_LIMIT_BACKEND";
+const RATE_LIMIT_DEADLINE: &str = "WAYGATE_RATE_LIMIT_DEADLINE_MS";
 
 /// The longest reconnect delay: a day.
 const LONGEST_DELAY: f64 = 86_400.0;
@@ -57,7 +63,31 @@ fn read(variable: impl Fn(&'static str) -> Result<String, VarError>) -> Result<W
     if let Some(seconds) = optional(RECONNECT_DELAY)? {
         builder = builder.reconnect_delay(delay_of(&seconds)?);
     }
+    if let Some(ranges) = optional(TRUSTED_PROXIES)? {
+        builder = builder.trusted_proxies(ranges.split(',').map(str::trim).filter(|range| !range.is_empty()));
+    }
+    if let Some(hops) = optional(TRUSTED_HOPS)? {
+        builder = builder.trusted_hops(number(TRUSTED_HOPS, &hops, 1..=100, "a whole number from 1 to 100")?);
+    }
+    if let Some(url) = optional(RATE_LIMIT_BACKEND)? {
+        builder = builder.rate_limit_backend(url.trim());
+    }
+    if let Some(milliseconds) = optional(RATE_LIMIT_DEADLINE)? {
+        let expected = "a whole number of milliseconds from 1 to 60000";
+        let milliseconds = number(RATE_LIMIT_DEADLINE, &milliseconds, 1..=60_000, expected)?;
+        builder = builder.rate_limit_deadline(Duration::from_millis(milliseconds));
+    }
     Ok(builder)
+}
+
+fn number<T: FromStr + PartialOrd>(
+    name: &'static str,
+    text: &str,
+    accepted: RangeInclusive<T>,
+    expected: &'static str,
+) -> Result<T, BuildError> {
+    let number = text.trim().parse().ok().filter(|number| accepted.contains(number));
+    number.ok_or(BuildError::InvalidVariable { name, expected })
 }
 
 fn delay_of(text: &str) -> Result<Duration, BuildError> {
@@ -96,6 +126,12 @@ mod tests {
         assert!(message(&[(USERNAME, "admin")]).contains("`WAYGATE_PASSWORD` is not set"));
         assert!(message(&[(PASSWORD, "secret")]).contains("`WAYGATE_USERNAME` is not set"));
         assert!(message(&[(TOKEN, "t"), (USERNAME, "a")]).contains("both set"));
+        for bad in ["0", "-1", "1.5", "all", "101"] {
+            assert!(message(&[(TRUSTED_HOPS, bad)]).contains("`WAYGATE_TRUSTED_HOPS`"), "{bad}");
+        }
+        for bad in ["0", "-1", "50ms", "60001"] {
+            assert!(message(&[(RATE_LIMIT_DEADLINE, bad)]).contains("`WAYGATE_RATE_LIMIT_DEADLINE_MS`"), "{bad}");
+        }
         for bad in ["soon", "-1", "NaN", "inf", "1e9"] {
             assert!(message(&[(RECONNECT_DELAY, bad)]).contains("`WAYGATE_RECONNECT_DELAY`"), "{bad}");
         }

@@ -15,6 +15,8 @@ pub enum BuildError {
     Environment(#[source] InvalidName),
     #[error("a trusted proxy is not usable: {0}")]
     TrustedProxy(#[source] InvalidName),
+    #[error("the rate limit backend is not usable: {0}")]
+    RateLimitBackend(String),
     #[error("the connection cannot be set up: {0}")]
     Client(#[source] ClientError),
     #[error("`{name}` is not set; expected {expected}")]

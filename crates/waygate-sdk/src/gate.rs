@@ -6,10 +6,13 @@ use waygate_core::{CallerFacts, Charged, LimitChain, LocalCounters, Standing};
 use crate::caller::Callers;
 use crate::clock;
 use crate::report::Hits;
+use crate::shared::Shared;
 
 /// The limits of one service in one process: counters, how callers are told apart, and what was denied.
 pub(crate) struct Gate {
     pub(crate) counters: LocalCounters,
+    /// Those that the replicas of the service share.
+    pub(crate) shared: Option<Shared>,
     pub(crate) callers: Callers,
     pub(crate) hits: Hits,
 }
@@ -19,7 +22,20 @@ pub(crate) struct Gate {
 pub(crate) struct LimitHeaders([(HeaderName, HeaderValue); 5]);
 
 impl Gate {
-    /// Charges a request, and notes what is denied or would be. `template` is that of its route, empty for none.
+    /// Whether charging asks counters outside of this process.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Connects to the shared counters.
+    pub(crate) async fn reach(&self) {
+        if let Some(shared) = &self.shared {
+            shared.reach().await;
+        }
+    }
+
+    /// Charges a request in this process, and notes what is denied or would be. `template` is that of its route, empty
+    /// for none.
     pub(crate) fn charge<'s>(
         &self,
         limits: &LimitChain<'s>,
@@ -28,12 +44,30 @@ impl Gate {
         template: &str,
     ) -> Charged<'s> {
         let charged = self.counters.charge(limits, caller, clock::now());
-        match &charged {
+        self.note(&charged, method, template);
+        charged
+    }
+
+    /// The same, in the shared counters where there are any.
+    pub(crate) async fn charge_shared<'s>(
+        &self,
+        limits: &LimitChain<'s>,
+        caller: &impl CallerFacts,
+        method: &str,
+        template: &str,
+    ) -> Charged<'s> {
+        let Some(shared) = &self.shared else { return self.charge(limits, caller, method, template) };
+        let charged = shared.charge(&self.counters, limits, caller).await;
+        self.note(&charged, method, template);
+        charged
+    }
+
+    fn note(&self, charged: &Charged<'_>, method: &str, template: &str) {
+        match charged {
             Charged::Exceeded(exceeded) => self.hits.note(exceeded, method, template, false),
             Charged::Admitted { shadow: Some(exceeded), .. } => self.hits.note(exceeded, method, template, true),
             Charged::Admitted { shadow: None, .. } => {}
         }
-        charged
     }
 }
 

@@ -38,7 +38,8 @@
 //!   what is declared, stays in force while the control plane is away.
 //! - [`axum`](mod@axum): routers with declarations beside the routes. For other frameworks on tower there are
 //!   [`Waygate::layer`] and [`Waygate::declare`], and for the rest [`Waygate::check`].
-//! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller.
+//! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller. With the feature `redis-limits`
+//!   the replicas of a service share their counters: [`WaygateBuilder::rate_limit_backend`].
 //! - [`Control`] switches things at the control plane from within the service.
 //! - [`Source`]: following something else than a server over the network.
 
@@ -58,6 +59,7 @@ mod replica;
 mod report;
 mod respond;
 mod session;
+mod shared;
 mod status;
 mod sync;
 mod tower;
@@ -69,7 +71,7 @@ pub use control::{Control, ControlError};
 pub use declare::Routes;
 pub use error::BuildError;
 pub use limit::RateLimit;
-pub use status::{Outage, Phase, Status};
+pub use status::{Outage, Phase, SharedCounters, Status};
 pub use sync::source::{FrameStream, Source};
 pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
 pub use waygate::Waygate;

@@ -1,6 +1,6 @@
 //! A limit that a service declares.
 
-use waygate_core::{Algorithm, InvalidName, KeyStrategy, OnMissingKey, RateLimitPolicy};
+use waygate_core::{Algorithm, InvalidName, KeyStrategy, OnBackendFailure, OnMissingKey, RateLimitPolicy};
 
 /// A limit that is declared beside a route. Operators see it, and may put another in its place.
 ///
@@ -46,6 +46,12 @@ impl RateLimit {
     #[must_use]
     pub fn burst(self, burst: u32) -> Self {
         self.with(|policy| policy.burst = burst)
+    }
+
+    /// What happens while the [rate limit backend](crate::WaygateBuilder::rate_limit_backend) is away.
+    #[must_use]
+    pub fn on_backend_failure(self, rule: OnBackendFailure) -> Self {
+        self.with(|policy| policy.on_backend_failure = rule)
     }
 
     pub(crate) fn into_policy(self) -> Result<RateLimitPolicy, InvalidName> {

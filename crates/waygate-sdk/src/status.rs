@@ -22,6 +22,27 @@ pub struct Status {
     pub rejected: usize,
     /// How many elements of frames could not be read since the start; each kept its last known value.
     pub skipped: u64,
+    /// The counters that the replicas of this service share; `None` without
+    /// [`rate_limit_backend`](crate::WaygateBuilder::rate_limit_backend).
+    pub shared_counters: Option<SharedCounters>,
+}
+
+/// How counters fare that the replicas of a service share; the sums are since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedCounters {
+    /// Whether they are asked; `false` from some failures in a row on until one attempt succeeds.
+    pub reachable: bool,
+    /// How often that has begun.
+    pub outages: u64,
+    /// How many requests had no answer in time and were counted in this process.
+    pub counted_locally: u64,
+    /// How many had none and were let through uncounted.
+    pub let_through: u64,
+    /// How many had none and were refused.
+    pub refused: u64,
+    /// How many callers are known to be denied, so that their requests cost no round trip.
+    pub blocked: usize,
 }
 
 /// Whether the rules in force are those of the control plane.
@@ -84,6 +105,7 @@ impl Status {
             registered: true,
             rejected: 0,
             skipped: 0,
+            shared_counters: None,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::replica::Replica;
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::status::Status;
 use crate::tower::WaygateLayer;
 
@@ -53,6 +54,10 @@ impl Waygate {
     /// | `WAYGATE_USERNAME`, `WAYGATE_PASSWORD` | or credentials to log in with |
     /// | `WAYGATE_ENV` | the environment that gates compare with |
     /// | `WAYGATE_RECONNECT_DELAY` | seconds between two attempts, such as `5` or `0.5` |
+    /// | `WAYGATE_TRUSTED_PROXIES` | addresses or ranges, joined by commas: [`WaygateBuilder::trusted_proxies`] |
+    /// | `WAYGATE_TRUSTED_HOPS` | how many of them stand one behind the other: [`WaygateBuilder::trusted_hops`] |
+    /// | `WAYGATE_RATE_LIMIT_BACKEND` | such as `redis://redis:6379/1`: [`WaygateBuilder::rate_limit_backend`] |
+    /// | `WAYGATE_RATE_LIMIT_DEADLINE_MS` | milliseconds: [`WaygateBuilder::rate_limit_deadline`] |
     ///
     /// A variable that is blank counts as not set.
     ///
@@ -104,7 +109,8 @@ impl Waygate {
     /// Charges a request that [`Waygate::check`] lets through to the limits of its pass, for frameworks that the layer
     /// does not fit. `template` is that of its route, empty where none is known; it is told with what is denied.
     ///
-    /// Takes a short lock on the counters of the caller and does not wait.
+    /// Counts in this process, whatever the [rate limit backend](WaygateBuilder::rate_limit_backend). Takes a short lock
+    /// on the counters of the caller and does not wait.
     pub fn charge<'s>(
         &self,
         limits: &LimitChain<'s>,
@@ -115,6 +121,18 @@ impl Waygate {
         self.0.gate.charge(limits, caller, method, template)
     }
 
+    /// The same, in the counters that the replicas of this service share: one round trip for all limits, at most as long
+    /// as the [deadline](WaygateBuilder::rate_limit_deadline). Without a backend, it counts in this process at once.
+    pub async fn charge_shared<'s>(
+        &self,
+        limits: &LimitChain<'s>,
+        caller: &impl CallerFacts,
+        method: &str,
+        template: &str,
+    ) -> Charged<'s> {
+        self.0.gate.charge_shared(limits, caller, method, template).await
+    }
+
     /// The rules in force, to keep.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.replica.snapshot().load_full()
@@ -122,7 +140,8 @@ impl Waygate {
 
     /// How the connection stands.
     pub fn status(&self) -> Status {
-        self.0.replica.status().borrow().clone()
+        let status = self.0.replica.status().borrow().clone();
+        Status { shared_counters: self.0.gate.shared.as_ref().map(Shared::status), ..status }
     }
 
     /// Waits until the service is live and its routes are registered; `false` when `timeout` passes before. Nobody

@@ -96,6 +96,8 @@ pub struct CounterOptions {
 pub struct CounterHealth {
     /// Whether nobody is asked at present.
     pub is_open: bool,
+    /// How often that has begun.
+    pub outages: u64,
     /// How many charges had no answer, since the beginning.
     pub unavailable: u64,
     /// How many callers are remembered to be denied.

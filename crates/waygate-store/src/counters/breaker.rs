@@ -16,6 +16,7 @@ struct Inner {
     failures: u32,
     /// Where it is open, when somebody may try.
     next_try: Option<Instant>,
+    outages: u64,
     total: u64,
 }
 
@@ -48,11 +49,12 @@ impl Breaker {
     pub(super) fn failed(&self, now: Instant) -> bool {
         let mut inner = self.lock();
         inner.failures = inner.failures.saturating_add(1);
-        let was_open = inner.next_try.is_some();
-        if inner.failures >= self.most {
-            inner.next_try = Some(now + self.pause);
-        }
-        !was_open && inner.next_try.is_some()
+        inner.failures >= self.most && inner.open(now + self.pause)
+    }
+
+    /// Opens it at once, where failing is certain. Whether this opened it.
+    pub(super) fn gave_up(&self, now: Instant) -> bool {
+        self.lock().open(now + self.pause)
     }
 
     /// Counts a request that got no answer, or was not asked for.
@@ -68,8 +70,21 @@ impl Breaker {
         self.lock().total
     }
 
+    /// How often it was opened.
+    pub(super) fn outages(&self) -> u64 {
+        self.lock().outages
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn open(&mut self, next_try: Instant) -> bool {
+        let opened = self.next_try.replace(next_try).is_none();
+        self.outages += u64::from(opened);
+        opened
     }
 }
 
@@ -95,5 +110,7 @@ mod tests {
         assert!(breaker.allows(start + pause * 2));
         assert!(breaker.succeeded());
         assert!(breaker.allows(start + pause * 2) && !breaker.is_open());
+        assert!(breaker.gave_up(start + pause * 3) && !breaker.gave_up(start + pause * 3));
+        assert_eq!(breaker.outages(), 2);
     }
 }

@@ -18,6 +18,8 @@ use crate::redis::link::{Link, LinkError};
 
 /// The longest period of a quota, which keeps numbers in the script exact.
 const LONGEST_PERIOD: u64 = 3650 * 86_400;
+/// How long the first connection may take.
+const CONNECTING: Duration = Duration::from_secs(2);
 
 /// Counters in Redis 6.2 or newer: exact over all processes that share one.
 ///
@@ -44,23 +46,40 @@ pub struct RedisCounters {
 }
 
 impl RedisCounters {
-    /// Connects. Where Redis is not reached now, the counters say so at each charge until it is.
+    /// Counters that are connected when they are first asked.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the address is not understood.
-    pub async fn connect(url: &str, options: CounterOptions) -> Result<Self, StoreError> {
-        let counters = Self {
+    pub fn new(url: &str, options: CounterOptions) -> Result<Self, StoreError> {
+        Ok(Self {
             link: Link::new(url)?,
             charge: Script::new(script::CHARGE),
             blocked: Blocked::new(options.most_blocked),
             breaker: Breaker::new(options.failures, options.pause),
             options,
-        };
-        if let Err(error) = counters.link.run::<()>(&counters.charge.prepare_invoke(), Duration::from_secs(2)).await {
-            tracing::warn!(redis = counters.describe(), %error, "the shared counters are not reached yet");
-        }
+        })
+    }
+
+    /// The same, connected. Where Redis is not reached now, the counters say so at each charge until it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisCounters::new`].
+    pub async fn connect(url: &str, options: CounterOptions) -> Result<Self, StoreError> {
+        let counters = Self::new(url, options)?;
+        counters.reach().await;
         Ok(counters)
+    }
+
+    /// Connects before anybody asks, so that the first request need not wait for it. Where Redis is not reached, an outage
+    /// begins.
+    pub async fn reach(&self) {
+        if let Err(error) = self.link.run::<()>(&self.charge.prepare_invoke(), CONNECTING).await
+            && self.breaker.gave_up(clock::monotonic())
+        {
+            self.tell_outage(&error);
+        }
     }
 
     /// The address and the database, without user and password.
@@ -72,6 +91,7 @@ impl RedisCounters {
     pub fn health(&self) -> CounterHealth {
         CounterHealth {
             is_open: self.breaker.is_open(),
+            outages: self.breaker.outages(),
             unavailable: self.breaker.total(),
             blocked: self.blocked.len(),
         }
@@ -99,9 +119,8 @@ impl RedisCounters {
                 ChargeOutcome::Charged(answer)
             }
             Err(error) => {
-                let opened = self.breaker.failed(clock::monotonic());
-                if opened {
-                    tracing::warn!(redis = self.describe(), %error, "the shared counters are not reached; policies decide");
+                if self.breaker.failed(clock::monotonic()) {
+                    self.tell_outage(&error);
                 }
                 // A late answer alone is no reason to connect anew.
                 if self.breaker.is_open() || !matches!(error, LinkError::TimedOut(_)) {
@@ -134,6 +153,11 @@ impl RedisCounters {
         let at = i64::try_from(*at).ok().and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or_default();
         let limits = request.limits.iter().map(|limit| steps.by_ref().take(limit.meters.len()).collect()).collect();
         Ok(ChargeAnswer { admitted: *admitted == 1, at, limits })
+    }
+
+    /// Once in an outage, whatever its length.
+    fn tell_outage(&self, error: &LinkError) {
+        tracing::warn!(redis = self.describe(), %error, "the shared counters are not reached; policies decide");
     }
 
     fn unavailable(&self, request: &ChargeRequest) -> ChargeOutcome {
