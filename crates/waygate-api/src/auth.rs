@@ -73,6 +73,9 @@ pub struct TokenView {
     pub service: Option<String>,
     pub issued: Timestamp,
     pub expires: Timestamp,
+    /// When it was last used, to about a minute; absent when it never was, or that was forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Timestamp>,
 }
 
 /// Body of `POST /api/tokens`.

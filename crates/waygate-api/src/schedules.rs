@@ -11,12 +11,19 @@ pub struct Scheduled {
     /// The id by which a window can be cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u32>,
-    /// The full key of the route; `null` for a maintenance of a service or of everything.
+    /// The full key of the route; `null` for what is of a service or of everything.
     pub route: Option<String>,
-    /// `null` for a maintenance of everything.
+    /// `null` for what is of everything.
     pub service: Option<String>,
-    /// What it is set to meanwhile.
-    pub status: LifecycleKind,
+    /// What it is set to meanwhile; `null` for a rate limit.
+    pub status: Option<LifecycleKind>,
+    /// The rate limit that ends, such as `100/minute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Whether `DELETE /api/routes/{path_key}/schedule` takes it back. Whatever else there is ends early by the switch
+    /// that it is the end of.
+    #[serde(default)]
+    pub cancelable: bool,
     /// When a window opens; what is in force already has no start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
@@ -43,4 +50,6 @@ pub enum ScheduledKind {
     Switch,
     /// A maintenance of a service or of everything that ends by itself.
     Maintenance,
+    /// A rate limit that ends by itself.
+    RateLimit,
 }

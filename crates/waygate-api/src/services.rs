@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use waygate_core::Revision;
 
 /// What is known of one service: an element of `GET /api/services?details=true`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,4 +18,7 @@ pub struct ServiceSummary {
     pub maintenance: bool,
     /// How many windows are planned or open.
     pub planned: usize,
+    /// The newest revision that changed anything of it: the expected revision of its removal.
+    #[serde(default)]
+    pub changed_at: Revision,
 }

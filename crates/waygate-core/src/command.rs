@@ -1,10 +1,12 @@
 //! What can be asked of the control plane, and how a request becomes changes.
 //!
-//! [`plan`] is pure: the same state, command and time give the same plan. A plan without records changes nothing, so
+//! [`plan()`] is pure: the same state, command and time give the same plan. A plan without records changes nothing, so
 //! repeating a command is harmless.
 
+mod error;
 mod lifecycle;
 mod maintenance;
+mod plan;
 mod rate_limit;
 mod register;
 mod resolve;
@@ -12,19 +14,19 @@ mod settle;
 mod token;
 mod webhook;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use crate::change::{Action, Change, Record};
+pub use error::CommandError;
+pub use plan::{Plan, plan};
+
+use crate::change::Action;
+use crate::command::plan::{Planner, checked_reason, expect, listed};
 use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::MaintenanceScope;
 use crate::revision::Revision;
-use crate::route::{LocalKey, RouteKey, RouteSelector};
-use crate::scope::Scope;
-use crate::state::State;
+use crate::route::{LocalKey, RouteSelector};
 use crate::token::IssuedToken;
 use crate::webhook::WebhookSettings;
 
@@ -57,7 +59,12 @@ pub enum Command {
     /// Forgets one route. A live registration brings it back as new.
     RemoveRoute { route: RouteSelector, reason: String, expected: Option<Revision> },
     /// Forgets a service and everything of it.
-    RemoveService { service: ServiceId, reason: String },
+    RemoveService {
+        service: ServiceId,
+        reason: String,
+        /// [`ServiceState::changed_at`](crate::ServiceState::changed_at) as the caller saw it.
+        expected: Option<Revision>,
+    },
     /// Switches, or edits, the maintenance of a scope.
     Maintenance {
         scope: MaintenanceScope,
@@ -86,6 +93,8 @@ pub enum Command {
     IssueToken { id: TokenId, token: IssuedToken },
     /// Ends a token before its time.
     RevokeToken { id: TokenId, expires: Timestamp },
+    /// Ends the token of whoever asks for it.
+    LogOut { id: TokenId, expires: Timestamp },
     /// Makes a webhook, or gives one other settings. Its secret stays.
     SetWebhook { id: WebhookId, to: WebhookSettings, reason: String, expected: Option<Revision> },
     /// Forgets a webhook; what it has not been told yet it is not told any more.
@@ -190,186 +199,4 @@ impl Declaration {
             rate_limit: None,
         }
     }
-}
-
-/// What a command comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// The changes, in order; none when everything is already so.
-    pub records: Vec<Record>,
-    /// The routes that were meant, resolved.
-    pub routes: Vec<RouteKey>,
-    /// The scopes whose rate limits were meant, resolved.
-    pub limits: Vec<Scope>,
-    /// What pending or open windows and timed switches the command ended, in words.
-    pub ended: Vec<String>,
-    /// What the caller should know although it was carried out.
-    pub warnings: Vec<String>,
-}
-
-/// Why a command is refused. Nothing has changed then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    #[error("no route `{selector}` is known{}", near_matches(near))]
-    UnknownRoute { selector: Box<RouteSelector>, near: Vec<String> },
-    #[error("`{selector}` names {} routes: {}", matches.len(), matches.join(", "))]
-    AmbiguousRoute { selector: Box<RouteSelector>, matches: Vec<String> },
-    #[error("`{key}` is declared `force_active` and cannot be switched")]
-    ForceActive { key: Box<RouteKey> },
-    #[error("no service `{service}` is known{}", near_matches(near))]
-    UnknownService { service: ServiceId, near: Vec<String> },
-    #[error("`{key}` has no planned window `{id}`")]
-    UnknownWindow { key: Box<RouteKey>, id: u32 },
-    #[error("there is no rate limit for `{scope}`")]
-    UnknownRateLimit { scope: String },
-    #[error("no webhook `{id}` is known")]
-    UnknownWebhook { id: WebhookId },
-    #[error("{field}: {message}")]
-    Invalid { field: &'static str, message: String },
-    #[error("`{subject}` has changed: expected revision {expected}, it is at {actual}")]
-    Conflict { subject: String, expected: Revision, actual: Revision },
-}
-
-impl CommandError {
-    pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid { field, message: message.into() }
-    }
-}
-
-fn near_matches(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
-}
-
-/// Finds out what a command changes, without changing anything.
-///
-/// ```
-/// use waygate_core::{Command, Cursor, Declaration, Epoch, State, Switch, plan};
-///
-/// let mut state = State::new(Cursor::start_of("0123456789abcdef".parse()?));
-/// let now = "2026-01-01T00:00:00Z".parse()?;
-/// let register = Command::Register {
-///     service: "payments".parse()?,
-///     routes: vec![Declaration::active("GET:/api/payments".parse()?)],
-/// };
-/// assert_eq!(plan(&state, &register, now)?.records.len(), 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-///
-/// A [`CommandError`] with the data to explain it.
-pub fn plan(state: &State, command: &Command, now: Timestamp) -> Result<Plan, CommandError> {
-    Planner { state, now, changed_at: state.cursor.revision.next() }.plan(command)
-}
-
-pub(crate) struct Planner<'s> {
-    state: &'s State,
-    now: Timestamp,
-    /// The revision that the changes will have.
-    changed_at: Revision,
-}
-
-impl Planner<'_> {
-    fn plan(&self, command: &Command) -> Result<Plan, CommandError> {
-        match command {
-            Command::Route { route, to, reason, expected } => {
-                self.switch_route(route, to, checked_reason(reason)?, *expected)
-            }
-            Command::RemoveRoute { route, reason, expected } => {
-                self.remove_route(route, checked_reason(reason)?, *expected)
-            }
-            Command::RemoveService { service, reason } => {
-                self.known_service(service)?;
-                let change = Change::ServiceRemoved { service: service.clone() };
-                Ok(self.single(Action::ServiceRemove, checked_reason(reason)?, change))
-            }
-            Command::Maintenance { scope, to, reason, allow_unknown, expected } => {
-                self.switch_maintenance(scope, to, checked_reason(reason)?, *allow_unknown, *expected)
-            }
-            Command::RateLimit { target, to, reason, allow_unknown, expected } => {
-                self.switch_rate_limit(target, to, checked_reason(reason)?, *allow_unknown, *expected)
-            }
-            Command::Register { service, routes } => self.register(service, routes),
-            Command::Settle => Ok(self.settle()),
-            Command::IssueToken { id, token } => self.issue_token(id, token),
-            Command::RevokeToken { id, expires } => Ok(self.revoke_token(id, *expires)),
-            Command::SetWebhook { id, to, reason, expected } => {
-                self.set_webhook(id, to, checked_reason(reason)?, *expected)
-            }
-            Command::RemoveWebhook { id, reason, expected } => {
-                self.remove_webhook(id, checked_reason(reason)?, *expected)
-            }
-            Command::RotateWebhookSecret { id, reason, expected } => {
-                self.rotate_webhook_secret(id, checked_reason(reason)?, *expected)
-            }
-            Command::Note { action, subject, reason } => {
-                let subject = subject.chars().take(LONGEST_SUBJECT).collect();
-                Ok(self.single(*action, checked_reason(reason)?, Change::Noted { subject, imported: None }))
-            }
-            Command::All(commands) => self.plan_all(commands),
-        }
-    }
-
-    /// Plans each command on what the ones before it have made.
-    fn plan_all(&self, commands: &[Command]) -> Result<Plan, CommandError> {
-        let mut scratch = self.state.clone();
-        let mut whole = Plan::default();
-        for command in commands {
-            let planner = Planner { state: &scratch, now: self.now, changed_at: self.changed_at };
-            let plan = planner.plan(command)?;
-            for record in &plan.records {
-                scratch.apply_change(&record.change);
-            }
-            whole.records.extend(plan.records);
-            whole.routes.extend(plan.routes);
-            whole.limits.extend(plan.limits);
-            whole.ended.extend(plan.ended);
-            whole.warnings.extend(plan.warnings);
-        }
-        Ok(whole)
-    }
-
-    fn record(&self, action: Action, reason: &str, change: Change) -> Record {
-        Record { action, reason: reason.to_owned(), before: self.state.inverse(&change), change }
-    }
-
-    fn single(&self, action: Action, reason: &str, change: Change) -> Plan {
-        Plan { records: vec![self.record(action, reason, change)], ..Plan::default() }
-    }
-
-    fn in_future(&self, field: &'static str, until: Timestamp) -> Result<(), CommandError> {
-        if until <= self.now {
-            return Err(CommandError::invalid(
-                field,
-                format!("`{until}` is not in the future; it is {} now", self.now),
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn expect(subject: &dyn std::fmt::Display, expected: Option<Revision>, actual: Revision) -> Result<(), CommandError> {
-    match expected {
-        Some(expected) if expected != actual => {
-            Err(CommandError::Conflict { subject: subject.to_string(), expected, actual })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn checked_reason(reason: &str) -> Result<&str, CommandError> {
-    let length = reason.chars().count();
-    if length > LONGEST_REASON {
-        return Err(CommandError::invalid(
-            "reason",
-            format!("at most {LONGEST_REASON} characters are accepted; got {length}"),
-        ));
-    }
-    Ok(reason)
-}
-
-/// The environments of a gate, for messages.
-pub(crate) fn listed(environments: &BTreeSet<crate::id::Environment>) -> String {
-    environments.iter().map(crate::id::Environment::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Commit};
@@ -11,11 +11,19 @@ use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::Route;
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::{Maintenance, MaintenanceScope};
-use crate::revision::Cursor;
+use crate::revision::{Cursor, Revision};
 use crate::route::{LocalKey, RouteKey, RouteMethod};
 use crate::scope::Scope;
 use crate::token::IssuedToken;
 use crate::webhook::Webhook;
+
+/// How long tokens are remembered after their end. The clock of a node may be wrong for a moment; what it makes
+/// forget then would be good again once the clock is right.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// So many are remembered whatever the time is said to be.
+const ALWAYS_REMEMBERED: usize = 1000;
+/// The most that one commit makes forget; more than it can bring.
+const FORGOTTEN_AT_ONCE: usize = 16;
 
 /// What concerns every service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +55,10 @@ pub struct State {
     pub global: Arc<GlobalState>,
     #[serde(default)]
     pub services: BTreeMap<ServiceId, Arc<ServiceState>>,
-    /// Tokens that are refused, each until it would have ended anyway.
+    /// Tokens that are refused, each at least until it would have ended anyway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked_tokens: Arc<BTreeMap<TokenId, Timestamp>>,
-    /// Tokens that are in use, each until it ends.
+    /// Tokens that were issued, each at least until it ends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: Arc<BTreeMap<TokenId, Arc<IssuedToken>>>,
     /// Who is told of changes.
@@ -140,12 +148,8 @@ impl State {
     /// Forgets tokens that have ended by themselves, revoked or not, so that the lists stay bounded. The time is the
     /// commit's, so every replica forgets the same.
     fn forget_tokens_expired_by(&mut self, now: Timestamp) {
-        if self.revoked_tokens.values().any(|expires| *expires <= now) {
-            Arc::make_mut(&mut self.revoked_tokens).retain(|_, expires| now < *expires);
-        }
-        if self.tokens.values().any(|token| token.expires <= now) {
-            Arc::make_mut(&mut self.tokens).retain(|_, token| now < token.expires);
-        }
+        forget_expired(&mut self.revoked_tokens, now, |expires| *expires);
+        forget_expired(&mut self.tokens, now, |token| token.expires);
     }
 
     /// The changes that take `change` back from here.
@@ -278,6 +282,13 @@ impl GlobalState {
 }
 
 impl ServiceState {
+    /// The newest revision that changed anything that is here: the expected revision of a removal.
+    pub fn changed_at(&self) -> Revision {
+        let routes = self.routes.values().map(|route| route.changed_at);
+        let limits = self.route_limits.values().chain(&self.rate_limit).map(|policy| policy.changed_at);
+        routes.chain(limits).fold(self.maintenance.changed_at, Revision::max)
+    }
+
     /// The limit that a route is subject to, and the key that it is counted under: its own, or that of all methods of
     /// its path. What an operator has set goes before what is declared.
     pub fn limit_of(&self, route: &LocalKey) -> Option<(&LocalKey, &Arc<RateLimitPolicy>)> {
@@ -316,6 +327,24 @@ impl ServiceState {
             | Change::WebhookSet { .. }
             | Change::WebhookRemoved { .. }
             | Change::Noted { .. } => {}
+        }
+    }
+}
+
+/// Forgets what has ended for long, the earliest first.
+fn forget_expired<T: Clone>(tokens: &mut Arc<BTreeMap<TokenId, T>>, now: Timestamp, ends: impl Fn(&T) -> Timestamp) {
+    let surplus = tokens.len().saturating_sub(ALWAYS_REMEMBERED).min(FORGOTTEN_AT_ONCE);
+    if surplus == 0 {
+        return;
+    }
+    let over = tokens.iter().map(|(id, token)| (ends(token), id));
+    let mut over: Vec<_> = over.filter(|(end, _)| now.duration_since(*end) >= REMEMBERED).collect();
+    over.sort_unstable();
+    let forgotten: Vec<TokenId> = over.into_iter().take(surplus).map(|(_, id)| id.clone()).collect();
+    if !forgotten.is_empty() {
+        let tokens = Arc::make_mut(tokens);
+        for id in &forgotten {
+            tokens.remove(id);
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use waygate_core::Command;
 
-use crate::auth::{Authority, FailedLogins, Principal};
+use crate::auth::{Authority, FailedLogins, Principal, TokenUses};
 use crate::clients::Clients;
 use crate::clock;
 use crate::control::{Applied, ControlPlane};
@@ -24,17 +24,36 @@ pub(crate) struct App {
     pub(crate) authority: Arc<Authority>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) failed_logins: FailedLogins,
+    pub(crate) token_uses: TokenUses,
     pub(crate) webhooks: Webhooks,
     pub(crate) hits: Hits,
     pub(crate) clients: Clients,
     /// Cancelled when the server begins to stop: streams end then, and readiness is over.
     pub(crate) stopping: CancellationToken,
     requests: Arc<AtomicU64>,
+    #[expect(dead_code, reason = "dropping the last one ends the control plane")]
+    held: Arc<Held>,
+}
+
+/// Held by everything through which the control plane can be called.
+struct Held {
+    control: ControlPlane,
+    stopping: CancellationToken,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.control.abandon();
+    }
 }
 
 impl App {
     pub(crate) fn new(control: ControlPlane, authority: Authority, edge: Edge, webhooks: Webhooks) -> Self {
+        let stopping = CancellationToken::new();
         Self {
+            held: Arc::new(Held { control: control.clone(), stopping: stopping.clone() }),
+            token_uses: TokenUses::start(&control),
             control,
             authority: Arc::new(authority),
             edge: Arc::new(edge),
@@ -42,14 +61,22 @@ impl App {
             webhooks,
             hits: Hits::default(),
             clients: Clients::default(),
-            stopping: CancellationToken::new(),
+            stopping,
             requests: Arc::new(AtomicU64::new(0)),
         }
     }
 
     /// Who the caller of a request is.
     pub(crate) async fn identify(&self, head: &HeaderMap, client: &Client) -> Result<Principal, ApiError> {
-        self.authority.identify(head, client, &self.control.current(), clock::now()).await
+        if !self.authority.is_required() {
+            self.edge.allowed_hosts.require(client)?;
+        }
+        let (state, now) = (self.control.current(), clock::now());
+        let principal = self.authority.identify(head, client, &state, now).await?;
+        if let Some(token) = &principal.token {
+            self.token_uses.note(token, &state, now);
+        }
+        Ok(principal)
     }
 
     /// Carries a command out in the name of a caller, as far as the caller's reach goes.

@@ -8,21 +8,22 @@ mod failures;
 mod identity;
 mod login;
 mod password;
+mod presented;
 mod principal;
+mod reach;
 mod secret;
 mod throttle;
 mod token;
+mod usage;
 mod user;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use waygate_api::headers;
-use waygate_core::{Actor, Platform, ServiceId, State, TokenId};
+use waygate_core::{Actor, Platform, State, TokenId};
 
 pub(crate) use browser::{clear_cookie, refuse_foreign, set_cookie};
 pub use credentials::Credentials;
@@ -33,11 +34,13 @@ pub(crate) use login::Attempt;
 pub use password::{HashError, hash_password};
 pub use principal::Access;
 pub(crate) use principal::{Principal, Rights, enforce};
-pub(crate) use secret::Secret;
+pub(crate) use secret::{Secret, weakness};
+pub(crate) use usage::TokenUses;
 pub use user::{Role, User};
 
-use crate::auth::browser::{CsrfTokens, Provenance, provenance, session_cookie};
+use crate::auth::browser::{CsrfTokens, Provenance, provenance};
 use crate::auth::login::CHECKED_AT_ONCE;
+use crate::auth::presented::{by_own_word, presented_token};
 use crate::auth::throttle::Throttle;
 use crate::auth::token::{Claims, Tokens};
 use crate::edge::Client;
@@ -185,84 +188,4 @@ pub(crate) struct Ending {
 
 fn not_valid() -> ApiError {
     ApiError::unauthorized("the token is not valid here; log in again")
-}
-
-/// Without authentication a caller is who it says it is, and may do everything.
-fn by_own_word(head: &HeaderMap) -> Result<Principal, ApiError> {
-    let text = |name: &'static str| match head.get(name) {
-        Some(value) => std::str::from_utf8(value.as_bytes())
-            .map(|text| Some(text.trim()).filter(|text| !text.is_empty()))
-            .map_err(|_| ApiError::invalid_field(name, "expected UTF-8 text")),
-        None => Ok(None),
-    };
-    let actor = text(headers::ACTOR)?.unwrap_or("anonymous");
-    let actor = actor.parse().map_err(|problem| ApiError::invalid_field(headers::ACTOR, problem))?;
-    let platform = match text(headers::PLATFORM)? {
-        Some("cli") => Platform::Cli,
-        Some("sdk") => Platform::Sdk,
-        Some("dashboard") => Platform::Dashboard,
-        Some(_) => Platform::Api,
-        // The reference's SDK names its service, not its platform.
-        None if head.contains_key(headers::APP_ID) => Platform::Sdk,
-        None => Platform::Cli,
-    };
-    Ok(Principal {
-        actor,
-        platform,
-        rights: Rights::Person(Role::Admin),
-        services: None,
-        token: None,
-        expires: None,
-        by_cookie: false,
-    })
-}
-
-/// The one token of a request, and whether it came in a cookie. Two that differ are refused rather than chosen
-/// between; a cookie counts only where no header has one, good or bad.
-fn presented_token<'h>(head: &'h HeaderMap, client: &Client) -> Result<Option<(&'h str, bool)>, ApiError> {
-    let raw = head.get_all(headers::TOKEN).iter().map(|value| value.to_str().map(str::trim));
-    let bearer = head.get_all(AUTHORIZATION).iter().map(|value| value.to_str().map(bearer_token));
-    let mut found = None;
-    for token in raw.chain(bearer) {
-        let token = token.map_err(|_| not_valid())?;
-        if token.is_empty() {
-            continue;
-        }
-        if found.is_some_and(|other| other != token) {
-            return Err(ApiError::unauthorized("`X-Waygate-Token` and `Authorization` name different tokens"));
-        }
-        found = Some(token);
-    }
-    Ok(match found {
-        Some(token) => Some((token, false)),
-        None => session_cookie(head, client).map(|token| (token, true)),
-    })
-}
-
-/// The token of an `Authorization` header; empty for other schemes.
-fn bearer_token(value: &str) -> &str {
-    match value.trim().split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => "",
-    }
-}
-
-/// The service that a login or a new token speaks for, and whether it may.
-fn bound(service: Option<ServiceId>, identity: &Identity) -> Result<Option<ServiceId>, ApiError> {
-    if identity.role == Role::Viewer {
-        return Err(ApiError::forbidden(format!(
-            "`{}` may only look, and so cannot speak for a service",
-            identity.name
-        )));
-    }
-    match (&service, &identity.services) {
-        (Some(service), Some(own)) if !own.contains(service) => {
-            Err(ApiError::forbidden(format!("`{}` may not speak for the service `{service}`", identity.name)))
-        }
-        (None, Some(_)) => {
-            let error = format!("`{}` must name the service to speak for, as `X-Waygate-App-Id`", identity.name);
-            Err(ApiError::forbidden(error))
-        }
-        _ => Ok(service),
-    }
 }

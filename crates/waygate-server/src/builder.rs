@@ -9,9 +9,9 @@ use waygate_core::Cidr;
 use waygate_store::{Store, StoreError};
 
 use crate::app::App;
-use crate::auth::{Authenticator, Authority, Credentials, Lifetimes, Secret, Users};
+use crate::auth::{Authenticator, Authority, Credentials, Lifetimes, Secret, Users, weakness};
 use crate::control::ControlPlane;
-use crate::edge::Edge;
+use crate::edge::{AllowedHosts, Edge};
 use crate::serve::Connections;
 use crate::server::Server;
 use crate::tls;
@@ -34,6 +34,7 @@ pub struct ServerBuilder {
     lifetimes: Lifetimes,
     webhooks: WebhookOptions,
     trusted_proxies: Vec<Cidr>,
+    allowed_hosts: Vec<String>,
     tls: Option<(Vec<u8>, SecretSlice<u8>)>,
     most_connections: usize,
 }
@@ -52,6 +53,9 @@ pub enum BuildError {
     /// A certificate or key that cannot be used; which and why.
     #[error("TLS: {0}")]
     Tls(String),
+    /// A name that cannot be one of [`ServerBuilder::allowed_hosts`].
+    #[error("allowed hosts: {0}")]
+    AllowedHost(String),
     #[error("the secret key is empty")]
     EmptySecretKey,
     #[error("the system gives no random bytes")]
@@ -71,6 +75,7 @@ impl Default for ServerBuilder {
             lifetimes: Lifetimes { person: TOKEN_EXPIRY, service: SDK_TOKEN_EXPIRY },
             webhooks: WebhookOptions::default(),
             trusted_proxies: Vec::new(),
+            allowed_hosts: Vec::new(),
             tls: None,
             most_connections: MOST_CONNECTIONS,
         }
@@ -131,6 +136,15 @@ impl ServerBuilder {
         self
     }
 
+    /// The names by which a server without authentication may be called, besides addresses, `localhost` and names
+    /// without a dot: `waygate.example`, `*.example` for whatever ends so, `*` for every name. None, unless set: a page
+    /// of another site could otherwise have its own name lead here and act in its visitor's place. With authentication
+    /// there is nothing that such a page could use, and every name will do.
+    pub fn allowed_hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.allowed_hosts = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Serves by TLS, with a certificate chain and its key in PEM. Concerns [`Server::serve`] only.
     pub fn tls(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.tls = Some((certificates.into(), key.into().into()));
@@ -152,7 +166,15 @@ impl ServerBuilder {
         let store = self.backend.ok_or(BuildError::NoBackend)?;
         let secret = match &self.secret_key {
             Some(key) if key.expose_secret().is_empty() => return Err(BuildError::EmptySecretKey),
-            Some(key) => Secret::of(key.expose_secret()),
+            Some(key) => {
+                if let Some(weakness) = weakness(key.expose_secret()) {
+                    tracing::warn!(
+                        "the secret key {weakness}: whoever guesses it can make tokens and sign for webhooks. Take 32 \
+                         random bytes, such as `head -c 32 /dev/urandom | base64` gives"
+                    );
+                }
+                Secret::of(key.expose_secret())
+            }
             None => Secret::random().map_err(|_| BuildError::NoRandomness)?,
         };
         let authenticator = match self.authenticator {
@@ -173,10 +195,11 @@ impl ServerBuilder {
         if authenticator.is_some() && self.secret_key.is_none() {
             tracing::warn!("no secret key is set: a random one is used, and every token ends with this process");
         }
+        let allowed_hosts = AllowedHosts::of(&self.allowed_hosts).map_err(BuildError::AllowedHost)?;
         let authority = Authority::new(authenticator, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
         let control = ControlPlane::start(store).await?;
         let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
-        let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some() };
+        let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some(), allowed_hosts };
         let connections = Connections { tls, most: self.most_connections };
         Ok(Server::new(App::new(control, authority, edge, webhooks), connections))
     }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     /// The follower goes on until the writer has shown what it has committed.
     written: CancellationToken,
     following: TaskTracker,
+    /// Where it has to be ended without waiting.
+    runtime: Handle,
 }
 
 /// A command on its way to the writer.
@@ -103,6 +106,7 @@ impl ControlPlane {
             tasks: TaskTracker::new(),
             written: CancellationToken::new(),
             following: TaskTracker::new(),
+            runtime: Handle::current(),
         });
         inner.following.spawn(watched(inner.clone(), "follower", follower::run(inner.clone())));
         inner.tasks.spawn(watched(inner.clone(), "writer", writer::run(inner.clone(), requests)));
@@ -188,6 +192,22 @@ impl ControlPlane {
         self.0.following.close();
         self.0.following.wait().await;
         self.0.store.close().await
+    }
+}
+
+impl ControlPlane {
+    /// As [`ControlPlane::stop`], in the background; for want of anybody who could wait for it.
+    pub(crate) fn abandon(&self) {
+        if self.0.ending.is_cancelled() {
+            return;
+        }
+        self.0.ending.cancel();
+        let control = self.clone();
+        self.0.runtime.spawn(async move {
+            if let Err(error) = control.stop().await {
+                tracing::warn!(%error, "the store of a control plane that was dropped could not be closed");
+            }
+        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection, and what of a request's head about it is believed.
 
+mod host;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,6 +10,8 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use waygate_core::{Cidr, client_ip};
+
+pub(crate) use host::AllowedHosts;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -22,6 +26,8 @@ pub(crate) struct Edge {
     pub(crate) trusted_proxies: Vec<Cidr>,
     /// The server's own connections are TLS.
     pub(crate) tls: bool,
+    /// The names by which it may be called as long as it asks for no token.
+    pub(crate) allowed_hosts: AllowedHosts,
 }
 
 /// The caller of a request, as far as the connection tells.
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn g46_forwarded_headers_are_believed_only_from_configured_proxies() {
-        let edge = Edge { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], tls: false };
+        let edge = Edge { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Edge::default() };
         let head = head(&[
             ("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.1.1.1"),
             ("x-forwarded-proto", "https"),

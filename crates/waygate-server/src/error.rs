@@ -117,6 +117,12 @@ impl From<CommandError> for ApiError {
             CommandError::ForceActive { .. } => Self::new(StatusCode::CONFLICT, ErrorCode::ForceActive, text),
             CommandError::Conflict { .. } => Self::new(StatusCode::CONFLICT, ErrorCode::RevisionConflict, text),
             CommandError::Invalid { field, message } => Self::invalid_field(field, message),
+            CommandError::OneOfAll { index, refusal } => {
+                let field = field_of(&refusal);
+                let mut refusal = Self::from(*refusal);
+                refusal.body.field = refusal.body.field.or(field.map(ToOwned::to_owned));
+                refusal.within(&format!("commands[{index}]"))
+            }
             _ => Self::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, text),
         }
     }
@@ -155,6 +161,19 @@ impl IntoResponse for ApiError {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// The field of a command that a refusal is about; alone, the path of the request says it.
+fn field_of(refusal: &CommandError) -> Option<&'static str> {
+    match refusal {
+        CommandError::UnknownRoute { .. } | CommandError::AmbiguousRoute { .. } | CommandError::ForceActive { .. } => {
+            Some("route")
+        }
+        CommandError::UnknownService { .. } => Some("service"),
+        CommandError::UnknownWindow { .. } => Some("id"),
+        CommandError::Conflict { .. } => Some("expected_revision"),
+        _ => None,
     }
 }
 

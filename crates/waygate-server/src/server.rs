@@ -16,6 +16,9 @@ use crate::embedded::Operator;
 use crate::serve::{self, Connections, ServeError};
 
 /// A control plane over its store. Made by [`Server::builder`].
+///
+/// It ends by [`Server::stop`], at the end of [`Server::serve`], or in the background once it and every
+/// [`Server::router`] of it are dropped: handles such as [`Server::control`] do not keep it.
 pub struct Server {
     app: App,
     connections: Connections,
@@ -37,7 +40,8 @@ impl Server {
     }
 
     /// The API, to be mounted in a router of one's own: at the root, or below a prefix with
-    /// [`Router::nest`]. Whoever mounts it calls [`Server::stop`] before the process ends.
+    /// [`Router::nest`]. Whoever mounts it calls [`Server::stop`] before the process ends, to be sure that the store is
+    /// closed by then.
     ///
     /// In a program whose routes are guarded by the SDK, mount it outside of the guard (`GuardedRouter::beside_guard`
     /// there): a maintenance of everything would otherwise shut the way to switch it off.

@@ -116,3 +116,36 @@ impl CommitLog {
         usize::try_from(steps).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use waygate_core::{Cause, Draft, Epoch, Platform};
+
+    use super::*;
+
+    /// Commits at these seconds, all of one log.
+    fn log_of(times: impl IntoIterator<Item = i64>, retention: Retention) -> CommitLog {
+        let epoch: Epoch = "0123456789abcdef".parse().unwrap();
+        let mut log = CommitLog::new(Cursor::start_of(epoch), retention);
+        for (number, second) in times.into_iter().enumerate() {
+            let id = format!("draft-{number:012}").try_into().unwrap();
+            let at = jiff::Timestamp::from_second(second).unwrap();
+            let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Api, at };
+            let commit = Commit::after(log.newest(), Draft { id, cause, records: Vec::new() });
+            log.push(Arc::new(commit));
+        }
+        log
+    }
+
+    #[test]
+    fn a_clock_that_jumps_takes_no_recent_history() {
+        const YEAR: i64 = 365 * 86_400;
+        let times = (0..1500).chain([50 * YEAR]);
+        let log = log_of(times, Retention::default());
+        assert_eq!(log.commits.len(), KEPT_WHATEVER_THE_TIME);
+        let log = log_of((0..10).chain([50 * YEAR, 11, 12]), Retention::default());
+        assert_eq!(log.commits.len(), 13, "and what follows at the right time stays too");
+        let log = log_of(0..100, Retention { commits: 20, ..Retention::default() });
+        assert_eq!(log.commits.len(), 20, "their number is bounded all the same");
+    }
+}

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::context::{Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
-use crate::printer::{Colour, Format};
+use crate::printer::Colour;
 use crate::render::route::{colour, word};
 use crate::render::table::{Cell, Table};
 
@@ -69,14 +69,7 @@ async fn list(context: &Context, scope: Option<&str>) -> CliResult {
     let query: Vec<(&str, &str)> = scope.iter().map(|service| ("service", service.as_str())).collect();
     let connection = context.connect()?;
     let planned: Read<Vec<Scheduled>> = connection.get(paths::SCHEDULES, &query).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(planned.raw.get());
-    } else if planned.value.is_empty() {
-        printer.note("nothing is planned");
-    } else {
-        printer.table(&table(&planned.value));
-    }
+    context.printer.list(planned.raw.get(), &table(&planned.value), "nothing is planned");
     Ok(())
 }
 
@@ -90,7 +83,10 @@ fn table(planned: &[Scheduled]) -> Table {
         table.push(vec![
             Cell::new(entry.route.as_ref().unwrap_or(&whole)).coloured(Colour::Cyan),
             Cell::new(entry.id.map(|id| id.to_string()).unwrap_or_default()),
-            Cell::new(word(entry.status)).coloured(colour(entry.status)),
+            match (entry.status, &entry.limit) {
+                (Some(status), _) => Cell::new(word(status)).coloured(colour(status)),
+                (None, limit) => Cell::new(format!("limit {}", limit.as_deref().unwrap_or_default())),
+            },
             Cell::new(format!("{state}{shadow}")),
             Cell::new(entry.start.map(moment::shown).unwrap_or_default()),
             Cell::new(moment::shown(entry.end)),

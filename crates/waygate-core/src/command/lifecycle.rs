@@ -188,6 +188,9 @@ pub(super) fn audit_of(lifecycle: &Lifecycle, reason: &str) -> (Action, String) 
         Lifecycle::Active => (Action::Enable, reason.to_owned()),
         Lifecycle::Disabled => (Action::Disable, reason.to_owned()),
         Lifecycle::Maintenance => (Action::MaintenanceOn, reason.to_owned()),
+        Lifecycle::EnvGated(allowed) if reason.is_empty() && allowed.is_empty() => {
+            (Action::EnvGate, "restricted to no environment: blocked everywhere".to_owned())
+        }
         Lifecycle::EnvGated(allowed) if reason.is_empty() => {
             (Action::EnvGate, format!("restricted to: {}", listed(allowed)))
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::change::{Action, Change};
 use crate::command::lifecycle::{check_deprecation, check_order};
-use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason};
+use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason, expect};
 use crate::id::ServiceId;
 use crate::lifecycle::{Enforcement, Route, Window};
 use crate::revision::Revision;
@@ -56,6 +56,19 @@ impl Planner<'_> {
             plan.routes.push(key);
         }
         Ok(plan)
+    }
+
+    /// Forgets a service and everything of it.
+    pub(super) fn remove_service(
+        &self,
+        service: &ServiceId,
+        reason: &str,
+        expected: Option<Revision>,
+    ) -> Result<Plan, CommandError> {
+        let known = self.known_service(service)?;
+        expect(service, expected, known.changed_at())?;
+        let change = Change::ServiceRemoved { service: service.clone() };
+        Ok(self.single(Action::ServiceRemove, reason, change))
     }
 
     fn first_declared(&self, declaration: &Declaration) -> Route {

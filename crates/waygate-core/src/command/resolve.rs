@@ -86,10 +86,9 @@ fn in_service(service: &ServiceId, state: &ServiceState, selector: &RouteSelecto
 }
 
 impl Planner<'_> {
-    pub(super) fn known_service(&self, service: &ServiceId) -> Result<(), CommandError> {
-        if self.state.services.contains_key(service) {
-            return Ok(());
-        }
-        Err(CommandError::UnknownService { service: service.clone(), near: self.state.near_services(service) })
+    pub(super) fn known_service(&self, service: &ServiceId) -> Result<&ServiceState, CommandError> {
+        let unknown =
+            || CommandError::UnknownService { service: service.clone(), near: self.state.near_services(service) };
+        self.state.services.get(service).map(AsRef::as_ref).ok_or_else(unknown)
     }
 }

@@ -34,11 +34,11 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    pub(super) fn revoke_token(&self, id: &TokenId, expires: Timestamp) -> Plan {
+    pub(super) fn end_token(&self, action: Action, id: &TokenId, expires: Timestamp) -> Plan {
         let refused_until = self.state.revoked_tokens.get(id);
         if expires <= self.now || refused_until.is_some_and(|until| expires <= *until) {
             return Plan::default();
         }
-        self.single(Action::TokenRevoke, "", Change::TokenRevoked { id: id.clone(), expires })
+        self.single(action, "", Change::TokenRevoked { id: id.clone(), expires })
     }
 }

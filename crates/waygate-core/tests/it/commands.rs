@@ -92,7 +92,7 @@ fn g29_an_unknown_service_is_refused_with_near_matches_unless_allowed() {
         assert_eq!(error, CommandError::UnknownService { service: parsed(name), near });
         assert!(!world.state.services.contains_key(&parsed::<waygate_core::ServiceId>(name)));
 
-        let remove = Command::RemoveService { service: parsed(name), reason: String::new() };
+        let remove = Command::RemoveService { service: parsed(name), reason: String::new(), expected: None };
         assert!(matches!(world.try_run(&remove, at(0)), Err(CommandError::UnknownService { .. })));
     }
     let allowed = Command::Maintenance {
@@ -206,7 +206,7 @@ fn g28_texts_that_are_too_long_are_refused_and_change_nothing() {
     for (command, expected) in [
         (switch("/one", Switch::disable(), &long), "reason"),
         (maintain(MaintenanceScope::Global, on(&[]), &long), "reason"),
-        (Command::RemoveService { service: parsed("pay"), reason: long.clone() }, "reason"),
+        (Command::RemoveService { service: parsed("pay"), reason: long.clone(), expected: None }, "reason"),
         (switch("/one", deprecation(&"x".repeat(1001)), ""), "successor_path"),
         (switch("/one", deprecation("a\rb"), ""), "successor_path"),
         (
@@ -236,7 +236,14 @@ fn removing_forgets_and_registering_brings_back_as_new() {
     assert_eq!(world.route("pay:DELETE:/one").base.lifecycle, Lifecycle::Active);
 
     world.maintain(of_service("pay"), on(&[]), "m");
-    world.run(&Command::RemoveService { service: parsed("pay"), reason: String::new() }, at(0));
+    let remove = |expected| Command::RemoveService { service: parsed("pay"), reason: String::new(), expected };
+    let seen = world.state.services[&parsed::<waygate_core::ServiceId>("pay")].changed_at();
+    assert_eq!(seen, world.state.cursor.revision, "its maintenance was the last to change");
+    let before = Some(Revision(seen.0 - 1));
+    assert!(
+        matches!(world.try_run(&remove(before), at(0)), Err(CommandError::Conflict { actual, .. }) if actual == seen)
+    );
+    world.run(&remove(Some(seen)), at(0));
     world.run(&register("pay", vec![Declaration::active(parsed("DELETE:/one"))]), at(0));
     assert!(!world.state.maintenance(&of_service("pay")).unwrap().enabled);
 }
@@ -244,17 +251,19 @@ fn removing_forgets_and_registering_brings_back_as_new() {
 #[test]
 fn an_env_gate_without_a_reason_says_what_it_does() {
     let mut world = two_services();
-    let allowed = waygate_core::Environment::parse_all(["staging", "dev"]).unwrap();
-    let to = Switch::Control {
-        lifecycle: Lifecycle::EnvGated(allowed),
-        until: None,
-        enforcement: waygate_core::Enforcement::Enforce,
-    };
-    let plan = world.switch("/one", to, "", at(0));
-    assert_eq!(
-        (plan.records[0].action, plan.records[0].reason.as_str()),
-        (Action::EnvGate, "restricted to: dev, staging")
-    );
+    for (allowed, expected) in [
+        (&["staging", "dev"][..], "restricted to: dev, staging"),
+        (&[], "restricted to no environment: blocked everywhere"),
+    ] {
+        let allowed = waygate_core::Environment::parse_all(allowed.iter().copied()).unwrap();
+        let to = Switch::Control {
+            lifecycle: Lifecycle::EnvGated(allowed),
+            until: None,
+            enforcement: waygate_core::Enforcement::Enforce,
+        };
+        let plan = world.switch("/one", to, "", at(0));
+        assert_eq!((plan.records[0].action, plan.records[0].reason.as_str()), (Action::EnvGate, expected));
+    }
 }
 
 #[test]
@@ -268,11 +277,46 @@ fn revocations_are_kept_until_the_token_would_have_ended() {
     assert_eq!(world.run(&revoke("later", 10), at(0)).records.len(), 1);
     assert_eq!(world.run(&revoke("later", 3000), at(10)).records.len(), 1, "an entry that is over does not count");
     assert_eq!(world.state.revoked_tokens.len(), 3);
-    world.switch("/one", Switch::disable(), "", at(999));
-    assert_eq!(world.state.revoked_tokens.len(), 3);
-    world.switch("/one", Switch::enable(), "", at(1000));
-    let left: Vec<&str> = world.state.revoked_tokens.keys().map(waygate_core::TokenId::as_str).collect();
-    assert_eq!(left, ["later", "two"]);
+}
+
+/// Of a clock that was wrong for a moment, and of a fleet that logs out all the time.
+#[test]
+fn g42_a_clock_that_jumps_makes_no_revocation_void() {
+    const YEAR: i64 = 365 * 86_400;
+    let mut world = two_services();
+    let revoke =
+        |number: i64| Command::RevokeToken { id: parsed(&format!("token-{number:05}")), expires: at(1000 + number) };
+    for number in 0..1500 {
+        world.run(&revoke(number), at(0));
+    }
+    for later in [999, 3000, 86_000] {
+        world.switch("/one", if later == 3000 { Switch::enable() } else { Switch::disable() }, "", at(later));
+        assert_eq!(world.state.revoked_tokens.len(), 1500, "what has ended is remembered for a day");
+    }
+    let left = |world: &World| world.state.revoked_tokens.len();
+    world.switch("/one", Switch::enable(), "", at(100 * YEAR));
+    assert_eq!(left(&world), 1484, "one commit forgets little, whatever the time");
+    assert!(!world.state.revoked_tokens.contains_key("token-00000"), "the first to end goes first");
+    for number in 0..100 {
+        let to = if number % 2 == 0 { Switch::disable() } else { Switch::enable() };
+        world.switch("/one", to, "", at(100 * YEAR + number));
+    }
+    assert_eq!(left(&world), 1000, "so many are remembered whatever the time, and no more");
+    assert!(world.state.revoked_tokens.contains_key("token-01499"));
+}
+
+#[test]
+fn g38_logging_out_is_told_apart_from_being_shut_out() {
+    let mut world = two_services();
+    for (command, action) in [
+        (Command::LogOut { id: parsed("mine"), expires: at(1000) }, Action::Logout),
+        (Command::RevokeToken { id: parsed("yours"), expires: at(1000) }, Action::TokenRevoke),
+    ] {
+        let records = world.run(&command, at(0)).records;
+        assert_eq!(records.iter().map(|record| record.action).collect::<Vec<_>>(), [action]);
+        assert!(world.run(&command, at(0)).records.is_empty(), "once is enough");
+    }
+    assert_eq!(world.state.revoked_tokens.len(), 2);
 }
 
 #[test]
@@ -301,8 +345,11 @@ fn issued_tokens_are_kept_until_they_end_and_the_oldest_give_way() {
     world.run(&Command::RevokeToken { id: parsed("one-more"), expires: at(100_000) }, at(5000));
     assert!(!world.state.tokens.contains_key("one-more"));
     assert!(world.try_run(&issue("late", token("ada", 0)), at(100_000)).is_err());
-    world.switch("/one", Switch::disable(), "", at(100_000));
-    assert!(world.state.tokens.is_empty());
+    for number in 0..MOST_TOKENS {
+        let to = if number % 2 == 0 { Switch::disable() } else { Switch::enable() };
+        world.switch("/one", to, "", at(200_000));
+    }
+    assert_eq!(world.state.tokens.len(), 1000, "what has ended is forgotten but for so many");
 }
 
 #[test]
@@ -322,7 +369,9 @@ fn a_bundle_is_all_or_nothing() {
     let good = switch("/one", Switch::disable(), "");
     let bad = switch("/nowhere", Switch::disable(), "");
     let before = world.state.clone();
-    assert!(world.try_run(&Command::All(vec![good.clone(), bad]), at(0)).is_err());
+    let refusal = world.try_run(&Command::All(vec![good.clone(), bad]), at(0)).unwrap_err();
+    assert!(matches!(&refusal, CommandError::OneOfAll { index: 1, .. }), "{refusal}");
+    assert!(refusal.to_string().starts_with("commands[1]: no route `/nowhere` is known"), "{refusal}");
     assert_eq!(world.state, before);
     let plan = world.run(&Command::All(vec![good.clone(), good, switch("/orders", Switch::disable(), "")]), at(0));
     assert_eq!((plan.records.len(), plan.routes.len()), (2, 3));

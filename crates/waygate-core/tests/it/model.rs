@@ -57,7 +57,6 @@ impl Model {
         let mut next = self.clone();
         if next.carry_out(command, now)? {
             next.revision += 1;
-            next.revoked.retain(|_, expires| now < *expires);
             *self = next;
         }
         Ok(())
@@ -88,10 +87,15 @@ impl Model {
                 self.routes.remove(&key);
                 Ok(true)
             }
-            Command::RemoveService { service, .. } => {
-                if !self.services.remove(service.as_str()) {
+            Command::RemoveService { service, expected, .. } => {
+                if !self.services.contains(service.as_str()) {
                     return Err(Refused);
                 }
+                let routes = self.routes.iter().filter(|((of, _), _)| of == service.as_str());
+                let newest = routes.map(|(_, route)| route.changed_at).max().unwrap_or_default();
+                let maintenance = self.maintenance.get(service.as_str()).map(|scope| scope.changed_at);
+                unmoved(*expected, newest.max(maintenance.unwrap_or_default()))?;
+                self.services.remove(service.as_str());
                 self.routes.retain(|(of, _), _| of != service.as_str());
                 self.maintenance.remove(service.as_str());
                 Ok(true)
@@ -142,7 +146,7 @@ impl Model {
                 Ok(changed)
             }
             Command::Settle => Ok(self.settle(now)),
-            Command::RevokeToken { id, expires } => {
+            Command::RevokeToken { id, expires } | Command::LogOut { id, expires } => {
                 let fresh = now < *expires && self.revoked.get(id.as_str()).is_none_or(|until| until < expires);
                 if fresh {
                     self.revoked.insert(id.as_str().to_owned(), *expires);
@@ -410,7 +414,7 @@ fn speaks_anew(command: &Command) -> bool {
         | Command::SetWebhook { expected, .. } => expected.is_some(),
         // What one of them did another may have undone.
         Command::All(commands) => commands.len() > 1 || commands.iter().any(speaks_anew),
-        Command::Register { .. } | Command::Settle | Command::RevokeToken { .. } => false,
+        Command::Register { .. } | Command::Settle | Command::RevokeToken { .. } | Command::LogOut { .. } => false,
     }
 }
 

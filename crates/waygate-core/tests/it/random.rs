@@ -35,7 +35,9 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => (selector(), reason(), expected()).prop_map(|(route, reason, expected)| Command::RemoveRoute {
             route, reason, expected
         }),
-        1 => (service(), reason()).prop_map(|(service, reason)| Command::RemoveService { service, reason }),
+        1 => (service(), reason(), expected()).prop_map(|(service, reason, expected)| Command::RemoveService {
+            service, reason, expected
+        }),
         4 => (scope(), maintenance_switch(), reason(), any::<bool>(), expected()).prop_map(
             |(scope, to, reason, allow_unknown, expected)| Command::Maintenance {
                 scope, to, reason, allow_unknown, expected

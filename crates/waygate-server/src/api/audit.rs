@@ -1,20 +1,22 @@
 //! The audit log, read off the history of commits.
 
+mod subject;
+
 use axum::extract::State;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use waygate_api::audit::AuditEntry;
-use waygate_core::{
-    Action, Change, Commit, LifecycleKind, MaintenanceScope, Record, Revision, RouteKey, RouteSelector, Scope,
-    ServiceId, WebhookId,
-};
+use waygate_core::{Action, Change, Commit, ImportedEntry, Record, Revision, ServiceId};
 use waygate_store::HistoryQuery;
 
 use crate::api::answer;
+use crate::api::audit::subject::statuses;
 use crate::api::names::Parameters;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::ApiError;
+
+pub(crate) use subject::Subject;
 
 /// How many entries there are without a limit.
 const DEFAULT_LIMIT: usize = 50;
@@ -56,7 +58,7 @@ pub(super) async fn list(
     let mut before = after.filter(|_| !total).map(|(revision, _)| revision.next());
     loop {
         let page = app.control.history(HistoryQuery { before, limit: PAGE }).await?;
-        for commit in page.commits.iter().filter(|commit| filter.is_in_time(commit)) {
+        for commit in &page.commits {
             for (index, record) in commit.draft.records.iter().enumerate().rev() {
                 if !filter.takes(commit, record) || !may_see(&principal, record) {
                     continue;
@@ -70,8 +72,9 @@ pub(super) async fn list(
             }
         }
         before = page.commits.last().map(|commit| commit.revision());
-        let oldest = page.commits.last().map(|commit| commit.draft.cause.at);
-        let is_past = oldest.is_none_or(|oldest| filter.since.is_some_and(|since| oldest < since - SKEW));
+        // Of all of them: one commit by a clock that was wrong says nothing of the others.
+        let latest = page.commits.iter().map(|commit| commit.draft.cause.at).max();
+        let is_past = latest.is_none_or(|latest| filter.since.is_some_and(|since| latest < since - SKEW));
         if !page.more || is_past || (entries.len() > limit && !total) {
             break;
         }
@@ -108,7 +111,7 @@ fn action(parameters: &Parameters) -> Result<Option<Action>, ApiError> {
 }
 
 /// Whoever is limited to some services sees what was done to those.
-fn may_see(principal: &Principal, record: &Record) -> bool {
+pub(crate) fn may_see(principal: &Principal, record: &Record) -> bool {
     match Subject::of(&record.change).service() {
         Some(service) => principal.may_read(service),
         None => principal.sees_everything(),
@@ -127,8 +130,7 @@ impl Filter {
         })
     }
 
-    fn is_in_time(&self, commit: &Commit) -> bool {
-        let at = commit.draft.cause.at;
+    fn is_in_time(&self, at: Timestamp) -> bool {
         self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
     }
 
@@ -138,8 +140,13 @@ impl Filter {
             None => !record.action.is_routine(),
         };
         let subject = Subject::of(&record.change);
+        let (at, by) = match imported(record) {
+            Some(entry) => (entry.at, entry.actor.as_str()),
+            None => (commit.draft.cause.at, commit.draft.cause.actor.as_str()),
+        };
         action
-            && self.actor.as_deref().is_none_or(|actor| commit.draft.cause.actor.as_str() == actor)
+            && self.is_in_time(at)
+            && self.actor.as_deref().is_none_or(|actor| by == actor)
             && self.service.as_ref().is_none_or(|service| subject.service() == Some(service))
             && self.route.as_deref().is_none_or(|route| subject.is_called(route))
     }
@@ -149,7 +156,7 @@ fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
     let cause = &commit.draft.cause;
     let subject = Subject::of(&record.change);
     let (previous_status, new_status) = statuses(record);
-    AuditEntry {
+    let known = AuditEntry {
         id: entry_id(commit, index),
         timestamp: cause.at,
         path: subject.path(),
@@ -161,96 +168,29 @@ fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
         previous_status,
         new_status,
         revision: commit.revision(),
+    };
+    match imported(record) {
+        Some(entry) => AuditEntry {
+            id: entry.id.clone(),
+            timestamp: entry.at,
+            action: entry.action.clone(),
+            actor: entry.actor.clone(),
+            platform: entry.platform.clone(),
+            ..known
+        },
+        None => known,
+    }
+}
+
+/// What the log of another system said, where the entry was taken over from one.
+fn imported(record: &Record) -> Option<&ImportedEntry> {
+    match &record.change {
+        Change::Noted { imported, .. } => imported.as_deref(),
+        _ => None,
     }
 }
 
 /// The id of a commit's record, in the log and in deliveries.
 pub(crate) fn entry_id(commit: &Commit, index: usize) -> String {
     format!("{}-{index}", commit.draft.id.as_str())
-}
-
-/// What a change is about.
-#[derive(Clone, Copy)]
-pub(crate) enum Subject<'c> {
-    Route(&'c RouteKey),
-    Maintenance(&'c MaintenanceScope),
-    RateLimit(&'c Scope),
-    Service(&'c ServiceId),
-    Webhook(&'c WebhookId),
-    /// What the log of another system had, and whose.
-    Imported(&'c str, Option<&'c ServiceId>),
-    Other(&'c str),
-}
-
-impl<'c> Subject<'c> {
-    pub(crate) fn of(change: &'c Change) -> Self {
-        match change {
-            Change::RouteSet { key, .. } | Change::RouteRemoved { key } => Self::Route(key),
-            Change::MaintenanceSet { scope, .. } => Self::Maintenance(scope),
-            Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => Self::RateLimit(scope),
-            Change::ServiceRemoved { service } => Self::Service(service),
-            Change::TokenIssued { id, .. } | Change::TokenRevoked { id, .. } => Self::Other(id.as_str()),
-            Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => Self::Webhook(id),
-            Change::Noted { subject, imported: Some(entry) } => Self::Imported(subject, entry.service.as_ref()),
-            Change::Noted { subject, imported: None } => Self::Other(subject),
-        }
-    }
-
-    /// The name by which the reference's log calls it.
-    pub(crate) fn path(self) -> String {
-        match self {
-            Self::Route(key) | Self::RateLimit(Scope::Route(key)) => key.to_string(),
-            Self::Maintenance(MaintenanceScope::Global) => "__global__".to_owned(),
-            Self::Maintenance(MaintenanceScope::Service(service)) => format!("__waygate:svc_global:{service}__"),
-            Self::RateLimit(Scope::Global) => "__global_rl__".to_owned(),
-            Self::RateLimit(Scope::Service(service)) => format!("__waygate:svc_rl:{service}__"),
-            Self::Service(service) => service.to_string(),
-            Self::Webhook(id) => format!("webhook:{id}"),
-            Self::Imported(subject, _) | Self::Other(subject) => subject.to_owned(),
-        }
-    }
-
-    pub(crate) fn service(self) -> Option<&'c ServiceId> {
-        match self {
-            Self::Route(key) => Some(&key.service),
-            Self::Maintenance(MaintenanceScope::Service(service)) | Self::Service(service) => Some(service),
-            Self::RateLimit(scope) => scope.service(),
-            Self::Imported(_, service) => service,
-            Self::Maintenance(MaintenanceScope::Global) | Self::Webhook(_) | Self::Other(_) => None,
-        }
-    }
-
-    /// Whether `name` is its path, or names a route in any of the short forms.
-    fn is_called(self, name: &str) -> bool {
-        if self.path() == name {
-            return true;
-        }
-        match (self, name.parse::<RouteSelector>()) {
-            (Self::Route(key) | Self::RateLimit(Scope::Route(key)), Ok(selector)) => {
-                selector.path == key.local.path
-                    && selector.method.is_none_or(|method| method == key.local.method)
-                    && selector.service.is_none_or(|service| service == key.service)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// What a route or a scope was and is, as the log has it.
-fn statuses(record: &Record) -> (Option<LifecycleKind>, Option<LifecycleKind>) {
-    let before = record.before.first().and_then(status);
-    match &record.change {
-        Change::ServiceRemoved { .. } => (None, None),
-        Change::MaintenanceSet { .. } => (before.or(Some(LifecycleKind::Active)), status(&record.change)),
-        change => (before, status(change)),
-    }
-}
-
-fn status(change: &Change) -> Option<LifecycleKind> {
-    match change {
-        Change::RouteSet { route, .. } => Some(route.recorded_status()),
-        Change::MaintenanceSet { maintenance, .. } if maintenance.enabled => Some(LifecycleKind::Maintenance),
-        Change::MaintenanceSet { .. } => Some(LifecycleKind::Active),
-        _ => None,
-    }
 }

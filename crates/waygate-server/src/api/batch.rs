@@ -88,7 +88,7 @@ fn read(fields: &Fields, now: Timestamp) -> Result<Command, ApiError> {
         "deprecate" => switch(switches::deprecate(fields, now)?),
         "undeprecate" => switch(Switch::Deprecation(None)),
         "route_remove" => Ok(Command::RemoveRoute { route: route(fields)?, reason, expected }),
-        "service_remove" => Ok(Command::RemoveService { service: service()?, reason }),
+        "service_remove" => Ok(Command::RemoveService { service: service()?, reason, expected }),
         "global_maintenance_on" => maintenance(MaintenanceScope::Global, maintenance::on(fields)?),
         "global_maintenance_off" => maintenance(MaintenanceScope::Global, MaintenanceSwitch::Off),
         "global_maintenance_edit" => maintenance(MaintenanceScope::Global, maintenance::exemptions(fields)?),

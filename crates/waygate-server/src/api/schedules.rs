@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 use waygate_api::schedules::{Scheduled, ScheduledKind};
-use waygate_core::{LifecycleKind, Maintenance, Revision, Route, RouteKey, RouteSelector, ServiceId, Timestamp};
+use waygate_core::{
+    LifecycleKind, Maintenance, RateLimitPolicy, Revision, Route, RouteKey, RouteSelector, Scope, ServiceId, Timestamp,
+};
 use waygate_store::HistoryQuery;
 
 use crate::api::answer;
@@ -15,7 +17,7 @@ use crate::auth::Principal;
 use crate::clock;
 use crate::error::ApiError;
 
-/// Every planned or open window, timed switch and timed maintenance, by the time of what comes next.
+/// Every planned or open window, timed switch, timed maintenance and timed rate limit, by the time of what comes next.
 pub(super) async fn list(
     State(app): State<App>,
     principal: Principal,
@@ -31,6 +33,7 @@ pub(super) async fn list(
     let mut found = Vec::new();
     if only.is_none() && route.is_none() {
         found.extend(of_scope(None, &state.global.maintenance, now));
+        found.extend(of_limit(&Scope::Global, state.global.rate_limit.as_deref(), now));
     }
     for (service, known) in &state.services {
         if only.as_ref().is_some_and(|only| only != service) || !principal.may_read(service) {
@@ -38,11 +41,18 @@ pub(super) async fn list(
         }
         if route.is_none() {
             found.extend(of_scope(Some(service), &known.maintenance, now));
+            found.extend(of_limit(&Scope::Service(service.clone()), known.rate_limit.as_deref(), now));
         }
         for (local, timed) in known.routes.iter().filter(|(_, route)| route.is_timed()) {
             let key = RouteKey::new(service.clone(), local.clone());
             if route.as_ref().is_none_or(|only| *only == key) {
                 found.extend(of_route(&key, timed, now));
+            }
+        }
+        for (local, policy) in &known.route_limits {
+            let key = RouteKey::new(service.clone(), local.clone());
+            if route.as_ref().is_none_or(|only| *only == key) {
+                found.extend(of_limit(&Scope::Route(key), Some(policy), now));
             }
         }
     }
@@ -56,29 +66,39 @@ pub(super) async fn list(
 fn of_scope(service: Option<&ServiceId>, maintenance: &Maintenance, now: Timestamp) -> Option<(Revision, Scheduled)> {
     let end = maintenance.until.filter(|_| maintenance.is_on(|| now))?;
     let scheduled = Scheduled {
-        kind: ScheduledKind::Maintenance,
-        id: None,
-        route: None,
         service: service.map(ToString::to_string),
-        status: LifecycleKind::Maintenance,
-        start: None,
-        end,
-        open: true,
+        status: Some(LifecycleKind::Maintenance),
         shadow: maintenance.enforcement.is_shadow(),
         reason: maintenance.reason.clone(),
-        planned_by: None,
-        planned_at: None,
+        ..ending(ScheduledKind::Maintenance, end)
     };
     Some((maintenance.changed_at, scheduled))
 }
 
-fn of_route(key: &RouteKey, route: &Route, now: Timestamp) -> Vec<(Revision, Scheduled)> {
-    let of = |kind, status, end| Scheduled {
+fn of_limit(scope: &Scope, policy: Option<&RateLimitPolicy>, now: Timestamp) -> Option<(Revision, Scheduled)> {
+    let policy = policy?;
+    let end = policy.until.filter(|until| now < *until)?;
+    let scheduled = Scheduled {
+        route: matches!(scope, Scope::Route(_)).then(|| scope.to_string()),
+        service: scope.service().map(ToString::to_string),
+        limit: Some(policy.limit.to_string()),
+        open: policy.is_on(|| now),
+        shadow: policy.enforcement.is_shadow(),
+        ..ending(ScheduledKind::RateLimit, end)
+    };
+    Some((policy.changed_at, scheduled))
+}
+
+/// Something in force that ends by itself.
+fn ending(kind: ScheduledKind, end: Timestamp) -> Scheduled {
+    Scheduled {
         kind,
         id: None,
-        route: Some(key.to_string()),
-        service: Some(key.service.to_string()),
-        status,
+        route: None,
+        service: None,
+        status: None,
+        limit: None,
+        cancelable: false,
         start: None,
         end,
         open: true,
@@ -86,10 +106,20 @@ fn of_route(key: &RouteKey, route: &Route, now: Timestamp) -> Vec<(Revision, Sch
         reason: String::new(),
         planned_by: None,
         planned_at: None,
+    }
+}
+
+fn of_route(key: &RouteKey, route: &Route, now: Timestamp) -> Vec<(Revision, Scheduled)> {
+    let of = |kind, status, end| Scheduled {
+        route: Some(key.to_string()),
+        service: Some(key.service.to_string()),
+        status: Some(status),
+        ..ending(kind, end)
     };
     let windows = route.windows.iter().filter(|window| now < window.end).map(|window| {
         let scheduled = Scheduled {
             id: Some(window.id),
+            cancelable: true,
             start: Some(window.start),
             open: window.is_open(now),
             shadow: window.enforcement.is_shadow(),

@@ -41,7 +41,8 @@ pub(super) async fn remove(
     NamedService(service): NamedService,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let command = Command::RemoveService { service: service.clone(), reason: asked.fields.reason()? };
+    let (reason, expected) = (asked.fields.reason()?, asked.expected);
+    let command = Command::RemoveService { service: service.clone(), reason, expected };
     let applied = asked.execute(&app, command).await?;
     Ok(answer::changed(&applied, json!({ "ok": true, "service": service })))
 }
@@ -61,5 +62,6 @@ fn summary(state: &waygate_core::State, service: &ServiceId, known: &ServiceStat
             .maintenance(&MaintenanceScope::Service(service.clone()))
             .is_some_and(|maintenance| maintenance.is_on(|| now)),
         planned: known.routes.values().map(|route| planned(route)).sum(),
+        changed_at: known.changed_at(),
     }
 }

@@ -132,7 +132,7 @@ async fn end_session(app: &App, client: &Client, head: &HeaderMap) -> Result<boo
         app.authority.require_own_logout(&ending.id, head, client)?;
     }
     let cause = Cause { actor: ending.actor, platform: ending.platform, at: now };
-    app.control.execute(Command::RevokeToken { id: ending.id, expires: ending.expires }, cause).await?;
+    app.control.execute(Command::LogOut { id: ending.id, expires: ending.expires }, cause).await?;
     Ok(ending.by_cookie)
 }
 

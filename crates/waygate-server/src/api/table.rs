@@ -37,29 +37,33 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 pub(crate) fn table() -> Vec<Row> {
     vec![
-        get(Public, paths::HEALTHZ, status::healthz).about("Tells whether the process is alive"),
-        get(Public, paths::READYZ, status::readyz).about("Tells whether the process can serve"),
+        get(Public, paths::HEALTHZ, status::healthz).about("Tells whether the process is alive").gives("Health"),
+        get(Public, paths::READYZ, status::readyz).about("Tells whether the process can serve").gives("Health"),
         get(Service, paths::OPENAPI, openapi::show).about("Describes this API"),
-        get(Viewer, "/api/server", status::server).about("Describes the server"),
+        get(Viewer, "/api/server", status::server).about("Describes the server").gives("Server"),
         post(Public, paths::LOGIN, session::login)
             .about("Logs a person or a service in")
             .body(fields::LOGIN)
             .gives("Login"),
-        post(Public, paths::LOGOUT, session::logout).about("Ends the token that is sent along").body(&[]),
-        get(Service, paths::ME, session::me).about("Tells who the caller is"),
+        post(Public, paths::LOGOUT, session::logout).about("Ends the token that is sent along").body(&[]).gives("Ok"),
+        get(Service, paths::ME, session::me).about("Tells who the caller is").gives("Me"),
         post(Public, paths::LOGIN_FORM, session::login_form).about("Logs a browser in").form(fields::LOGIN_FORM),
         post(Public, paths::LOGOUT_FORM, session::logout_form).about("Logs a browser out").form(&[]),
         get(Admin, paths::TOKENS, tokens::list)
             .about("Lists the tokens that are in use")
             .query(fields::TOKENS)
-            .lists_texts(),
-        post(Admin, paths::TOKENS, tokens::create).about("Makes a token for a service").body(fields::NEW_TOKEN),
-        delete(Admin, "/api/tokens/{token}", tokens::revoke).about("Ends a token and its streams"),
+            .lists("Token"),
+        post(Admin, paths::TOKENS, tokens::create)
+            .about("Makes a token for a service")
+            .body(fields::NEW_TOKEN)
+            .gives("NewToken"),
+        delete(Admin, "/api/tokens/{token}", tokens::revoke).about("Ends a token and its streams").gives("Ok"),
         get(Service, paths::ROUTES, routes::list).about("Lists routes").query(fields::ROUTES).lists("RouteState"),
         get(Service, "/api/routes/{path_key}", routes::show).about("Shows one route").gives("RouteState"),
         delete(Operator, "/api/routes/{path_key}", routes::remove)
             .about("Forgets a route; a live registration brings it back as new")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RouteRemoved"),
         post(Operator, "/api/routes/{path_key}/enable", routes::enable)
             .about("Lets a route answer, and ends what is planned")
             .change(fields::SWITCH)
@@ -95,6 +99,7 @@ pub(crate) fn table() -> Vec<Row> {
             .gives("RouteState"),
         post(Operator, paths::BATCH, batch::batch)
             .about("Carries several commands out as one change: all of them, or none")
+            .query(fields::WAITS)
             .body(fields::BATCH)
             .gives("Batch"),
         get(Viewer, paths::SCHEDULES, schedules::list)
@@ -116,10 +121,14 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Edits what goes on answering; never switches anything")
             .change(fields::EXEMPTIONS)
             .gives("Maintenance"),
-        get(Service, paths::SERVICES, services::list).about("Lists services").query(fields::SERVICES).lists_texts(),
+        get(Service, paths::SERVICES, services::list)
+            .about("Lists services")
+            .query(fields::SERVICES)
+            .lists_names_or("ServiceSummary"),
         delete(Operator, "/api/services/{service}", services::remove)
             .about("Forgets a service and everything of it")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("ServiceRemoved"),
         get(Service, "/api/services/{service}/maintenance", maintenance::show_service)
             .about("Shows the maintenance of a service")
             .gives("Maintenance"),
@@ -143,88 +152,126 @@ pub(crate) fn table() -> Vec<Row> {
         get(Service, paths::STREAM, streams::frames).about("Streams changes").query(fields::STREAM).streams(),
         post(Service, paths::REGISTER, register::register)
             .about("Tells which routes a service has")
-            .body(fields::REGISTER),
+            .body(fields::REGISTER)
+            .gives("Registered"),
         post(Service, paths::SDK_AUDIT, register::report)
             .about("Takes a report of the reference's clients")
-            .body(fields::REPORT),
-        get(Admin, paths::WEBHOOKS, webhooks::list).about("Lists webhooks").lists_texts(),
-        post(Admin, paths::WEBHOOKS, webhooks::create).about("Makes a webhook").creates().body(fields::WEBHOOK),
-        get(Admin, "/api/webhooks/{webhook}", webhooks::show).about("Shows a webhook and its deliveries"),
-        patch(Admin, "/api/webhooks/{webhook}", webhooks::edit).about("Edits a webhook").body(fields::EDIT_WEBHOOK),
-        delete(Admin, "/api/webhooks/{webhook}", webhooks::remove).about("Forgets a webhook").body(fields::ONLY_REASON),
+            .body(fields::REPORT)
+            .gives("Ok"),
+        get(Admin, paths::WEBHOOKS, webhooks::list).about("Lists webhooks").lists("Webhook"),
+        post(Admin, paths::WEBHOOKS, webhooks::create)
+            .about("Makes a webhook")
+            .creates()
+            .change(fields::WEBHOOK)
+            .gives("Webhook"),
+        get(Admin, "/api/webhooks/{webhook}", webhooks::show)
+            .about("Shows a webhook and its deliveries")
+            .gives("Webhook"),
+        patch(Admin, "/api/webhooks/{webhook}", webhooks::edit)
+            .about("Edits a webhook")
+            .change(fields::EDIT_WEBHOOK)
+            .gives("Webhook"),
+        delete(Admin, "/api/webhooks/{webhook}", webhooks::remove)
+            .about("Forgets a webhook")
+            .change(fields::ONLY_REASON)
+            .gives("Ok"),
         post(Admin, "/api/webhooks/{webhook}/rotate", webhooks::rotate)
             .about("Gives a webhook its next signing secret")
-            .body(fields::ONLY_REASON),
-        post(Admin, "/api/webhooks/{webhook}/test", webhooks::test).about("Sends a test delivery").body(&[]),
+            .change(fields::ONLY_REASON)
+            .gives("Webhook"),
+        post(Admin, "/api/webhooks/{webhook}/test", webhooks::test)
+            .about("Sends a test delivery")
+            .body(&[])
+            .gives("TestResult"),
         get(Service, paths::RATE_LIMITS, rate_limits::list)
             .about("Lists rate limits of routes")
             .query(fields::LIMITS)
-            .lists_texts(),
+            .lists("RateLimit"),
         post(Operator, paths::RATE_LIMITS, rate_limits::set)
             .about("Sets the rate limit of a route")
             .creates()
-            .change(fields::SET_ROUTE_LIMIT),
+            .change(fields::SET_ROUTE_LIMIT)
+            .gives("RateLimit"),
         get(Viewer, paths::RATE_LIMIT_HITS, rate_limits::hits)
             .about("Lists requests that limits stopped")
             .query(fields::HITS)
-            .lists_texts(),
+            .lists("Hit"),
         get(Service, "/api/rate-limits/{path_key}", rate_limits::show)
             .about("Shows the rate limit of a route")
-            .query(fields::LIMIT_OF),
+            .query(fields::LIMIT_OF)
+            .gives("RateLimit"),
         delete(Operator, "/api/rate-limits/{path_key}", rate_limits::remove)
             .about("Takes the rate limit of a route away")
             .query(fields::LIMIT_OF)
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         delete(Operator, "/api/rate-limits/{path_key}/reset", rate_limits::reset)
             .about("Lets the counts of a route begin anew")
             .query(fields::LIMIT_OF)
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/rate-limits/{path_key}/enable", rate_limits::enable)
             .about("Switches the rate limit of a route on")
             .query(fields::LIMIT_OF)
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/rate-limits/{path_key}/disable", rate_limits::disable)
             .about("Switches the rate limit of a route off")
             .query(fields::LIMIT_OF)
-            .change(fields::ONLY_REASON),
-        get(Service, paths::GLOBAL_RATE_LIMIT, rate_limits::show_global).about("Shows the rate limit of everything"),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
+        get(Service, paths::GLOBAL_RATE_LIMIT, rate_limits::show_global)
+            .about("Shows the rate limit of everything")
+            .gives("RateLimitState"),
         post(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::set_global)
             .about("Sets the rate limit of everything")
             .creates()
-            .change(fields::SET_LIMIT),
+            .change(fields::SET_LIMIT)
+            .gives("RateLimit"),
         delete(Operator, paths::GLOBAL_RATE_LIMIT, rate_limits::remove_global)
             .about("Takes the rate limit of everything away")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         delete(Operator, "/api/global-rate-limit/reset", rate_limits::reset_global)
             .about("Lets the counts of everything begin anew")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/global-rate-limit/enable", rate_limits::enable_global)
             .about("Switches the rate limit of everything on")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/global-rate-limit/disable", rate_limits::disable_global)
             .about("Switches the rate limit of everything off")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         get(Service, "/api/services/{service}/rate-limit", rate_limits::show_service)
-            .about("Shows the rate limit of a service"),
+            .about("Shows the rate limit of a service")
+            .gives("RateLimitState"),
         post(Operator, "/api/services/{service}/rate-limit", rate_limits::set_service)
             .about("Sets the rate limit of a service")
             .creates()
-            .change(fields::SET_LIMIT),
+            .change(fields::SET_LIMIT)
+            .gives("RateLimit"),
         delete(Operator, "/api/services/{service}/rate-limit", rate_limits::remove_service)
             .about("Takes the rate limit of a service away")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         delete(Operator, "/api/services/{service}/rate-limit/reset", rate_limits::reset_service)
             .about("Lets the counts of a service begin anew")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/services/{service}/rate-limit/enable", rate_limits::enable_service)
             .about("Switches the rate limit of a service on")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Operator, "/api/services/{service}/rate-limit/disable", rate_limits::disable_service)
             .about("Switches the rate limit of a service off")
-            .change(fields::ONLY_REASON),
+            .change(fields::ONLY_REASON)
+            .gives("RateLimitSwitched"),
         post(Service, paths::SDK_HITS, rate_limits::report)
             .about("Takes a service's report of requests that limits stopped")
-            .body(fields::HITS_REPORT),
+            .body(fields::HITS_REPORT)
+            .gives("Ok"),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::json;
 use waygate_api::auth::{NewToken, TokenView};
 use waygate_api::error::ErrorCode;
@@ -25,13 +26,14 @@ pub(super) async fn list(State(app): State<App>, parameters: Parameters) -> Resu
     let (service, holder) = (parameters.service()?, parameters.text("holder"));
     let state = app.control.current();
     let now = crate::clock::now();
+    let uses = app.token_uses.all().await?;
     let mut views: Vec<TokenView> = state
         .tokens
         .iter()
         .filter(|(_, token)| service.is_none() || token.service == service)
         .filter(|(_, token)| holder.is_none_or(|holder| token.holder.as_str() == holder))
         .filter(|(_, token)| now < token.expires)
-        .map(|(id, token)| view(id, token))
+        .map(|(id, token)| view(id, token, uses.get(id).copied()))
         .collect();
     views.sort_by(|left, right| (right.issued, &right.id).cmp(&(left.issued, &left.id)));
     Ok(answer::read(&state, views))
@@ -46,7 +48,7 @@ pub(super) async fn create(State(app): State<App>, principal: Principal, fields:
         fields.required_text("service")?.parse().map_err(|problem| ApiError::invalid_field("service", problem))?;
     let lifetime = fields.integer("expires_in")?.map(lifetime).transpose()?;
     let (session, applied) = app.issue_service_token(&principal, service, lifetime).await?;
-    let body = NewToken { token: session.token, view: view(&session.id, &session.issued) };
+    let body = NewToken { token: session.token, view: view(&session.id, &session.issued, None) };
     Ok(answer::changed(&applied, body))
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn revoke(
     Ok(answer::changed(&applied, json!({ "ok": true })))
 }
 
-fn view(id: &TokenId, token: &IssuedToken) -> TokenView {
+fn view(id: &TokenId, token: &IssuedToken, last_used: Option<Timestamp>) -> TokenView {
     TokenView {
         id: id.to_string(),
         holder: token.holder.to_string(),
@@ -75,6 +77,7 @@ fn view(id: &TokenId, token: &IssuedToken) -> TokenView {
         service: token.service.as_ref().map(ToString::to_string),
         issued: token.issued,
         expires: token.expires,
+        last_used,
     }
 }
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use waygate_api::webhooks::{DeliveryView, TestResult, WebhookView};
 use waygate_core::{Action, Command, ServiceId, Webhook, WebhookFormat, WebhookId, WebhookSettings};
 
 use crate::api::answer;
+use crate::api::asked::Asked;
 use crate::api::body::Fields;
-use crate::api::names::{NamedWebhook, if_match};
+use crate::api::names::NamedWebhook;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::control::Applied;
@@ -33,17 +34,17 @@ pub(super) async fn show(State(app): State<App>, NamedWebhook(id): NamedWebhook)
     Ok(answer::read(&state, view(&app, &id, webhook).await?))
 }
 
-pub(super) async fn create(State(app): State<App>, principal: Principal, fields: Fields) -> Result<Response, ApiError> {
-    let id = new_id()?;
+pub(super) async fn create(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    let (id, fields) = (new_id()?, &asked.fields);
     let to = WebhookSettings {
         sealed_url: seal(&app, &id, fields.required_text("url")?)?,
-        format: format(&fields)?.unwrap_or_default(),
-        services: services(&fields)?.unwrap_or_default(),
-        actions: actions(&fields)?.unwrap_or_default(),
-        enabled: enabled(&fields)?.unwrap_or(true),
+        format: format(fields)?.unwrap_or_default(),
+        services: services(fields)?.unwrap_or_default(),
+        actions: actions(fields)?.unwrap_or_default(),
+        enabled: enabled(fields)?.unwrap_or(true),
     };
-    let command = Command::SetWebhook { id: id.clone(), to, reason: fields.reason()?, expected: None };
-    let applied = app.execute(&principal, command).await?;
+    let command = Command::SetWebhook { id: id.clone(), to, reason: fields.reason()?, expected: asked.expected };
+    let applied = asked.execute(&app, command).await?;
     let mut response = changed(&app, &applied, &id, true).await?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -52,12 +53,10 @@ pub(super) async fn create(State(app): State<App>, principal: Principal, fields:
 /// Changes the fields that are given.
 pub(super) async fn edit(
     State(app): State<App>,
-    principal: Principal,
     NamedWebhook(id): NamedWebhook,
-    head: HeaderMap,
-    fields: Fields,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
-    let state = app.control.current();
+    let (state, fields) = (app.control.current(), &asked.fields);
     let before = state.webhooks.get(&id).ok_or_else(|| unknown(&id))?;
     let url = fields.text("url")?.filter(|url| app.webhooks.url(&id, before).as_deref() != Some(url));
     let to = WebhookSettings {
@@ -66,41 +65,36 @@ pub(super) async fn edit(
             Some(url) => seal(&app, &id, url)?,
             None => before.settings.sealed_url.clone(),
         },
-        format: format(&fields)?.unwrap_or(before.settings.format),
-        services: services(&fields)?.unwrap_or_else(|| before.settings.services.clone()),
-        actions: actions(&fields)?.unwrap_or_else(|| before.settings.actions.clone()),
-        enabled: enabled(&fields)?.unwrap_or(before.settings.enabled),
+        format: format(fields)?.unwrap_or(before.settings.format),
+        services: services(fields)?.unwrap_or_else(|| before.settings.services.clone()),
+        actions: actions(fields)?.unwrap_or_else(|| before.settings.actions.clone()),
+        enabled: enabled(fields)?.unwrap_or(before.settings.enabled),
     };
     // Fields that were not given are as they were read: nobody else's edit in between is lost.
-    let expected = fields.expected_revision(if_match(&head)?)?.unwrap_or(before.changed_at);
-    let command = Command::SetWebhook { id: id.clone(), to, reason: fields.reason()?, expected: Some(expected) };
-    let applied = app.execute(&principal, command).await?;
+    let expected = Some(asked.expected.unwrap_or(before.changed_at));
+    let command = Command::SetWebhook { id: id.clone(), to, reason: fields.reason()?, expected };
+    let applied = asked.execute(&app, command).await?;
     changed(&app, &applied, &id, false).await
 }
 
 pub(super) async fn remove(
     State(app): State<App>,
-    principal: Principal,
     NamedWebhook(id): NamedWebhook,
-    head: HeaderMap,
-    fields: Fields,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
-    let expected = fields.expected_revision(if_match(&head)?)?;
-    let command = Command::RemoveWebhook { id, reason: fields.reason()?, expected };
-    let applied = app.execute(&principal, command).await?;
+    let command = Command::RemoveWebhook { id, reason: asked.fields.reason()?, expected: asked.expected };
+    let applied = asked.execute(&app, command).await?;
     Ok(answer::changed(&applied, json!({"ok": true})))
 }
 
 pub(super) async fn rotate(
     State(app): State<App>,
-    principal: Principal,
     NamedWebhook(id): NamedWebhook,
-    head: HeaderMap,
-    fields: Fields,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
-    let expected = fields.expected_revision(if_match(&head)?)?;
-    let command = Command::RotateWebhookSecret { id: id.clone(), reason: fields.reason()?, expected };
-    let applied = app.execute(&principal, command).await?;
+    let (reason, expected) = (asked.fields.reason()?, asked.expected);
+    let command = Command::RotateWebhookSecret { id: id.clone(), reason, expected };
+    let applied = asked.execute(&app, command).await?;
     changed(&app, &applied, &id, true).await
 }
 
@@ -124,7 +118,8 @@ async fn changed(app: &App, applied: &Applied, id: &WebhookId, with_secret: bool
     // Somebody may have removed it since.
     let webhook = applied.state.webhooks.get(id).ok_or_else(|| unknown(id))?;
     let mut view = view(app, id, webhook).await?;
-    view.secret = with_secret.then(|| app.webhooks.signing_secret(id, webhook));
+    // Of a trial there is none: what would be made is made another time.
+    view.secret = (with_secret && !applied.dry_run).then(|| app.webhooks.signing_secret(id, webhook));
     Ok(answer::changed(applied, view))
 }
 

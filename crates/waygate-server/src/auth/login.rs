@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::auth::identity::Identity;
 use crate::auth::secret;
 use crate::auth::token::Claims;
-use crate::auth::{Authority, Principal, bound};
+use crate::auth::user::Role;
+use crate::auth::{Authority, Principal};
 use crate::clock;
 use crate::error::ApiError;
 
@@ -132,6 +133,26 @@ impl App {
         let command = Command::IssueToken { id: claims.id.clone(), token: session.issued.clone() };
         let applied = self.execute(principal, command).await?;
         Ok((session, applied))
+    }
+}
+
+/// The service that a login or a new token speaks for, and whether it may.
+fn bound(service: Option<ServiceId>, identity: &Identity) -> Result<Option<ServiceId>, ApiError> {
+    if identity.role == Role::Viewer {
+        return Err(ApiError::forbidden(format!(
+            "`{}` may only look, and so cannot speak for a service",
+            identity.name
+        )));
+    }
+    match (&service, &identity.services) {
+        (Some(service), Some(own)) if !own.contains(service) => {
+            Err(ApiError::forbidden(format!("`{}` may not speak for the service `{service}`", identity.name)))
+        }
+        (None, Some(_)) => {
+            let error = format!("`{}` must name the service to speak for, as `X-Waygate-App-Id`", identity.name);
+            Err(ApiError::forbidden(error))
+        }
+        _ => Ok(service),
     }
 }
 

@@ -10,11 +10,10 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
-use waygate_core::{Actor, Cause, Command, LimitTarget, MaintenanceScope, Platform, RouteSelector, ServiceId, TokenId};
+use waygate_core::{Actor, Cause, Platform, ServiceId, TokenId};
 
 use crate::app::App;
 use crate::auth::user::Role;
-use crate::clock;
 use crate::edge::Client;
 use crate::error::ApiError;
 
@@ -91,6 +90,11 @@ impl Principal {
         }
     }
 
+    /// Whether what the caller says of a service is taken.
+    pub(crate) fn may_speak_for(&self, service: &ServiceId) -> bool {
+        self.require(Access::Service, &Method::POST).is_ok() && self.require_voice_of(service).is_ok()
+    }
+
     /// The one service that the caller is limited to; `None` also for several.
     pub(crate) fn only_service(&self) -> Option<&ServiceId> {
         let services = self.services.as_deref()?;
@@ -114,7 +118,7 @@ impl Principal {
         Cause { actor: self.actor.clone(), platform: self.platform, at }
     }
 
-    fn require(&self, access: Access, method: &Method) -> Result<(), ApiError> {
+    pub(crate) fn require(&self, access: Access, method: &Method) -> Result<(), ApiError> {
         let needed = match access {
             Access::Public => return Ok(()),
             // To speak for a service is more than to look.
@@ -133,84 +137,6 @@ impl Principal {
             ))),
             Rights::Service => Err(ApiError::forbidden("a service's token may only read and register its own service")),
         }
-    }
-
-    /// The command with its routes named in full, or [`ApiError::forbidden`] when it touches what the caller is not
-    /// limited to. Whether the caller may give commands of this kind at all, the endpoint has decided.
-    pub(crate) fn within_reach(&self, command: Command, app: &App) -> Result<Command, ApiError> {
-        let Some(own) = self.services.as_deref() else {
-            return Ok(command);
-        };
-        let state = app.control.current();
-        let command = pinned(command, own, &state)?;
-        let plan = waygate_core::plan(&state, &command, clock::now())?;
-        let changes = plan.records.iter().map(|record| record.change.audience());
-        let foreign = changes.into_iter().any(|audience| match audience {
-            waygate_core::Audience::Service(service) => !own.contains(service),
-            waygate_core::Audience::Everyone | waygate_core::Audience::Servers => true,
-        });
-        if foreign || plan.routes.iter().any(|key| !own.contains(&key.service)) {
-            return Err(out_of_reach(own));
-        }
-        Ok(command)
-    }
-}
-
-fn out_of_reach(own: &BTreeSet<ServiceId>) -> ApiError {
-    let own: Vec<&str> = own.iter().map(ServiceId::as_str).collect();
-    ApiError::forbidden(format!("this is not yours to change; you may change: {}", own.join(", ")))
-}
-
-/// Names each route in full, so that it cannot come to mean another one before the command is carried out. A name
-/// without a service is looked for among one's own.
-fn pinned(command: Command, own: &BTreeSet<ServiceId>, state: &waygate_core::State) -> Result<Command, ApiError> {
-    let named = |route: RouteSelector| -> Result<RouteSelector, ApiError> {
-        if route.service.as_ref().is_some_and(|service| !own.contains(service)) {
-            return Err(out_of_reach(own));
-        }
-        let visible = state.only(own);
-        Ok(visible.resolve(&route)?.into())
-    };
-    Ok(match command {
-        Command::Route { route, to, reason, expected } => Command::Route { route: named(route)?, to, reason, expected },
-        Command::RemoveRoute { route, reason, expected } => {
-            Command::RemoveRoute { route: named(route)?, reason, expected }
-        }
-        Command::Maintenance { scope: MaintenanceScope::Global, .. }
-        | Command::RateLimit { target: LimitTarget::Global, .. } => return Err(out_of_reach(own)),
-        Command::Maintenance { scope: MaintenanceScope::Service(service), .. } if !own.contains(&service) => {
-            return Err(out_of_reach(own));
-        }
-        Command::RemoveService { service, .. } | Command::Register { service, .. } if !own.contains(&service) => {
-            return Err(out_of_reach(own));
-        }
-        Command::RateLimit { target: LimitTarget::Service(service), .. } if !own.contains(&service) => {
-            return Err(out_of_reach(own));
-        }
-        Command::RateLimit { target: LimitTarget::Route(route), to, reason, allow_unknown, expected } => {
-            let service = match &route.service {
-                Some(service) if own.contains(service) => service.clone(),
-                Some(_) => return Err(out_of_reach(own)),
-                None => own_service_of(&route, &state.only(own))?,
-            };
-            let target = LimitTarget::Route(route.within(Some(&service)));
-            Command::RateLimit { target, to, reason, allow_unknown, expected }
-        }
-        Command::All(commands) => {
-            let pinned = commands.into_iter().map(|command| pinned(command, own, state));
-            Command::All(pinned.collect::<Result<_, _>>()?)
-        }
-        command => command,
-    })
-}
-
-/// The one service of a state that has the path.
-fn own_service_of(route: &RouteSelector, visible: &waygate_core::State) -> Result<ServiceId, ApiError> {
-    let mut serving =
-        visible.services.iter().filter(|(_, known)| known.routes.keys().any(|key| key.path == route.path));
-    match (serving.next(), serving.next()) {
-        (Some((only, _)), None) => Ok(only.clone()),
-        _ => Ok(visible.resolve(route)?.service),
     }
 }
 

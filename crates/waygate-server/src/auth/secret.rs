@@ -1,9 +1,38 @@
 //! Keys, derived from one secret.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+
+/// The fewest bytes that a secret should have, and the fewest different ones.
+const SHORTEST: usize = 32;
+const FEWEST_DIFFERENT: usize = 8;
+/// What stands in documents and examples until somebody thinks of something better; in lower case.
+const PLACEHOLDERS: [&str; 8] = [
+    "change-me",
+    "change_me",
+    "changeme",
+    "default-secret",
+    "placeholder",
+    "stable-key-for-persistent-tokens",
+    "your-secret",
+    "your_secret",
+];
+
+/// What is weak about a secret that somebody chose; nothing of the secret itself.
+pub(crate) fn weakness(text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    if PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder)) {
+        return Some("is a placeholder that stands in documents");
+    }
+    if text.len() < SHORTEST {
+        return Some("is shorter than 32 bytes");
+    }
+    let different: BTreeSet<u8> = text.bytes().collect();
+    (different.len() < FEWEST_DIFFERENT).then_some("has fewer than 8 different bytes")
+}
 
 /// The server's secret. Everything that is keyed has its own key derived from it.
 #[derive(Clone)]

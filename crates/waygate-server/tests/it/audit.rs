@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use waygate_api::audit::AuditEntry;
+use waygate_core::{Cause, Command, MaintenanceScope, MaintenanceSwitch, Platform};
 
 use crate::helpers::{TestServer, route};
 
@@ -174,4 +175,34 @@ async fn g38_every_kind_of_change_has_one_true_entry() {
         });
         assert_eq!(entry, expected, "{action}");
     }
+}
+
+/// A node whose clock is wrong for a moment takes nothing out of the log.
+#[tokio::test]
+async fn g32_a_clock_that_was_wrong_hides_no_entry_of_the_others() {
+    let server = TestServer::start().await;
+    server.register("payments", &["GET:/a"]).await;
+    let admin = server.admin().await;
+    admin.post(&route("/a", "disable"), json!({"reason": "broken"})).await;
+    for (year, on) in [(2001, true), (2300, false), (2001, true)] {
+        let to = if on {
+            MaintenanceSwitch::Exemptions { add: vec!["/a".parse().unwrap()], remove: Vec::new() }
+        } else {
+            MaintenanceSwitch::Exemptions { add: Vec::new(), remove: vec!["/a".parse().unwrap()] }
+        };
+        let command = Command::Maintenance {
+            scope: MaintenanceScope::Global,
+            to,
+            reason: String::new(),
+            allow_unknown: false,
+            expected: None,
+        };
+        let at = format!("{year}-01-01T00:00:00Z").parse().unwrap();
+        let cause = Cause { actor: "elsewhere".parse().unwrap(), platform: Platform::Api, at };
+        server.control.execute(command, cause).await.unwrap();
+    }
+    let found = admin.get("/api/audit?since=2020-01-01&until=2100-01-01&actor=admin").await;
+    assert_eq!(found.paths(), ["payments:GET:/a"]);
+    assert_eq!(admin.get("/api/audit?actor=elsewhere").await.paths().len(), 3);
+    assert_eq!(admin.get("/api/audit?actor=elsewhere&since=2020-01-01").await.paths().len(), 1);
 }

@@ -60,6 +60,10 @@ async fn b48_a_batch_is_one_revision_with_an_entry_for_each_change() {
 #[tokio::test]
 async fn g31_a_batch_happens_as_a_whole_or_not_at_all() {
     let (server, admin) = fleet().await;
+    let more = json!({"app_id": "shop", "states": [
+        {"path": "shop:GET:/always", "force_active": true}, {"path": "shop:GET:/twice"}, {"path": "shop:POST:/twice"},
+    ]});
+    server.sdk("shop").await.post("/api/sdk/register", more).await;
     let seen = admin.get(&route("/b", "")).await.body["changed_at"].as_u64().unwrap();
     admin.post(&route("/b", "maintenance"), json!({})).await;
     let (before, log) = (server.revision(), admin.get("/api/audit").await.body);
@@ -68,10 +72,36 @@ async fn g31_a_batch_happens_as_a_whole_or_not_at_all() {
         (
             json!({"action": "disable", "route": "/b", "expected_revision": seen}),
             (409, "revision_conflict"),
-            json!(null),
+            json!("commands[1].expected_revision"),
         ),
-        (json!({"action": "disable", "route": "/nothing"}), (404, "unknown_route"), json!(null)),
-        (json!({"action": "service_remove", "service": "nothing"}), (404, "unknown_service"), json!(null)),
+        (
+            json!({"action": "service_remove", "service": "shop", "expected_revision": seen}),
+            (409, "revision_conflict"),
+            json!("commands[1].expected_revision"),
+        ),
+        (json!({"action": "disable", "route": "/nothing"}), (404, "unknown_route"), json!("commands[1].route")),
+        (json!({"action": "disable", "route": "/always"}), (409, "force_active"), json!("commands[1].route")),
+        (json!({"action": "disable", "route": "/twice"}), (409, "ambiguous_route"), json!("commands[1].route")),
+        (
+            json!({"action": "service_remove", "service": "nothing"}),
+            (404, "unknown_service"),
+            json!("commands[1].service"),
+        ),
+        (
+            json!({"action": "schedule_cancel", "route": "/b", "id": 7}),
+            (404, "unknown_window"),
+            json!("commands[1].id"),
+        ),
+        (
+            json!({"action": "disable", "route": "/b", "until": "2001-01-01"}),
+            (400, "invalid_field"),
+            json!("commands[1].until"),
+        ),
+        (
+            json!({"action": "disable", "route": "/b", "reason": "x".repeat(2001)}),
+            (400, "invalid_field"),
+            json!("commands[1].reason"),
+        ),
         (json!({"action": "disable"}), (400, "invalid_field"), json!("commands[1].route")),
         (
             json!({"action": "disable", "route": "__waygate:global__"}),
@@ -93,6 +123,8 @@ async fn g31_a_batch_happens_as_a_whole_or_not_at_all() {
     ] {
         let answer = admin.post("/api/batch", json!({"commands": [good, bad]})).await;
         assert_eq!((answer.refusal(), &answer.body["field"]), (refusal, &field), "{bad}");
+        let told = answer.body["error"].as_str().unwrap();
+        assert!(told.contains("commands[1]"), "{told}");
     }
     let too_many = vec![good.clone(); 1001];
     for body in [json!({}), json!({"commands": []}), json!({"commands": {}}), json!({"commands": too_many})] {

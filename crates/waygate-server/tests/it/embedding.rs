@@ -7,8 +7,9 @@ use axum::routing::get;
 use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 use waygate_server::{Access, BuildError, Credentials, ExecuteError, OperatorError, Server, endpoints};
-use waygate_store::MemoryStore;
+use waygate_store::{FileStore, MemoryStore, Store as _};
 
 use crate::helpers::Caller;
 
@@ -101,6 +102,43 @@ async fn settings_that_cannot_work_are_refused() {
     }
     let shown = format!("{:?}", builder().auth(("admin", "hidden-password")).secret_key("hidden-key"));
     assert!(shown.contains("admin") && !shown.contains("hidden"), "{shown}");
+}
+
+/// G24: the file is free again, without a word to the server.
+#[tokio::test]
+async fn g24_a_server_that_is_dropped_lets_go_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let store = Arc::new(FileStore::open(&path).await.unwrap());
+    let server = Server::builder().backend(store).build().await.unwrap();
+    let (router, control) = (server.router(), server.control());
+    let ask = |method: &str, path: &str| {
+        let request = axum::http::Request::builder().method(method).uri(path);
+        router.clone().oneshot(request.body(axum::body::Body::empty()).unwrap())
+    };
+    drop(server);
+    assert_eq!(ask("POST", "/api/global/enable").await.unwrap().status(), 200, "its router is still there");
+    assert!(FileStore::open(&path).await.is_err());
+    drop(router);
+    let mut tries = 0;
+    let reopened = loop {
+        match FileStore::open(&path).await {
+            Ok(store) => break store,
+            Err(error) => {
+                tries += 1;
+                assert!(tries < 500, "{error}");
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+    };
+    assert!(reopened.load().await.unwrap().global.maintenance.enabled);
+    let operator = waygate_core::Cause {
+        actor: "left-over".parse().unwrap(),
+        platform: waygate_core::Platform::Api,
+        at: waygate_core::Timestamp::now(),
+    };
+    let refusal = control.execute(waygate_core::Command::Settle, operator).await.unwrap_err();
+    assert!(matches!(refusal, ExecuteError::Store(_)), "a handle does not keep it: {refusal}");
 }
 
 #[tokio::test]

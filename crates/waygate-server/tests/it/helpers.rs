@@ -1,10 +1,12 @@
 //! A server to test, and the callers that test it.
 
 mod caller;
+mod log;
 mod receiver;
 mod server;
 
 pub(crate) use caller::{Answer, Caller};
+pub(crate) use log::Log;
 pub(crate) use receiver::{Message, Receiver, in_time};
 pub(crate) use server::TestServer;
 pub(crate) use waygate_api::paths::path_key;

@@ -29,7 +29,44 @@ fn mutations() -> Vec<(String, Value, Vec<Field>)> {
     let batch: Vec<Field> = vec![("commands", &[]), ("expected_revision", &[]), ("dry_run", &["boolean"])];
     let planned: Vec<Field> =
         vec![("start", &[]), ("end", &[]), ("reason", &["text"]), ("expected_revision", &["number"])];
+    let limit: Vec<Field> = vec![
+        ("limit", &[]),
+        ("algorithm", &["null"]),
+        ("key_strategy", &["null"]),
+        ("on_missing_key", &["null"]),
+        ("burst", &["number"]),
+        ("tiers", &["list"]),
+        ("tier_resolver", &["null", "text"]),
+        ("exempt_ips", &["list"]),
+        ("exempt_roles", &["list"]),
+        ("exempt_routes", &["list"]),
+        ("shadow", &["boolean"]),
+        ("until", &["null"]),
+        ("on_backend_failure", &["null"]),
+        ("reason", &["text"]),
+        ("expected_revision", &["number"]),
+        ("dry_run", &["boolean"]),
+        ("allow_unknown", &["boolean"]),
+    ];
+    let of_route = [&limit[..], &[("path", &[]), ("method", &[]), ("service", &["null"])]].concat();
+    let webhook: Vec<Field> = vec![
+        ("url", &[]),
+        ("format", &[]),
+        ("services", &["list"]),
+        ("actions", &["list"]),
+        ("enabled", &["boolean", "null"]),
+        ("reason", &["text"]),
+        ("expected_revision", &["number"]),
+        ("dry_run", &["boolean"]),
+    ];
+    let login: Vec<Field> = vec![("username", &[]), ("password", &[]), ("platform", &["text", "long text"])];
     vec![
+        ("/api/rate-limits".to_owned(), json!({"path": "/a", "method": "GET", "limit": "5/minute"}), of_route),
+        ("/api/global-rate-limit".to_owned(), json!({"limit": "5/minute"}), limit.clone()),
+        ("/api/services/pay/rate-limit".to_owned(), json!({"limit": "5/minute"}), limit),
+        ("/api/webhooks".to_owned(), json!({"url": "https://hooks.example/x"}), webhook),
+        ("/api/tokens".to_owned(), json!({"service": "pay"}), vec![("service", &["text"]), ("expires_in", &[])]),
+        ("/api/auth/login".to_owned(), json!({"username": "admin", "password": "secret"}), login),
         (route("GET:/a", "enable"), json!({}), switch.clone()),
         (route("GET:/a", "disable"), json!({}), switch.clone()),
         (route("GET:/a", "maintenance"), json!({}), with(&[("start", &[]), ("end", &[])])),

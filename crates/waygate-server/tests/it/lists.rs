@@ -94,8 +94,13 @@ async fn g60_services_are_counted_as_a_whole() {
     let (_server, admin) = fleet().await;
     assert_eq!(admin.get("/api/services").await.body, json!(["pay", "shop"]));
     let answer = admin.get("/api/services?details=true").await;
+    let mut counted = answer.body.clone();
+    for service in counted.as_array_mut().unwrap() {
+        let changed_at = service.as_object_mut().unwrap().remove("changed_at");
+        assert!(changed_at.is_some_and(|revision| revision.as_u64() > Some(0)), "{service}");
+    }
     assert_eq!(
-        answer.body,
+        counted,
         json!([
             {"service": "pay", "routes": 2, "effective": {"maintenance": 2}, "maintenance": true, "planned": 0},
             {"service": "shop", "routes": 25, "effective": {"active": 24, "disabled": 1}, "maintenance": false, "planned": 0},
@@ -160,11 +165,27 @@ async fn b40_everything_planned_is_listed_with_who_planned_it() {
     alice.post(&route("/items/05", "schedule"), window).await;
     admin.post(&route("/items/06", "disable"), json!({"until": "2998-01-01", "reason": "hotfix"})).await;
     admin.post("/api/services/shop/maintenance/enable", json!({"until": "2997-01-01"})).await;
+    let limit = json!({"path": "/items/07", "limit": "5/minute", "until": "2996-01-01"});
+    assert_eq!(alice.post("/api/rate-limits", limit).await.status, 201);
     let listed = admin.get("/api/schedules").await;
-    assert_eq!(listed.header("x-waygate-total"), Some("3"));
+    assert_eq!(listed.header("x-waygate-total"), Some("4"));
     insta::assert_json_snapshot!(listed.body, { "[].planned_at" => "…" }, @r#"
     [
       {
+        "cancelable": false,
+        "end": "2996-01-01T00:00:00Z",
+        "kind": "rate_limit",
+        "limit": "5/minute",
+        "open": true,
+        "planned_at": "…",
+        "planned_by": "alice",
+        "reason": "",
+        "route": "shop:GET:/items/07",
+        "service": "shop",
+        "status": null
+      },
+      {
+        "cancelable": false,
         "end": "2997-01-01T00:00:00Z",
         "kind": "maintenance",
         "open": true,
@@ -176,6 +197,7 @@ async fn b40_everything_planned_is_listed_with_who_planned_it() {
         "status": "maintenance"
       },
       {
+        "cancelable": false,
         "end": "2998-01-01T00:00:00Z",
         "kind": "switch",
         "open": true,
@@ -187,6 +209,7 @@ async fn b40_everything_planned_is_listed_with_who_planned_it() {
         "status": "disabled"
       },
       {
+        "cancelable": true,
         "end": "2999-01-01T01:00:00Z",
         "id": 1,
         "kind": "window",
@@ -202,6 +225,20 @@ async fn b40_everything_planned_is_listed_with_who_planned_it() {
     ]
     "#);
     assert_eq!(admin.get("/api/schedules?service=pay").await.body, json!([]));
+    let kinds = async |query: &str| {
+        let listed = admin.get(&format!("/api/schedules{query}")).await.body;
+        let kinds = listed.as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap().to_owned());
+        kinds.collect::<Vec<_>>()
+    };
+    for scope in ["/api/global-rate-limit", "/api/services/shop/rate-limit"] {
+        admin.post(scope, json!({"limit": "9/minute", "until": "2995-01-01"})).await;
+    }
+    assert_eq!(kinds("").await, ["rate_limit", "rate_limit", "rate_limit", "maintenance", "switch", "window"]);
+    assert_eq!(kinds("?service=shop").await.len(), 5, "not that of everything");
+    assert_eq!(kinds("?route=/items/07").await, ["rate_limit"]);
+    admin.post("/api/global-rate-limit/disable", json!({})).await;
+    let paused = admin.get("/api/schedules").await.body[0].clone();
+    assert_eq!((&paused["open"], &paused["route"], &paused["service"]), (&json!(false), &json!(null), &json!(null)));
     assert_eq!(admin.get("/api/schedules?route=/items/05").await.body[0]["planned_by"], "alice");
     assert_eq!(admin.get("/api/schedules?route=/nothing").await.refusal(), (404, "unknown_route"));
 }

@@ -192,3 +192,34 @@ async fn g33_a_planned_window_blocks_nothing_now_and_can_be_taken_back() {
         (&json!("maintenance"), &json!("2999-12-01T00:00:00Z"))
     );
 }
+
+/// B36.
+#[tokio::test]
+async fn g55_lists_and_routes_show_what_callers_get_and_why() {
+    let server = fleet().await;
+    let admin = server.admin().await;
+    let shown = async |key: &str| {
+        let listed = admin.get("/api/routes").await.body;
+        let listed = listed.as_array().unwrap().iter().find(|route| route["path"] == key).unwrap().clone();
+        assert_eq!(admin.get(&route(key, "")).await.body, listed, "the list and the route itself say the same");
+        let text = |field: &str| listed[field].as_str().unwrap_or("-").to_owned();
+        [text("status"), text("effective"), text("cause")]
+    };
+    let (own, other) = ("payments:GET:/only", "orders:GET:/api/orders");
+    assert_eq!(shown(own).await, ["active", "active", "-"]);
+    let window = json!({"start": jiff::Timestamp::now(), "end": "2999-01-01"});
+    admin.post(&route(own, "schedule"), window).await;
+    assert_eq!(shown(own).await, ["maintenance", "maintenance", "window"]);
+    admin.post(&route(own, "disable"), json!({"until": "2999-01-01"})).await;
+    assert_eq!(shown(own).await, ["disabled", "disabled", "temporary"]);
+    admin.post(&route(own, "env"), json!({"envs": ["dev"]})).await;
+    assert_eq!(shown(own).await, ["env_gated", "env_gated", "route"]);
+    admin.post("/api/services/payments/maintenance/enable", json!({})).await;
+    assert_eq!(shown(own).await, ["env_gated", "maintenance", "service_maintenance"]);
+    assert_eq!(shown(other).await, ["active", "active", "-"]);
+    admin.post("/api/global/enable", json!({})).await;
+    assert_eq!(shown(own).await, ["env_gated", "maintenance", "global_maintenance"]);
+    assert_eq!(shown(other).await, ["active", "maintenance", "global_maintenance"]);
+    let details = admin.get("/api/services?details=true").await.body;
+    assert_eq!(details[0]["effective"], json!({"maintenance": 2}), "counts are of what callers get");
+}

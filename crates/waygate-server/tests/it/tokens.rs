@@ -177,3 +177,45 @@ async fn logging_out_with_what_is_no_token_leaves_no_trace() {
     admin.post("/api/auth/logout", json!({})).await;
     assert_eq!(server.changes(), before + 1);
 }
+
+/// What a person did about its own session is told apart from what was done to it.
+#[tokio::test]
+async fn g38_a_logout_and_a_revocation_are_told_apart_in_the_log() {
+    let server = TestServer::start().await;
+    let (admin, gone, shut_out) = (server.admin().await, server.admin().await, server.login("alice", "wonder").await);
+    gone.post("/api/auth/logout", json!({})).await;
+    let tokens = admin.get("/api/tokens?holder=alice").await.body;
+    let path = format!("/api/tokens/{}", tokens[0]["id"].as_str().unwrap());
+    assert_eq!(admin.send(reqwest::Method::DELETE, &path, None).await.status, 200);
+    assert_eq!(shut_out.get("/api/auth/me").await.status, 401);
+    for (action, actor) in [("logout", "admin"), ("token_revoke", "admin")] {
+        let log = admin.get(&format!("/api/audit?action={action}")).await.body;
+        assert_eq!((log.as_array().unwrap().len(), &log[0]["actor"]), (1, &json!(actor)), "{action}: {log}");
+    }
+}
+
+/// To the minute, and with no write for a request.
+#[tokio::test]
+async fn tokens_tell_when_they_were_last_used_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let open = async || Arc::new(FileStore::open(&path).await.unwrap());
+    let first = TestServer::start_on(open().await, |server| server).await;
+    let (admin, alice) = (first.admin().await, first.login("alice", "wonder").await);
+    let last_used = async |caller: &crate::helpers::Caller| {
+        let listed = caller.get("/api/tokens?holder=alice").await.body;
+        listed[0]["last_used"].as_str().map(|text| text.parse::<jiff::Timestamp>().unwrap())
+    };
+    assert_eq!(last_used(&admin).await, None, "it was issued, and never used");
+    let before = (first.revision(), jiff::Timestamp::now());
+    for _ in 0..20 {
+        assert_eq!(alice.get("/api/auth/me").await.status, 200);
+    }
+    let used = last_used(&admin).await.unwrap();
+    assert!(before.1 <= used && used <= jiff::Timestamp::now(), "{used}");
+    assert_eq!(first.revision(), before.0, "no commit tells of it");
+    first.stop().await;
+    let second = TestServer::start_on(open().await, |server| server).await;
+    let admin = second.anonymous().with("x-waygate-token", admin.header("x-waygate-token"));
+    assert_eq!(last_used(&admin).await, Some(used));
+}

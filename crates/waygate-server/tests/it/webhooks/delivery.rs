@@ -105,7 +105,7 @@ fn every_kind() -> Vec<Command> {
         Command::RotateWebhookSecret { id: id(), reason: String::new(), expected: None },
         Command::RemoveWebhook { id: id(), reason: String::new(), expected: None },
         Command::RemoveRoute { route: "pay:/a".parse().unwrap(), reason: "why".to_owned(), expected: None },
-        Command::RemoveService { service: "pay".parse().unwrap(), reason: "why".to_owned() },
+        Command::RemoveService { service: "pay".parse().unwrap(), reason: "why".to_owned(), expected: None },
     ];
     limits.chain(others).collect()
 }

@@ -1,0 +1,99 @@
+//! Expected revisions, over the API's own description: a change of an entity that takes none fails here.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::helpers::{TestServer, path_key};
+
+/// What changes no entity that somebody could have seen before, and `batch`, whose commands each have their own.
+const WITHOUT: [&str; 11] = [
+    "post_auth_login",
+    "post_auth_logout",
+    "post_login",
+    "post_logout",
+    "post_batch",
+    "post_sdk_audit",
+    "post_sdk_hits",
+    "post_sdk_register",
+    "post_tokens",
+    "delete_tokens_one",
+    "post_webhooks_one_test",
+];
+
+/// A body that the endpoint takes.
+fn body_of(path: &str) -> Value {
+    match path {
+        "/api/routes/{path_key}/env" => json!({"envs": ["dev"]}),
+        "/api/routes/{path_key}/schedule" => json!({"start": "2999-01-01", "end": "2999-01-02"}),
+        path if path.ends_with("/exemptions") => json!({"add": ["/a"]}),
+        "/api/rate-limits" => json!({"path": "/a", "method": "GET", "limit": "7/minute"}),
+        path if path.ends_with("rate-limit") => json!({"limit": "7/minute"}),
+        "/api/webhooks" => json!({"url": "https://hooks.example/x"}),
+        _ => json!({}),
+    }
+}
+
+/// G31, B48.
+#[tokio::test]
+async fn g31_every_change_of_an_entity_takes_an_expected_revision() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = server.admin().await;
+    let hook = admin.post("/api/webhooks", json!({"url": "https://hooks.example/x"})).await.body;
+    for (path, limit) in [
+        ("/api/rate-limits", json!({"path": "/a", "method": "GET", "limit": "5/minute"})),
+        ("/api/global-rate-limit", json!({"limit": "5/minute"})),
+        ("/api/services/pay/rate-limit", json!({"limit": "5/minute"})),
+    ] {
+        assert_eq!(admin.post(path, limit).await.status, 201, "{path}");
+    }
+    let before = server.revision();
+    let description = admin.get("/api/openapi.json").await.body;
+    let mut without = BTreeSet::new();
+    let mut refused = 0;
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            let takes = operation["parameters"].as_array().unwrap().iter().any(|given| given["name"] == "If-Match");
+            if !takes {
+                without.insert(operation["operationId"].as_str().unwrap());
+                continue;
+            }
+            let target = path
+                .replace("{path_key}", &path_key("pay:GET:/a"))
+                .replace("{service}", "pay")
+                .replace("{webhook}", hook["id"].as_str().unwrap());
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let body = body_of(path);
+            let answer = admin
+                .with("if-match", "\"999999\"")
+                .send(method.clone(), &target, Some(body.to_string().into_bytes()))
+                .await;
+            assert_eq!(answer.refusal(), (409, "revision_conflict"), "{method} {path}: {}", answer.body);
+            let mut body = body;
+            body["expected_revision"] = json!(999_999);
+            let answer = admin.send(method.clone(), &target, Some(body.to_string().into_bytes())).await;
+            assert_eq!(answer.refusal(), (409, "revision_conflict"), "{method} {path}: {}", answer.body);
+            refused += 1;
+        }
+    }
+    assert_eq!(without, BTreeSet::from(WITHOUT));
+    assert!(refused > 30, "{refused}");
+    assert_eq!(server.revision(), before);
+}
+
+#[tokio::test]
+async fn g31_a_service_is_removed_only_as_it_was_seen() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a", "GET:/b"]).await;
+    let (one, other) = (server.admin().await, server.login("alice", "wonder").await);
+    let seen = async || one.get("/api/services?details=true").await.body[0]["changed_at"].to_string();
+    let before = seen().await;
+    other.post(&crate::helpers::route("/b", "disable"), json!({"reason": "look at it first"})).await;
+    let remove =
+        async |expected: &str| one.with("if-match", expected).send(Method::DELETE, "/api/services/pay", None).await;
+    assert_eq!(remove(&before).await.refusal(), (409, "revision_conflict"));
+    assert_eq!(remove(&seen().await).await.status, 200);
+    assert_eq!(one.get("/api/services").await.body, json!([]));
+}
