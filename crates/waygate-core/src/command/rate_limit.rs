@@ -1,77 +1,16 @@
 //! Commands about rate limits, of all scopes alike.
 
+mod policy;
+mod targets;
+
 use std::sync::Arc;
 
 use crate::change::{Action, Change};
-use crate::command::{CommandError, LimitTarget, MOST_EXEMPTIONS, Plan, Planner, RateLimitSwitch, expect};
-use crate::id::ServiceId;
-use crate::limit::{KeyStrategy, RateLimitPolicy, is_header_name};
+use crate::command::{CommandError, LimitTarget, Plan, Planner, RateLimitSwitch, expect};
+use crate::limit::RateLimitPolicy;
 use crate::revision::Revision;
-use crate::route::{LocalKey, RouteKey, RouteMethod, RouteSelector};
+use crate::route::{LocalKey, RouteKey, RouteMethod};
 use crate::scope::Scope;
-use crate::state::ServiceState;
-
-/// The largest burst.
-const LARGEST_BURST: u32 = 1_000_000_000;
-/// The most tiers of one policy.
-const MOST_TIERS: usize = 32;
-/// The longest name of a tier, a role or a request attribute, in bytes.
-const LONGEST_NAME: usize = 100;
-
-impl RateLimitPolicy {
-    /// Whether it can be taken, whatever the state.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError::Invalid`] with the field at fault.
-    pub fn check(&self) -> Result<(), CommandError> {
-        let at_most = |field, most: usize, length: usize| {
-            if length > most {
-                return Err(CommandError::invalid(field, format!("at most {most} are accepted; got {length}")));
-            }
-            Ok(())
-        };
-        if self.burst > LARGEST_BURST {
-            return Err(CommandError::invalid("burst", format!("expected at most {LARGEST_BURST}")));
-        }
-        if let KeyStrategy::Header(name) = &self.key_strategy
-            && !is_header_name(name)
-        {
-            return Err(CommandError::invalid("key_strategy", "expected `header:NAME` with the name of a header"));
-        }
-        at_most("tiers", MOST_TIERS, self.tiers.len())?;
-        at_most("exempt_ips", MOST_EXEMPTIONS, self.exempt_ips.len())?;
-        at_most("exempt_roles", MOST_EXEMPTIONS, self.exempt_roles.len())?;
-        at_most("exempt_routes", MOST_EXEMPTIONS, self.exempt_routes.len())?;
-        for (position, tier) in self.tiers.iter().enumerate() {
-            checked_name("tiers", &tier.name)?;
-            if self.tiers.iter().take(position).any(|other| other.name == tier.name) {
-                return Err(CommandError::invalid("tiers", format!("`{}` is named twice", tier.name)));
-            }
-        }
-        self.exempt_roles.iter().try_for_each(|role| checked_name("exempt_roles", role))?;
-        self.tier_resolver.iter().try_for_each(|name| checked_name("tier_resolver", name))
-    }
-
-    /// What the audit log says of it: `100/minute · fixed_window · ip`.
-    fn summary(&self) -> String {
-        format!("{} · {} · {}", self.limit, self.algorithm.as_str(), self.key_strategy)
-    }
-
-    /// The same but for its bookkeeping.
-    fn same_as(&self, other: &Self) -> bool {
-        let Self { generation, changed_at, .. } = other;
-        *other == Self { generation: *generation, changed_at: *changed_at, ..self.clone() }
-    }
-}
-
-fn checked_name(field: &'static str, name: &str) -> Result<(), CommandError> {
-    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
-        let accepted = format!("expected names of 1 to {LONGEST_NAME} bytes without control characters");
-        return Err(CommandError::invalid(field, accepted));
-    }
-    Ok(())
-}
 
 /// What happened to a policy, for the name of the action.
 #[derive(Clone, Copy)]
@@ -243,93 +182,6 @@ impl Planner<'_> {
         }
     }
 
-    /// The one scope that a new limit is for.
-    fn scope_to_limit(&self, target: &LimitTarget, allow_unknown: bool) -> Result<Scope, CommandError> {
-        match target {
-            LimitTarget::Global => Ok(Scope::Global),
-            LimitTarget::Service(service) => {
-                if !allow_unknown {
-                    self.known_service(service)?;
-                }
-                Ok(Scope::Service(service.clone()))
-            }
-            LimitTarget::Route(selector) => self.route_to_limit(selector, allow_unknown).map(Scope::Route),
-        }
-    }
-
-    /// A route, or with the method `ALL` a path with any route.
-    fn route_to_limit(&self, selector: &RouteSelector, allow_unknown: bool) -> Result<RouteKey, CommandError> {
-        let serving: Vec<(&ServiceId, Vec<RouteMethod>)> = self
-            .state
-            .services
-            .iter()
-            .filter(|(service, _)| selector.service.as_ref().is_none_or(|only| only == *service))
-            .map(|(service, state)| (service, methods_at(state, selector)))
-            .filter(|(_, methods)| !methods.is_empty())
-            .collect();
-        let Some(method) = selector.method else {
-            return self.state.resolve(selector);
-        };
-        let key_in = |service: &ServiceId| RouteKey::new(service.clone(), LocalKey::new(method, selector.path.clone()));
-        let taken: Vec<RouteKey> = serving
-            .iter()
-            .filter(|(_, methods)| method == RouteMethod::Any || methods.contains(&method))
-            .map(|(service, _)| key_in(service))
-            .collect();
-        match (&*taken, &*serving, &selector.service) {
-            ([only], ..) => Ok(only.clone()),
-            ([_, _, ..], ..) => Err(CommandError::AmbiguousRoute {
-                selector: Box::new(selector.clone()),
-                matches: taken.iter().map(ToString::to_string).collect(),
-            }),
-            ([], [], Some(service)) if allow_unknown => Ok(key_in(service)),
-            ([], [], _) => self.state.resolve(selector),
-            ([], [(service, methods), ..], _) => {
-                let known = methods.iter().map(|method| format!("`{method}`")).collect::<Vec<_>>().join(", ");
-                let path = &selector.path;
-                let problem = format!("`{service}:{path}` has no `{method}`; expected {known} or `ALL`");
-                Err(CommandError::invalid("method", problem))
-            }
-        }
-    }
-
-    /// The scopes with a policy that a target names; at least one.
-    fn limited_scopes(&self, target: &LimitTarget) -> Result<Vec<Scope>, CommandError> {
-        let scopes: Vec<Scope> = match target {
-            LimitTarget::Global => self.state.global.rate_limit.iter().map(|_| Scope::Global).collect(),
-            LimitTarget::Service(service) => {
-                self.known_service(service)?;
-                let scope = Scope::Service(service.clone());
-                self.state.rate_limit(&scope).map(|_| scope.clone()).into_iter().collect()
-            }
-            LimitTarget::Route(selector) => self
-                .state
-                .services
-                .iter()
-                .filter(|(service, _)| selector.service.as_ref().is_none_or(|only| only == *service))
-                .flat_map(|(service, state)| {
-                    let keys = state.route_limits.keys().filter(|key| {
-                        key.path == selector.path && selector.method.is_none_or(|method| method == key.method)
-                    });
-                    keys.map(|key| Scope::Route(RouteKey::new(service.clone(), key.clone())))
-                })
-                .collect(),
-        };
-        let services: Vec<Option<&ServiceId>> = scopes.iter().map(Scope::service).collect();
-        match (target, services.first()) {
-            (LimitTarget::Route(selector), Some(first)) if services.iter().any(|service| service != first) => {
-                let matches = scopes.iter().map(ToString::to_string).collect();
-                Err(CommandError::AmbiguousRoute { selector: Box::new(selector.clone()), matches })
-            }
-            (_, Some(_)) => Ok(scopes),
-            (LimitTarget::Route(selector), None) => Err(CommandError::UnknownRateLimit { scope: selector.to_string() }),
-            (LimitTarget::Global, None) => Err(CommandError::UnknownRateLimit { scope: Scope::Global.to_string() }),
-            (LimitTarget::Service(service), None) => {
-                Err(CommandError::UnknownRateLimit { scope: Scope::Service(service.clone()).to_string() })
-            }
-        }
-    }
-
     fn unmatched_limit_exemptions(&self, scope: &Scope, policy: &RateLimitPolicy) -> Vec<String> {
         let matches = |exempt: &LocalKey| {
             let services = self.state.services.iter();
@@ -346,10 +198,6 @@ impl Planner<'_> {
         let unmatched = policy.exempt_routes.iter().filter(|exempt| !matches(exempt));
         unmatched.map(|exempt| format!("exemption `{exempt}` matches no known route")).collect()
     }
-}
-
-fn methods_at(state: &ServiceState, selector: &RouteSelector) -> Vec<RouteMethod> {
-    state.routes.keys().filter(|key| key.path == selector.path).map(|key| key.method).collect()
 }
 
 fn action_of(scope: &Scope, deed: Deed) -> Action {
