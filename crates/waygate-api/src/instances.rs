@@ -65,7 +65,7 @@ pub struct NotApplied {
 pub enum InstanceState {
     /// It has acknowledged the newest revision that concerns its service, and could apply all of it.
     InSync,
-    /// The newest revision was sent not long ago, and is not acknowledged yet.
+    /// The newest revision is on its way: not acknowledged yet, and not for long.
     Applying,
     /// It enforces an older revision, or could not apply a part of the newest.
     Behind,

@@ -1,11 +1,15 @@
 //! The HTTP API. [`table`] is the one list of endpoints: the router is made of it, and it says who may call what.
 
+mod acknowledge;
 pub(crate) mod answer;
 mod asked;
 pub(crate) mod audit;
 mod batch;
 pub(crate) mod body;
+mod document;
 mod envelope;
+mod explain;
+mod instances;
 mod maintenance;
 mod names;
 mod openapi;
@@ -15,6 +19,7 @@ mod routes;
 mod schedules;
 mod services;
 mod session;
+mod snapshots;
 mod status;
 pub(crate) mod stream;
 mod streams;

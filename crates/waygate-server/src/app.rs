@@ -8,9 +8,10 @@ use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use waygate_core::Command;
 
+use crate::admission::Admission;
 use crate::auth::{Authority, FailedLogins, Principal, TokenUses};
-use crate::clients::Clients;
 use crate::clock;
+use crate::control::presence::Presence;
 use crate::control::{Applied, ControlPlane};
 use crate::edge::{Client, Edge};
 use crate::error::ApiError;
@@ -27,7 +28,8 @@ pub(crate) struct App {
     pub(crate) token_uses: TokenUses,
     pub(crate) webhooks: Webhooks,
     pub(crate) hits: Hits,
-    pub(crate) clients: Clients,
+    pub(crate) presence: Presence,
+    pub(crate) admission: Admission,
     /// Cancelled when the server begins to stop: streams end then, and readiness is over.
     pub(crate) stopping: CancellationToken,
     requests: Arc<AtomicU64>,
@@ -49,7 +51,14 @@ impl Drop for Held {
 }
 
 impl App {
-    pub(crate) fn new(control: ControlPlane, authority: Authority, edge: Edge, webhooks: Webhooks) -> Self {
+    pub(crate) fn new(
+        control: ControlPlane,
+        authority: Authority,
+        edge: Edge,
+        webhooks: Webhooks,
+        presence: Presence,
+        admission: Admission,
+    ) -> Self {
         let stopping = CancellationToken::new();
         Self {
             held: Arc::new(Held { control: control.clone(), stopping: stopping.clone() }),
@@ -60,7 +69,8 @@ impl App {
             failed_logins: FailedLogins::default(),
             webhooks,
             hits: Hits::default(),
-            clients: Clients::default(),
+            presence,
+            admission,
             stopping,
             requests: Arc::new(AtomicU64::new(0)),
         }

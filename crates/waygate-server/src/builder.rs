@@ -8,9 +8,11 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use waygate_core::Cidr;
 use waygate_store::{Store, StoreError};
 
+use crate::admission::{Admission, StreamOptions};
 use crate::app::App;
 use crate::auth::{Authenticator, Authority, Credentials, Lifetimes, Secret, Users, weakness};
 use crate::control::ControlPlane;
+use crate::control::presence::{self, Presence};
 use crate::edge::{AllowedHosts, Edge};
 use crate::serve::Connections;
 use crate::server::Server;
@@ -21,8 +23,8 @@ use crate::webhooks::{WebhookOptions, Webhooks};
 const TOKEN_EXPIRY: Duration = Duration::from_hours(24);
 /// How long services' tokens are good for, unless set: a year.
 const SDK_TOKEN_EXPIRY: Duration = Duration::from_hours(365 * 24);
-/// How many connections are served at a time, unless set.
-const MOST_CONNECTIONS: usize = 10_000;
+/// How many connections are served at a time, unless set: enough for the most streams, and an eighth for other requests.
+const MOST_CONNECTIONS: usize = 11_500;
 
 /// The settings of a server; see each method for its default.
 #[must_use = "settings are nothing before `build`"]
@@ -37,6 +39,8 @@ pub struct ServerBuilder {
     allowed_hosts: Vec<String>,
     tls: Option<(Vec<u8>, SecretSlice<u8>)>,
     most_connections: usize,
+    streams: StreamOptions,
+    instance_liveness: Duration,
 }
 
 /// Why a server cannot be built.
@@ -78,6 +82,8 @@ impl Default for ServerBuilder {
             allowed_hosts: Vec::new(),
             tls: None,
             most_connections: MOST_CONNECTIONS,
+            streams: StreamOptions::default(),
+            instance_liveness: presence::LIVENESS,
         }
     }
 }
@@ -151,9 +157,22 @@ impl ServerBuilder {
         self
     }
 
-    /// How many connections [`Server::serve`] holds at a time: 10,000, unless set. Further ones wait to be accepted.
+    /// How many connections [`Server::serve`] holds at a time: 11,500, unless set. Further ones wait to be accepted.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.most_connections = most;
+        self
+    }
+
+    /// After how long without a sign of life an instance of a service counts as lost: 32 seconds, unless set. Instances
+    /// are asked for one at least twice in that time. At least a second.
+    pub fn instance_liveness(mut self, liveness: Duration) -> Self {
+        self.instance_liveness = liveness.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How services follow the control plane; see [`StreamOptions`] for what holds unless set.
+    pub fn streams(mut self, options: StreamOptions) -> Self {
+        self.streams = options;
         self
     }
 
@@ -199,9 +218,12 @@ impl ServerBuilder {
         let authority = Authority::new(authenticator, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
         let control = ControlPlane::start(store).await?;
         let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
+        let presence = Presence::start(&control, self.instance_liveness);
         let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some(), allowed_hosts };
-        let connections = Connections { tls, most: self.most_connections };
-        Ok(Server::new(App::new(control, authority, edge, webhooks), connections))
+        let connections = Connections { tls, most: self.most_connections, write_timeout: self.streams.write_timeout };
+        let room = self.most_connections - self.most_connections / 8;
+        let admission = Admission::new(StreamOptions { most: self.streams.most.min(room), ..self.streams });
+        Ok(Server::new(App::new(control, authority, edge, webhooks, presence, admission), connections))
     }
 }
 

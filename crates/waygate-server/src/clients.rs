@@ -1,15 +1,18 @@
-//! Which clients follow the control plane at the moment, by what they are.
+//! What the clients of streams say of themselves.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
+use serde::{Deserialize, Serialize};
+use waygate_api::headers;
+use waygate_api::instances::InstanceId;
 
-use waygate_core::ServiceId;
+/// The longest text that is taken, in characters.
+const LONGEST: usize = 100;
+/// The most capabilities that are taken.
+const MOST_CAPABILITIES: usize = 32;
 
-/// Cheap to clone; all clones are one.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Clients(Arc<Mutex<BTreeMap<ServiceId, Counts>>>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Client {
     /// Takes our frames, and does all that we can say.
     Ours,
@@ -17,54 +20,75 @@ pub(crate) enum Client {
     Reference,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    ours: usize,
-    reference: usize,
+/// What an instance runs. A stream is worth more than a good introduction: what cannot be read is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) sdk: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) protocol: Option<u32>,
+    pub(crate) capabilities: Vec<String>,
 }
 
-/// A client is there as long as this.
-#[derive(Debug)]
-pub(crate) struct Present {
-    clients: Clients,
-    service: ServiceId,
-    client: Client,
-}
-
-impl Clients {
-    pub(crate) fn join(&self, service: &ServiceId, client: Client) -> Present {
-        self.change(service, client, |count| *count += 1);
-        Present { clients: self.clone(), service: service.clone(), client }
-    }
-
-    /// One line for each service (or for the one) of which some instances are not able to do something.
-    pub(crate) fn unable(&self, service: Option<&ServiceId>, cannot: &str) -> Vec<String> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let concerned = counts
-            .iter()
-            .filter(|(known, counts)| counts.reference > 0 && service.is_none_or(|service| service == *known));
-        let line = |(service, counts): (&ServiceId, &Counts)| {
-            let all = counts.ours + counts.reference;
-            format!("{} of {all} connected instances of {service} {cannot}", counts.reference)
-        };
-        concerned.map(line).collect()
-    }
-
-    fn change(&self, service: &ServiceId, client: Client, change: impl FnOnce(&mut usize)) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = counts.entry(service.clone()).or_default();
-        change(match client {
-            Client::Ours => &mut entry.ours,
-            Client::Reference => &mut entry.reference,
-        });
-        if entry.ours + entry.reference == 0 {
-            counts.remove(service);
+impl About {
+    pub(crate) fn read(head: &HeaderMap) -> Self {
+        // The reference's SDK says what its HTTP library is.
+        let named = text(head, headers::SDK).or_else(|| text(head, USER_AGENT.as_str()));
+        let product = named.as_deref().and_then(|named| named.split_whitespace().next());
+        let (sdk, version) = product.map(|product| product.split_once('/').unwrap_or((product, ""))).unzip();
+        let names = text(head, headers::CAPABILITIES).unwrap_or_default();
+        let capabilities = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self {
+            sdk: sdk.filter(|sdk| !sdk.is_empty()).map(ToOwned::to_owned),
+            version: version.filter(|version| !version.is_empty()).map(ToOwned::to_owned),
+            environment: text(head, headers::ENVIRONMENT),
+            protocol: text(head, headers::PROTOCOL).and_then(|number| number.parse().ok()),
+            capabilities: capabilities.take(MOST_CAPABILITIES).map(ToOwned::to_owned).collect(),
         }
     }
 }
 
-impl Drop for Present {
-    fn drop(&mut self) {
-        self.clients.change(&self.service, self.client, |count| *count -= 1);
+/// The name of an instance; none where it gives none that can be one.
+pub(crate) fn instance(head: &HeaderMap) -> Option<InstanceId> {
+    head.get(headers::INSTANCE)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn text(head: &HeaderMap, name: &str) -> Option<String> {
+    let text = head.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.chars().take(LONGEST).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn head(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn what_an_instance_says_is_taken_and_what_makes_no_sense_is_not() {
+        let said = head(&[
+            (headers::INSTANCE, "pod-7"),
+            (headers::SDK, "waygate-rust/0.1.0"),
+            (headers::ENVIRONMENT, "production"),
+            (headers::PROTOCOL, "1"),
+            (headers::CAPABILITIES, "acknowledge, ,digest"),
+        ]);
+        let about = About::read(&said);
+        assert_eq!((about.sdk.as_deref(), about.version.as_deref()), (Some("waygate-rust"), Some("0.1.0")));
+        assert_eq!((about.environment.as_deref(), about.protocol), (Some("production"), Some(1)));
+        assert_eq!(about.capabilities, ["acknowledge", "digest"]);
+        assert_eq!(instance(&said).unwrap().as_str(), "pod-7");
+
+        let odd = head(&[(headers::INSTANCE, "pod 7"), (headers::PROTOCOL, "one"), (headers::SDK, "é")]);
+        assert_eq!((About::read(&odd), instance(&odd)), (About::default(), None));
+        let reference = About::read(&head(&[("user-agent", "python-httpx/0.28.1")]));
+        assert_eq!(reference.sdk.as_deref(), Some("python-httpx"));
     }
 }

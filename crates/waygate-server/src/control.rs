@@ -4,8 +4,10 @@
 //! wait together share a flush and never conflict with each other. A follower task applies what the store has
 //! committed, by this node or another: readers and streams see durable commits only.
 
+mod concerned;
 pub(crate) mod feed;
 mod follower;
+pub(crate) mod presence;
 mod scheduler;
 mod writer;
 
@@ -17,9 +19,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use waygate_api::instances::Propagation;
 use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, Scope, State};
 use waygate_store::{HistoryPage, HistoryQuery, SideStore, Store, StoreError};
 
+pub use self::concerned::Concerned;
 use crate::control::feed::Feed;
 
 /// How many commands may wait for the writer before further callers wait for room.
@@ -69,6 +73,10 @@ pub struct Applied {
     pub ended: Vec<String>,
     /// What the caller should know although it was carried out.
     pub warnings: Vec<String>,
+    /// Whose instances it concerns.
+    pub concerned: Concerned,
+    /// How far it has come; `None` where nobody has waited for that.
+    pub propagation: Option<Propagation>,
     /// It was only found out what it would come to; nothing is committed.
     pub dry_run: bool,
     /// The state at that revision or a later one.
@@ -93,10 +101,11 @@ impl ControlPlane {
     /// When the store cannot be loaded.
     pub async fn start(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let state = Arc::new(store.load().await?);
-        let past = store.history(HistoryQuery { before: None, limit: feed::RING }).await?;
+        let bounds = feed::Bounds::default();
+        let past = store.history(HistoryQuery { before: None, limit: bounds.commits }).await?;
         let (queue, requests) = mpsc::channel(QUEUE);
         let inner = Arc::new(Inner {
-            feed: Feed::new(state.clone(), past),
+            feed: Feed::new(state.clone(), past, bounds),
             revision: watch::Sender::new(state.cursor.revision),
             trouble: watch::Sender::new(None),
             state: ArcSwap::new(state),
@@ -155,9 +164,9 @@ impl ControlPlane {
         self.0.revision.subscribe()
     }
 
-    /// Why the store cannot be followed at the moment; `None` when all is well.
+    /// Why the store cannot be followed or written at the moment; `None` when all is well.
     pub fn trouble(&self) -> Option<String> {
-        self.0.trouble.borrow().clone()
+        self.0.trouble.borrow().clone().or_else(|| self.0.store.trouble())
     }
 
     /// What the store is, for operators.

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod admission;
 mod api;
 mod app;
 mod auth;
@@ -36,12 +37,13 @@ mod server;
 mod tls;
 mod webhooks;
 
+pub use admission::StreamOptions;
 pub use api::{Endpoint, endpoints};
 pub use auth::{
     Access, Authenticator, AuthenticatorError, Credentials, HashError, Identity, Role, User, hash_password,
 };
 pub use builder::{BuildError, ServerBuilder};
-pub use control::{Applied, ControlPlane, ExecuteError};
+pub use control::{Applied, Concerned, ControlPlane, ExecuteError};
 pub use embedded::{Operator, OperatorError};
 pub use serve::ServeError;
 pub use server::Server;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use waygate_api::instances::Propagation;
 use waygate_api::{headers, paths};
 use waygate_core::{Revision, State};
 
@@ -39,7 +40,18 @@ pub(crate) fn changed(applied: &Applied, body: impl Serialize) -> Response {
             head.append(headers::NOTICE, value);
         }
     }
-    (head, Json(body)).into_response()
+    match &applied.propagation {
+        None => (head, Json(body)).into_response(),
+        Some(propagation) => (head, Json(Propagated { body, propagation })).into_response(),
+    }
+}
+
+/// An answer, and how far the change has come.
+#[derive(Serialize)]
+struct Propagated<'a, B: Serialize> {
+    #[serde(flatten)]
+    body: B,
+    propagation: &'a Propagation,
 }
 
 fn revision(revision: Revision) -> HeaderMap {

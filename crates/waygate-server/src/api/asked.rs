@@ -1,6 +1,9 @@
 //! Requests for a change: who asks, for what, and under which conditions.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use jiff::SignedDuration;
 use waygate_core::{Command, Revision};
 
 use crate::api::body::{Fields, GENERAL};
@@ -20,18 +23,27 @@ pub(crate) struct Asked<const LIMIT: usize = GENERAL> {
     pub(crate) expected: Option<Revision>,
     /// Only find out what it would come to.
     dry_run: bool,
+    /// How long to wait until it is in force at the instances.
+    wait: Option<Duration>,
 }
+
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl<const LIMIT: usize> Asked<LIMIT> {
     /// Carries the command out in the name of the caller, or only finds out what it would come to.
     pub(crate) async fn execute(&self, app: &App, command: Command) -> Result<Applied, ApiError> {
         let command = self.principal.within_reach(command, app)?;
         let cause = self.principal.cause(clock::now());
-        Ok(if self.dry_run {
-            app.control.preview(&command, &cause)?
-        } else {
-            app.control.execute(command, cause).await?
-        })
+        if self.dry_run {
+            return Ok(app.control.preview(&command, &cause)?);
+        }
+        let mut applied = app.control.execute(command, cause).await?;
+        if let Some(patience) = self.wait {
+            let awaited = app.presence.propagation(applied.revision, &applied.concerned, patience, &app.stopping);
+            applied.propagation = Some(awaited.await);
+        }
+        Ok(applied)
     }
 }
 
@@ -46,6 +58,41 @@ impl<const LIMIT: usize, S: Send + Sync> FromRequest<S> for Asked<LIMIT> {
         let fields = Fields::from_request(Request::from_parts(parts, body), state).await?;
         let expected = fields.expected_revision(if_match)?;
         let dry_run = parameters.flag("dry_run")? | fields.flag("dry_run")?;
-        Ok(Self { principal, fields, expected, dry_run })
+        let wait = parameters.text("wait").map(wait_of).transpose()?;
+        Ok(Self { principal, fields, expected, dry_run, wait })
+    }
+}
+
+/// How much longer the answer to a request may take to begin, because the caller wants to wait.
+pub(crate) fn asked_wait(query: Option<&str>) -> Duration {
+    let mut pairs = query.unwrap_or_default().split('&');
+    pairs.find_map(|pair| wait_of(pair.strip_prefix("wait=")?).ok()).unwrap_or_default()
+}
+
+/// `5s`, `500ms`, `1m`, or a whole number of seconds.
+fn wait_of(text: &str) -> Result<Duration, ApiError> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let wait = seconds.or_else(|| text.parse::<SignedDuration>().ok()?.try_into().ok());
+    wait.filter(|wait| *wait <= LONGEST_WAIT)
+        .ok_or_else(|| ApiError::invalid_field("wait", "expected a time such as `5s`, `500ms` or `1m`, at most `60s`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_read_and_bounded() {
+        for (text, milliseconds) in
+            [("5s", 5000), ("500ms", 500), ("1m", 60_000), ("0", 0), ("7", 7000), ("60s", 60_000)]
+        {
+            assert_eq!(wait_of(text).unwrap(), Duration::from_millis(milliseconds), "{text}");
+        }
+        for text in ["", "61s", "-1s", "soon", "1.5", "2m", "1h", "99999999999999999999", "5 parsecs"] {
+            assert_eq!(wait_of(text).unwrap_err().body.field.as_deref(), Some("wait"), "{text}");
+        }
+        assert_eq!(asked_wait(Some("a=b&wait=50s")), Duration::from_secs(50));
+        assert_eq!(asked_wait(Some("wait=500s")), Duration::ZERO);
+        assert_eq!(asked_wait(None), Duration::ZERO);
     }
 }

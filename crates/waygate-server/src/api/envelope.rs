@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use waygate_api::error::ErrorCode;
 use waygate_api::headers;
 
+use crate::api::asked::asked_wait;
 use crate::app::App;
 use crate::compat;
 use crate::error::ApiError;
@@ -42,7 +43,9 @@ pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Nex
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match check_host(request.headers()) {
-        Ok(()) => timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| timed_out()),
+        Ok(()) => timeout(PATIENCE + asked_wait(request.uri().query()), next.run(request))
+            .await
+            .unwrap_or_else(|_| timed_out()),
         Err(refusal) => refusal.into_response(),
     };
     if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {

@@ -302,8 +302,8 @@ fn unsupported_switch(app: &App, applied: &Applied, is_reset: bool) -> Vec<Strin
     let mut all = Vec::new();
     for scope in &applied.limits {
         let told = match (is_reset, applied.state.rate_limit(scope)) {
-            (true, _) => app.clients.unable(scope.service(), compat::CANNOT_RESET),
-            (false, Some(policy)) => compat::unsupported(&app.clients, &applied.state, scope, policy),
+            (true, _) => app.presence.unable(scope.service(), compat::CANNOT_RESET),
+            (false, Some(policy)) => compat::unsupported(&app.presence, &applied.state, scope, policy),
             (false, None) => Vec::new(),
         };
         all.extend(told);
@@ -354,7 +354,7 @@ fn state_of(app: &App, state: &waygate_core::State, scope: &Scope) -> LimitState
 
 fn view(app: &App, state: &waygate_core::State, scope: &Scope, policy: &RateLimitPolicy) -> LimitView {
     LimitView {
-        unsupported_by: compat::unsupported(&app.clients, state, scope, policy),
+        unsupported_by: compat::unsupported(&app.presence, state, scope, policy),
         ..LimitView::of(scope, policy, clock::now())
     }
 }

@@ -3,38 +3,42 @@
 //! Two protocols share everything but their encoding: our frames (`GET /api/sdk/stream`) and the guide's envelopes
 //! (`GET /api/sdk/events`, in [`crate::compat`]).
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waygate_api::stream::encode;
-use waygate_core::{Cursor, ServiceId, State, Timestamp, TokenId};
+use waygate_core::{Cursor, Revision, ServiceId, State, Timestamp, TokenId};
 
-use crate::clients::Present;
+use crate::admission::{Admission, Farewell, Place};
+use crate::app::App;
 use crate::clock;
 use crate::control::ControlPlane;
 use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
+use crate::control::presence::Present;
 
-/// A stream is given a sign of life after so long without another word.
+/// A stream is given a sign of life so long after the last one.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// When a stream is ended by a stop of the server, its client is asked to come back after so many milliseconds.
-const COME_BACK_MS: u64 = 500;
 
 /// How the words of a stream are written.
 pub(crate) trait Protocol: Send + 'static {
     /// Everything that the subject is to know.
-    fn snapshot(&self, subscription: &Subscription, state: &State, cursor: &Cursor) -> Bytes;
+    fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes;
     /// What one commit means for the subject.
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes;
-    /// A sign of life that also says where the stream stands.
-    fn alive(&self, cursor: &Cursor) -> Bytes;
-    /// The last words.
-    fn end(&self, reason: &str) -> Ending;
+    /// A sign of life that also says where the stream stands, once everything that is due is sent.
+    fn alive(&self, subscription: &Subscription, due: &Due) -> Bytes;
+    /// Everything up to a revision was handed to the connection.
+    fn delivered(&self, revision: Revision);
+    /// The last words; the client is to come back after a while.
+    fn end(&self, reason: &str, come_back: Duration) -> Ending;
 }
 
 /// How a stream ends.
@@ -46,10 +50,12 @@ pub(crate) enum Ending {
 }
 
 /// Whose stream it is, and until when they may have it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Holder {
     pub(crate) token: Option<TokenId>,
     pub(crate) expires: Option<Timestamp>,
+    #[expect(dead_code, reason = "dropping it makes room")]
+    pub(crate) place: Place,
 }
 
 impl Holder {
@@ -62,25 +68,45 @@ impl Holder {
 /// One stream's whole life.
 struct Pump<P> {
     control: ControlPlane,
+    admission: Admission,
     subscription: Subscription,
     protocol: P,
     holder: Holder,
     ending: CancellationToken,
-    started: bool,
-    ended: bool,
+    /// What is on its way out: shared with the other streams of the subject, and never more than one lot.
+    pieces: VecDeque<Bytes>,
+    /// Where the stream stands when they are gone.
+    handing: Option<Revision>,
+    /// Something is known to be due.
+    is_behind: bool,
+    alive_at: Instant,
+    aged_at: Instant,
+    has_ended: bool,
 }
 
 /// Answers with a stream of `subject`, resumed after `resume` where that is possible.
 pub(crate) fn respond(
-    control: &ControlPlane,
+    app: &App,
     subject: Subject,
     resume: Option<&Cursor>,
     protocol: impl Protocol,
     holder: Holder,
-    ending: CancellationToken,
 ) -> Response {
-    let subscription = control.feed().subscribe(subject, resume);
-    let pump = Pump { control: control.clone(), subscription, protocol, holder, ending, started: false, ended: false };
+    let now = Instant::now();
+    let pump = Pump {
+        subscription: app.control.feed().subscribe(subject, resume),
+        control: app.control.clone(),
+        ending: app.stopping.clone(),
+        aged_at: now + app.admission.lifetime(),
+        admission: app.admission.clone(),
+        protocol,
+        holder,
+        pieces: VecDeque::new(),
+        handing: None,
+        is_behind: true,
+        alive_at: now,
+        has_ended: false,
+    };
     let chunks = stream::unfold(pump, |mut pump| async move { Some((pump.next().await?, pump)) });
     let mut response = Body::from_stream(chunks).into_response();
     let fixed = [
@@ -97,58 +123,77 @@ pub(crate) fn respond(
 impl<P: Protocol> Pump<P> {
     /// The next chunk; `None` when the stream has ended.
     async fn next(&mut self) -> Option<Result<Bytes, io::Error>> {
-        if self.ended {
-            return None;
-        }
         loop {
-            let quiet = if self.started { self.wait().await } else { true };
-            if self.ending.is_cancelled() {
-                return Some(self.end("the server stops"));
+            if let Some(piece) = self.pieces.pop_front() {
+                return Some(Ok(piece));
             }
-            if !self.holder.may_go_on(&self.control.current(), clock::now()) {
-                return Some(self.end("the token has ended"));
+            if let Some(revision) = self.handing.take() {
+                self.protocol.delivered(revision);
             }
-            let due = self.control.feed().due(&mut self.subscription);
-            self.started = true;
-            let chunk = self.encode(&due, quiet);
-            if !chunk.is_empty() {
-                return Some(Ok(chunk));
+            if self.has_ended {
+                return None;
             }
+            if !self.is_behind {
+                self.wait().await;
+            }
+            if let Some(farewell) = self.farewell() {
+                return Some(self.end(farewell));
+            }
+            self.look_up().await;
         }
     }
 
-    /// Waits until something may be due. Whether nothing was, for so long that a sign of life is needed.
-    async fn wait(&mut self) -> bool {
+    /// Waits until something may have to be said.
+    async fn wait(&mut self) {
         tokio::select! {
-            () = self.subscription.woken() => false,
-            () = tokio::time::sleep(KEEP_ALIVE) => true,
-            () = self.ending.cancelled() => false,
+            () = self.subscription.woken() => {}
+            () = tokio::time::sleep_until(self.alive_at.min(self.aged_at)) => {}
+            () = self.ending.cancelled() => {}
         }
     }
 
-    fn encode(&self, due: &Due, alive: bool) -> Bytes {
-        if let ([only], None, false) = (&*due.commits, &due.snapshot, alive) {
-            // The usual case shares the bytes with every other stream of the subject.
-            return self.protocol.commit(self.subscription.subject(), only);
+    fn farewell(&self) -> Option<Farewell> {
+        if self.ending.is_cancelled() {
+            return Some(Farewell::Stopping);
         }
-        let mut chunk = BytesMut::new();
-        if let Some(state) = &due.snapshot {
-            chunk.extend_from_slice(&self.protocol.snapshot(&self.subscription, state, &due.cursor));
+        if !self.holder.may_go_on(&self.control.current(), clock::now()) {
+            return Some(Farewell::TokenEnded);
+        }
+        (self.aged_at <= Instant::now()).then_some(Farewell::Aged)
+    }
+
+    /// Finds out what is due, and encodes it where nobody else has.
+    async fn look_up(&mut self) {
+        let due = self.control.feed().due(&mut self.subscription);
+        if due.anew {
+            let turn = self.admission.turn().await;
+            let snapshot = self.protocol.snapshot(&self.subscription, &due);
+            drop(turn);
+            self.say(snapshot);
         }
         for commit in &due.commits {
-            chunk.extend_from_slice(&self.protocol.commit(self.subscription.subject(), commit));
+            self.say(self.protocol.commit(self.subscription.subject(), commit));
         }
-        if alive || due.snapshot.is_some() {
-            chunk.extend_from_slice(&self.protocol.alive(&due.cursor));
+        self.is_behind = due.more;
+        self.handing = Some(due.cursor.revision);
+        let now = Instant::now();
+        if !due.more && (due.anew || self.alive_at <= now) {
+            self.say(self.protocol.alive(&self.subscription, &due));
+            self.alive_at = now + KEEP_ALIVE;
         }
-        chunk.freeze()
     }
 
-    fn end(&mut self, reason: &str) -> Result<Bytes, io::Error> {
-        self.ended = true;
-        match self.protocol.end(reason) {
+    fn say(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.pieces.push_back(piece);
+        }
+    }
+
+    fn end(&mut self, farewell: Farewell) -> Result<Bytes, io::Error> {
+        self.has_ended = true;
+        match self.protocol.end(farewell.reason(), self.admission.time_away(farewell)) {
             Ending::Said(words) => Ok(words),
-            Ending::BrokenOff => Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason.to_owned())),
+            Ending::BrokenOff => Err(io::Error::new(io::ErrorKind::ConnectionAborted, farewell.reason())),
         }
     }
 }
@@ -156,12 +201,12 @@ impl<P: Protocol> Pump<P> {
 /// Our own frames, see [`waygate_api::stream`].
 pub(crate) struct Frames {
     pub(crate) service: ServiceId,
-    pub(crate) _present: Present,
+    pub(crate) present: Present,
 }
 
 impl Protocol for Frames {
-    fn snapshot(&self, subscription: &Subscription, state: &State, cursor: &Cursor) -> Bytes {
-        subscription.encoded_snapshot(cursor, || written(encode::snapshot(cursor, &state.service_view(&self.service))))
+    fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
+        subscription.view(due, &self.service).frame()
     }
 
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {
@@ -172,12 +217,18 @@ impl Protocol for Frames {
         commit.frame.get_or_init(encoded).clone()
     }
 
-    fn alive(&self, cursor: &Cursor) -> Bytes {
-        written(encode::bookmark(cursor, None))
+    fn alive(&self, subscription: &Subscription, due: &Due) -> Bytes {
+        let digest = subscription.view(due, &self.service).digest().to_owned();
+        written(encode::bookmark(&due.cursor, Some(digest)))
     }
 
-    fn end(&self, reason: &str) -> Ending {
-        Ending::Said(written(encode::goodbye(reason, COME_BACK_MS)))
+    fn delivered(&self, revision: Revision) {
+        self.present.delivered(revision);
+    }
+
+    fn end(&self, reason: &str, come_back: Duration) -> Ending {
+        let milliseconds = u64::try_from(come_back.as_millis()).unwrap_or(u64::MAX);
+        Ending::Said(written(encode::goodbye(reason, milliseconds)))
     }
 }
 

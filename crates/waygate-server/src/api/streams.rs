@@ -6,13 +6,15 @@ use axum::response::Response;
 use waygate_api::headers;
 use waygate_core::Cursor;
 
+use crate::admission::Place;
 use crate::api::names::{Parameters, app_id};
 use crate::api::stream::{Frames, Holder, respond};
 use crate::app::App;
 use crate::auth::Principal;
-use crate::clients::Client;
+use crate::clients::{self, About, Client};
 use crate::compat::Envelopes;
 use crate::control::feed::Subject;
+use crate::control::presence::Arrival;
 use crate::error::ApiError;
 
 /// Our frames about the service that `service` names, resumed after `Last-Event-ID` where that is possible.
@@ -22,17 +24,22 @@ pub(super) async fn frames(
     parameters: Parameters,
     head: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let service = parameters
-        .service()?
-        .ok_or_else(|| ApiError::invalid_field("service", "expected the service to follow: `?service=…`"))?;
+    let service = parameters.own_service()?;
     principal.require_read(&service)?;
     // A cursor that cannot be read is as good as none: the stream begins with a snapshot.
     let resume: Option<Cursor> = head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
     let subject = Subject::Service(service.clone());
-    let stopping = app.stopping.clone();
-    let present = app.clients.join(&service, Client::Ours);
-    let frames = Frames { service, _present: present };
-    Ok(respond(&app.control, subject, resume.as_ref(), frames, holder(&principal), stopping))
+    let holder = holder(&principal, app.admission.admit()?);
+    let present = app.presence.join(Arrival {
+        service: service.clone(),
+        id: clients::instance(&head),
+        client: Client::Ours,
+        about: About::read(&head),
+        may_speak: principal.may_speak_for(&service),
+        anew: resume.is_none(),
+    });
+    let frames = Frames { service, present };
+    Ok(respond(&app, subject, resume.as_ref(), frames, holder))
 }
 
 /// The guide's envelopes: about the service that the SDK names in its header, else about everything that the caller
@@ -53,15 +60,22 @@ pub(super) async fn events(
             return Err(ApiError::invalid_field(headers::APP_ID, problem));
         }
     };
-    let stopping = app.stopping.clone();
+    let holder = holder(&principal, app.admission.admit()?);
     let present = match &subject {
-        Subject::Service(service) => Some(app.clients.join(service, Client::Reference)),
+        Subject::Service(service) => Some(app.presence.join(Arrival {
+            service: service.clone(),
+            id: None,
+            client: Client::Reference,
+            about: About::read(&head),
+            may_speak: false,
+            anew: true,
+        })),
         Subject::Everything => None,
     };
-    let envelopes = Envelopes { control: app.control.clone(), _present: present };
-    Ok(respond(&app.control, subject, None, envelopes, holder(&principal), stopping))
+    let envelopes = Envelopes { control: app.control.clone(), present };
+    Ok(respond(&app, subject, None, envelopes, holder))
 }
 
-fn holder(principal: &Principal) -> Holder {
-    Holder { token: principal.token.clone(), expires: principal.expires }
+fn holder(principal: &Principal, place: Place) -> Holder {
+    Holder { token: principal.token.clone(), expires: principal.expires, place }
 }

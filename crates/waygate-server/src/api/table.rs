@@ -7,8 +7,8 @@ use waygate_api::paths;
 
 use crate::api::openapi::{Row, fields};
 use crate::api::{
-    audit, batch, maintenance, openapi, rate_limits, register, routes, schedules, services, session, status, streams,
-    tokens, webhooks,
+    acknowledge, audit, batch, document, explain, instances, maintenance, openapi, rate_limits, register, routes,
+    schedules, services, session, snapshots, status, streams, tokens, webhooks,
 };
 use crate::app::App;
 use crate::auth::Access::{self, Admin, Operator, Public, Service, Viewer};
@@ -99,9 +99,15 @@ pub(crate) fn table() -> Vec<Row> {
             .gives("RouteState"),
         post(Operator, paths::BATCH, batch::batch)
             .about("Carries several commands out as one change: all of them, or none")
-            .query(fields::WAITS)
+            .waits()
             .body(fields::BATCH)
             .gives("Batch"),
+        get(Viewer, paths::DOCUMENT, document::show)
+            .about("Gives what operators have set as a document, now or at an earlier revision")
+            .query(fields::DOCUMENT),
+        get(Viewer, paths::EXPLAIN, explain::show)
+            .about("Tells what a request would get, and why")
+            .query(fields::EXPLAIN),
         get(Viewer, paths::SCHEDULES, schedules::list)
             .about("Lists what is planned and what ends by itself")
             .query(fields::SCHEDULES)
@@ -150,6 +156,9 @@ pub(crate) fn table() -> Vec<Row> {
             .lists("AuditEntry"),
         get(Service, paths::EVENTS, streams::events).about("Streams changes to the reference's clients").streams(),
         get(Service, paths::STREAM, streams::frames).about("Streams changes").query(fields::STREAM).streams(),
+        get(Service, paths::SNAPSHOT, snapshots::show)
+            .about("Gives what is in force for a service, for clients that cannot keep a stream open")
+            .query(fields::STREAM),
         post(Service, paths::REGISTER, register::register)
             .about("Tells which routes a service has")
             .body(fields::REGISTER)
@@ -268,6 +277,18 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Switches the rate limit of a service off")
             .change(fields::ONLY_REASON)
             .gives("RateLimitSwitched"),
+        post(Service, paths::ACKNOWLEDGE, acknowledge::acknowledge)
+            .about("Takes what an instance of a service enforces")
+            .body(fields::ACKNOWLEDGE)
+            .gives("Acknowledged"),
+        get(Viewer, paths::INSTANCES, instances::list)
+            .about("Lists instances of services and what they enforce")
+            .query(fields::INSTANCES)
+            .lists("Instance"),
+        get(Viewer, "/api/services/{service}/instances", instances::of_service)
+            .about("Lists the instances of a service and what they enforce")
+            .query(fields::INSTANCES_OF_SERVICE)
+            .lists("Instance"),
         post(Service, paths::SDK_HITS, rate_limits::report)
             .about("Takes a service's report of requests that limits stopped")
             .body(fields::HITS_REPORT)

@@ -1,5 +1,7 @@
 //! The guide's event stream: envelopes `state` and `rl_policy`.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -7,21 +9,23 @@ use futures_util::stream;
 use http::{HeaderValue, header};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use waygate_core::{Audience, Change, Cursor, LocalKey, MaintenanceScope, Record, Scope, ServiceId, State, Timestamp};
+use waygate_core::{
+    Audience, Change, LocalKey, MaintenanceScope, Record, Revision, Scope, ServiceId, State, Timestamp,
+};
 
 use crate::api::stream::{Ending, Protocol};
-use crate::clients::Present;
 use crate::clock;
 use crate::compat::{rate_limits, render};
 use crate::control::ControlPlane;
-use crate::control::feed::{Subject, Subscription, TopicCommit};
+use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
+use crate::control::presence::Present;
 
 /// The protocol of `GET /api/sdk/events`. A connection begins with everything that is in force, so that nothing which
 /// happened between the client's first request and its subscription is lost; so does one that has fallen behind.
 pub(crate) struct Envelopes {
     pub(crate) control: ControlPlane,
     /// Where it is a service's.
-    pub(crate) _present: Option<Present>,
+    pub(crate) present: Option<Present>,
 }
 
 /// How long a client that was away is told of limits that are gone. It tells nobody whether it was away or has just
@@ -29,24 +33,9 @@ pub(crate) struct Envelopes {
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Protocol for Envelopes {
-    fn snapshot(&self, subscription: &Subscription, state: &State, _: &Cursor) -> Bytes {
+    fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
         let now = clock::now();
-        let states: Vec<Value> = match subscription.subject() {
-            Subject::Service(service) => render::route_list(state, service, now),
-            Subject::Everything => {
-                let global = render::maintenance(&MaintenanceScope::Global, &state.global.maintenance, now);
-                // The record of the global maintenance leads each list; once is enough.
-                let own = |service| render::route_list(state, service, now).into_iter().skip(1);
-                std::iter::once(global).chain(state.services.keys().flat_map(own)).collect()
-            }
-        };
-        let mut events: String = states.iter().map(state_event).collect();
-        if let Subject::Service(service) = subscription.subject() {
-            let gone = self.gone_limits(service, now);
-            let limits = rate_limits::announcements(state, service, &gone, now);
-            events.extend(limits.iter().map(event));
-        }
-        events.into()
+        subscription.envelopes(due, now, || self.everything(subscription.subject(), &due.state, now))
     }
 
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {
@@ -59,18 +48,44 @@ impl Protocol for Envelopes {
         commit.envelopes.get_or_init(written).clone()
     }
 
-    fn alive(&self, _: &Cursor) -> Bytes {
+    fn alive(&self, _: &Subscription, _: &Due) -> Bytes {
         Bytes::from_static(b": keepalive\n\n")
+    }
+
+    fn delivered(&self, revision: Revision) {
+        if let Some(present) = &self.present {
+            present.delivered(revision);
+        }
     }
 
     /// That client takes a proper end for an invitation to ask again at once, without catching up; a broken
     /// connection makes it wait and catch up.
-    fn end(&self, _: &str) -> Ending {
+    fn end(&self, _: &str, _: Duration) -> Ending {
         Ending::BrokenOff
     }
 }
 
 impl Envelopes {
+    /// What is in force.
+    fn everything(&self, subject: &Subject, state: &State, now: Timestamp) -> Bytes {
+        let states: Vec<Value> = match subject {
+            Subject::Service(service) => render::route_list(state, service, now),
+            Subject::Everything => {
+                let global = render::maintenance(&MaintenanceScope::Global, &state.global.maintenance, now);
+                // The record of the global maintenance leads each list; once is enough.
+                let own = |service| render::route_list(state, service, now).into_iter().skip(1);
+                std::iter::once(global).chain(state.services.keys().flat_map(own)).collect()
+            }
+        };
+        let mut events: String = states.iter().map(state_event).collect();
+        if let Subject::Service(service) = subject {
+            let gone = self.gone_limits(service, now);
+            let limits = rate_limits::announcements(state, service, &gone, now);
+            events.extend(limits.iter().map(event));
+        }
+        events.into()
+    }
+
     /// The routes whose limits were taken away, or were others, not long ago.
     fn gone_limits(&self, service: &ServiceId, now: Timestamp) -> Vec<LocalKey> {
         let since = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);

@@ -8,8 +8,8 @@ use waygate_core::{
     Quota, RateLimitPolicy, RouteMethod, Scope, ServiceId, State, Timestamp,
 };
 
-use crate::clients::Clients;
 use crate::compat::render::{RESERVED, record};
+use crate::control::presence::Presence;
 
 /// What that client cannot do at all.
 pub(crate) const CANNOT_RESET: &str = "cannot reset its counters; they run out with their period";
@@ -59,19 +59,19 @@ pub(super) fn limits_before<'r>(before: &'r [Change], service: &ServiceId) -> im
 }
 
 /// One line for each service of which connected instances do not carry a policy out as it is.
-pub(crate) fn unsupported(clients: &Clients, state: &State, scope: &Scope, policy: &RateLimitPolicy) -> Vec<String> {
+pub(crate) fn unsupported(presence: &Presence, state: &State, scope: &Scope, policy: &RateLimitPolicy) -> Vec<String> {
     if !policy.enabled {
         return Vec::new();
     }
     match scope {
-        Scope::Global => clients.unable(None, "cannot enforce global limits"),
-        Scope::Service(service) => clients.unable(Some(service), "cannot enforce service limits"),
+        Scope::Global => presence.unable(None, "cannot enforce global limits"),
+        Scope::Service(service) => presence.unable(Some(service), "cannot enforce service limits"),
         Scope::Route(key) => {
             let mut lost = Losses::of(policy, key.local.path.as_str()).0;
             if key.local.method == RouteMethod::Any && asked_as(state, &key.service, &key.local).len() > 1 {
                 lost.push("counts each method apart".to_owned());
             }
-            lost.iter().flat_map(|lost| clients.unable(Some(&key.service), lost)).collect()
+            lost.iter().flat_map(|lost| presence.unable(Some(&key.service), lost)).collect()
         }
     }
 }

@@ -4,16 +4,28 @@
 //! commits that concern it; a frame is encoded once per topic, whoever sends it to however many connections. A stream
 //! holds a position, not a queue: if the ring has moved past it, it starts over from a snapshot.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+mod encoded;
+mod past;
+mod ring;
+mod topic;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use waygate_core::{Audience, Change, Commit, Cursor, Lineage, Revision, ServiceId, State, Timestamp};
+use waygate_core::{Audience, Change, Commit, Cursor, Revision, ServiceId, State, Timestamp};
 use waygate_store::HistoryPage;
 
-/// How many commits the ring holds: as far back a stream can resume.
-pub(crate) const RING: usize = 10_000;
+pub(crate) use self::encoded::EncodedView;
+pub(crate) use self::past::{Past, Place};
+pub(crate) use self::ring::Bounds;
+use self::ring::Ring;
+use self::topic::Topic;
+pub(crate) use self::topic::TopicCommit;
+
+/// How many commits a stream is given at a time: it takes these before the next are looked up.
+const BATCH: usize = 64;
 
 /// What a stream follows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,25 +53,18 @@ impl Subject {
     }
 }
 
-/// One commit on its way to the streams of one subject.
-#[derive(Debug)]
-pub(crate) struct TopicCommit {
-    pub(crate) commit: Arc<Commit>,
-    /// The last revision before it that concerned the subject.
-    pub(crate) after: Revision,
-    /// Encoded on first use, by whichever stream comes first; one slot per protocol.
-    pub(crate) frame: OnceLock<Bytes>,
-    pub(crate) envelopes: OnceLock<Bytes>,
-}
-
 /// What one stream has to be told next.
 #[derive(Debug)]
 pub(crate) struct Due {
-    /// Start over from this state, and forget what was known.
-    pub(crate) snapshot: Option<Arc<State>>,
+    /// The state at `cursor`, or a newer one where there is `more`.
+    pub(crate) state: Arc<State>,
+    /// Start over from that state, and forget what was known.
+    pub(crate) anew: bool,
     pub(crate) commits: Vec<Arc<TopicCommit>>,
     /// Where the stream stands once it has sent these.
     pub(crate) cursor: Cursor,
+    /// There are further commits, to be looked up when these are sent.
+    pub(crate) more: bool,
 }
 
 /// A stream's place in the feed.
@@ -74,22 +79,12 @@ pub(crate) struct Subscription {
 }
 
 #[derive(Debug)]
-struct Topic {
-    wake: watch::Sender<u64>,
-    commits: Mutex<VecDeque<Arc<TopicCommit>>>,
-    /// The last encoded snapshot, so that many who come at once share one.
-    snapshot: Mutex<Option<(Cursor, Bytes)>>,
-}
+pub(crate) struct Feed(RwLock<Inner>);
 
 #[derive(Debug)]
-pub(crate) struct Feed(RwLock<Ring>);
-
-#[derive(Debug)]
-struct Ring {
+struct Inner {
     state: Arc<State>,
-    commits: VecDeque<Arc<Commit>>,
-    /// Where history stood before the first commit of the ring.
-    floor: Cursor,
+    ring: Ring,
     topics: HashMap<Subject, Arc<Topic>>,
     /// Counts the times that history was loaded anew.
     generation: u64,
@@ -97,83 +92,87 @@ struct Ring {
 
 impl Feed {
     /// A feed that stands at `state`, with the past, newest first, to resume from.
-    pub(crate) fn new(state: Arc<State>, past: HistoryPage) -> Self {
-        let (floor, commits) = ring_of(&state, past);
-        Self(RwLock::new(Ring { state, commits, floor, topics: HashMap::new(), generation: 0 }))
+    pub(crate) fn new(state: Arc<State>, past: HistoryPage, bounds: Bounds) -> Self {
+        let ring = Ring::new(&state, past, bounds);
+        Self(RwLock::new(Inner { state, ring, topics: HashMap::new(), generation: 0 }))
     }
 
     /// Takes the next commit in, with the state that it leads to.
     pub(crate) fn push(&self, commit: &Arc<Commit>, state: Arc<State>) {
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        ring.state = state;
-        ring.commits.push_back(commit.clone());
-        if ring.commits.len() > RING
-            && let Some(oldest) = ring.commits.pop_front()
-        {
-            ring.floor = oldest.cursor.clone();
-        }
-        let floor = ring.floor.revision;
-        ring.forget_abandoned();
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        inner.state = state;
+        inner.ring.push(commit);
+        inner.forget_abandoned();
+        let floor = inner.ring.floor().revision;
         // Still under the lock: a stream must not see the state without the commits that led to it.
-        for topic in concerned_topics(&ring.topics, commit) {
+        for topic in concerned_topics(&inner.topics, commit) {
             topic.append(commit, floor);
         }
     }
 
     /// Starts over at another history. Every stream gets a snapshot.
     pub(crate) fn reset(&self, state: Arc<State>, past: HistoryPage) {
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let (floor, commits) = ring_of(&state, past);
-        ring.state = state;
-        ring.floor = floor;
-        ring.commits = commits;
-        ring.generation += 1;
-        for (subject, topic) in &ring.topics {
-            topic.refill(subject, &ring);
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        inner.ring = Ring::new(&state, past, inner.ring.bounds());
+        inner.state = state;
+        inner.generation += 1;
+        for (subject, topic) in &inner.topics {
+            topic.refill(subject, &inner.ring);
             topic.wake();
         }
     }
 
     /// Begins to follow a subject: after `resume` when that is a place in this history, else with a snapshot.
     pub(crate) fn subscribe(&self, subject: Subject, resume: Option<&Cursor>) -> Subscription {
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let topic = if let Some(topic) = ring.topics.get(&subject) {
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let topic = if let Some(topic) = inner.topics.get(&subject) {
             topic.clone()
         } else {
-            let topic =
-                Arc::new(Topic { wake: watch::Sender::new(0), commits: Mutex::default(), snapshot: Mutex::default() });
-            ring.forget_abandoned();
-            topic.refill(&subject, &ring);
-            ring.topics.insert(subject.clone(), topic.clone());
+            let topic = Arc::new(Topic::default());
+            inner.forget_abandoned();
+            topic.refill(&subject, &inner.ring);
+            inner.topics.insert(subject.clone(), topic.clone());
             topic
         };
-        let position = resume.filter(|cursor| ring.contains(cursor)).map(|cursor| cursor.revision);
-        Subscription { wake: topic.wake.subscribe(), subject, topic, position, generation: ring.generation }
+        let position = resume.filter(|cursor| inner.ring.contains(cursor)).map(|cursor| cursor.revision);
+        Subscription { wake: topic.followed(), subject, topic, position, generation: inner.generation }
     }
 
     /// What a stream has to be told next, and where it stands then. One consistent cut: nothing that is committed up
     /// to the cursor is missing.
     pub(crate) fn due(&self, subscription: &mut Subscription) -> Due {
-        let ring = self.read();
+        let inner = self.read();
         subscription.wake.mark_unchanged();
-        let cursor = ring.state.cursor.clone();
-        let lost = subscription.generation != ring.generation
-            || subscription.position.is_none_or(|position| position < ring.floor.revision);
-        let due = if lost {
-            Due { snapshot: Some(ring.state.clone()), commits: Vec::new(), cursor }
-        } else {
-            let position = subscription.position.unwrap_or_default();
-            Due { snapshot: None, commits: subscription.topic.between(position, cursor.revision), cursor }
+        let state = inner.state.clone();
+        let newest = state.cursor.clone();
+        let known = subscription
+            .position
+            .filter(|position| subscription.generation == inner.generation && inner.ring.floor().revision <= *position);
+        let due = match known {
+            None => Due { state, anew: true, commits: Vec::new(), cursor: newest, more: false },
+            Some(position) => {
+                let commits = subscription.topic.between(position, newest.revision, BATCH);
+                let more = commits.len() == BATCH;
+                let last = commits.last().filter(|_| more).map(|last| last.commit.cursor.clone());
+                Due { state, anew: false, commits, cursor: last.unwrap_or(newest), more }
+            }
         };
-        subscription.generation = ring.generation;
+        subscription.generation = inner.generation;
         subscription.position = Some(due.cursor.revision);
         due
     }
 
+    /// Whether a cursor is a place in this history since which nothing has concerned the subject.
+    pub(crate) fn is_unchanged_since(&self, cursor: &Cursor, subject: &Subject) -> bool {
+        let inner = self.read();
+        inner.ring.contains(cursor) && !inner.ring.after(cursor.revision).any(|commit| subject.follows(commit))
+    }
+
     /// Shows the commits of the ring since a time, newest first.
     pub(crate) fn look_back(&self, since: Timestamp, mut show: impl FnMut(&Commit)) {
-        let ring = self.read();
-        ring.commits.iter().rev().take_while(|commit| since <= commit.draft.cause.at).for_each(|commit| show(commit));
+        let inner = self.read();
+        let newest_first = inner.ring.commits().rev();
+        newest_first.take_while(|commit| since <= commit.draft.cause.at).for_each(|commit| show(commit));
     }
 
     /// How many subjects are followed.
@@ -182,7 +181,7 @@ impl Feed {
         self.read().topics.len()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Ring> {
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -198,81 +197,21 @@ impl Subscription {
         let _ = self.wake.changed().await;
     }
 
-    /// A snapshot's encoding, made once for all streams of the subject that ask at this cursor.
-    pub(crate) fn encoded_snapshot(&self, cursor: &Cursor, encode: impl FnOnce() -> Bytes) -> Bytes {
-        let mut cached = self.topic.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*cached {
-            Some((at, encoded)) if at == cursor => encoded.clone(),
-            _ => {
-                let encoded = encode();
-                *cached = Some((cursor.clone(), encoded.clone()));
-                encoded
-            }
-        }
+    /// What a service is told of the state that is due: encoded once for all who ask while it stays as it is.
+    pub(crate) fn view(&self, due: &Due, service: &ServiceId) -> Arc<EncodedView> {
+        self.topic.view(due.state.service_view(service), &due.cursor, self.generation)
+    }
+
+    /// The envelopes of everything that is in force at the cursor: encoded once for all who ask within a second.
+    pub(crate) fn envelopes(&self, due: &Due, now: Timestamp, encode: impl FnOnce() -> Bytes) -> Bytes {
+        self.topic.envelopes(&due.cursor, now, encode)
     }
 }
 
-impl Topic {
-    fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
-    }
-
-    fn append(&self, commit: &Arc<Commit>, floor: Revision) {
-        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = commits.back().map_or(floor, |last| last.commit.revision());
-        commits.push_back(Arc::new(TopicCommit::new(commit.clone(), after)));
-        while commits.front().is_some_and(|first| first.commit.revision() <= floor) {
-            commits.pop_front();
-        }
-        drop(commits);
-        self.wake();
-    }
-
-    fn refill(&self, subject: &Subject, ring: &Ring) {
-        let mut after = ring.floor.revision;
-        let concerning = ring.commits.iter().filter(|commit| subject.follows(commit)).map(|commit| {
-            let concerning = Arc::new(TopicCommit::new(commit.clone(), after));
-            after = commit.revision();
-            concerning
-        });
-        *self.commits.lock().unwrap_or_else(PoisonError::into_inner) = concerning.collect();
-        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The commits after `position`, up to and including `newest`.
-    fn between(&self, position: Revision, newest: Revision) -> Vec<Arc<TopicCommit>> {
-        let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = commits.partition_point(|commit| commit.commit.revision() <= position);
-        commits.range(first..).take_while(|commit| commit.commit.revision() <= newest).cloned().collect()
-    }
-}
-
-impl TopicCommit {
-    fn new(commit: Arc<Commit>, after: Revision) -> Self {
-        Self { commit, after, frame: OnceLock::new(), envelopes: OnceLock::new() }
-    }
-}
-
-impl Ring {
-    /// A topic that only the ring holds has no stream left.
+impl Inner {
+    /// A topic that only the feed holds has no stream left.
     fn forget_abandoned(&mut self) {
         self.topics.retain(|_, topic| Arc::strong_count(topic) > 1);
-    }
-
-    /// Whether a cursor is a place in this history that the ring reaches back to.
-    fn contains(&self, cursor: &Cursor) -> bool {
-        if cursor.epoch != self.floor.epoch {
-            return false;
-        }
-        self.lineage_at(cursor.revision) == Some(cursor.lineage)
-    }
-
-    fn lineage_at(&self, revision: Revision) -> Option<Lineage> {
-        let distance = revision.0.checked_sub(self.floor.revision.0)?;
-        match usize::try_from(distance).ok()?.checked_sub(1) {
-            None => Some(self.floor.lineage),
-            Some(index) => self.commits.get(index).map(|commit| commit.cursor.lineage),
-        }
     }
 }
 
@@ -288,35 +227,15 @@ fn concerned_topics(topics: &HashMap<Subject, Arc<Topic>>, commit: &Commit) -> V
             topic.wake();
         }
     }
-    let mut subjects: Vec<Subject> = commit
+    let mut subjects: HashSet<Subject> = commit
         .changes()
         .filter_map(|change| match change.audience() {
             Audience::Service(service) => Some(Subject::Service(service.clone())),
             Audience::Everyone | Audience::Servers => None,
         })
         .collect();
-    subjects.dedup();
     if !subjects.is_empty() {
-        subjects.push(Subject::Everything);
+        subjects.insert(Subject::Everything);
     }
     subjects.iter().filter_map(|subject| topics.get(subject).cloned()).collect()
-}
-
-/// The ring's commits, oldest first, and where history stood before them. The past reaches up to the state or the
-/// ring is empty: a stream then starts from a snapshot.
-fn ring_of(state: &State, past: HistoryPage) -> (Cursor, VecDeque<Arc<Commit>>) {
-    let reaches = past.commits.first().is_some_and(|newest| newest.cursor == state.cursor);
-    if !reaches {
-        return (state.cursor.clone(), VecDeque::new());
-    }
-    let mut commits: VecDeque<Arc<Commit>> = past.commits.into_iter().rev().collect();
-    match commits.front() {
-        Some(first) if first.revision() == Revision(1) => (Cursor::start_of(state.cursor.epoch.clone()), commits),
-        Some(first) => {
-            let floor = first.cursor.clone();
-            commits.pop_front();
-            (floor, commits)
-        }
-        None => (state.cursor.clone(), commits),
-    }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use waygate_core::{Cause, Command, Commit, Cursor, Draft, DraftId, Plan, Platform, Revision, Schedule, State, plan};
 use waygate_store::{CommitError, StoreError};
 
-use crate::control::{Applied, ExecuteError, Inner, Request, scheduler};
+use crate::control::{Applied, Concerned, ExecuteError, Inner, Request, scheduler};
 
 /// How many commands share a flush at the most.
 const BATCH: usize = 256;
@@ -136,9 +136,21 @@ async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revi
         Err(CommitError::Store(error)) => match inner.store.find(&first).await {
             Ok(Some(commit)) => Ok(Revision(commit.revision().0 + count - 1)),
             Err(unsafe_yet @ StoreError::Unacknowledged(_)) => Err(unsafe_yet.into()),
-            _ => Err(error.into()),
+            Ok(None) => Err(error.into()),
+            Err(_) => Err(unclear(error).into()),
         },
         Err(conflict) => Err(conflict),
+    }
+}
+
+/// The store has failed, and cannot be asked what came of it.
+fn unclear(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason) => {
+            let unknown = "whether the change was made is not known: look before you repeat it";
+            StoreError::Unavailable(format!("{reason}; {unknown}"))
+        }
+        error => error,
     }
 }
 
@@ -149,6 +161,8 @@ pub(super) fn preview(state: &State, command: &Command, cause: &Cause) -> Result
     Ok(Applied {
         revision: state.cursor.revision,
         changed: !plan.records.is_empty(),
+        concerned: Concerned::of(command, &plan),
+        propagation: None,
         routes: plan.routes,
         limits: plan.limits,
         ended: plan.ended,
@@ -176,6 +190,8 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
         let _ = request.answer.send(Ok(Applied {
             revision,
             changed: !plan.records.is_empty(),
+            concerned: Concerned::of(&request.command, &plan),
+            propagation: None,
             routes: plan.routes,
             limits: plan.limits,
             ended: plan.ended,

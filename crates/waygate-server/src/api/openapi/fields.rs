@@ -49,6 +49,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "svc_rl_enabled",
     "svc_rl_disabled",
     "svc_rl_reset",
+    "import",
 ];
 const STATUSES: &[&str] = &["active", "maintenance", "disabled", "env_gated", "deprecated"];
 const COUNT: Kind = Whole { least: 0, most: i64::MAX.unsigned_abs() };
@@ -116,6 +117,29 @@ const COMMAND: &[Field] = &[
     ADD,
     REMOVE,
     ALLOW_UNKNOWN,
+    Field::new("limit", Text, "Of a rate limit: such as `100/minute`"),
+    ALGORITHM,
+    KEY,
+    MISSING_KEY,
+    BURST,
+    TIERS,
+    RESOLVER,
+    EXEMPT_IPS,
+    EXEMPT_ROLES,
+    EXEMPT_ROUTES,
+    FAILURE,
+];
+pub(crate) const DOCUMENT: &[Field] = &[
+    SERVICE,
+    Field::new("revision", Whole { least: 0, most: u64::MAX }, "As it was then; now when left out"),
+];
+pub(crate) const EXPLAIN: &[Field] = &[
+    Field::new("service", Text, "The service that takes the request").required(),
+    Field::new("path", Text, "Of the request, from `/`").required(),
+    Field::new("method", Text, "Of the request; `GET` when left out"),
+    Field::new("at", Time, "When it is made; now when left out"),
+    Field::new("environment", Text, "The environment of the service; none when left out"),
+    Field::new("ip", Text, "The address that it comes from"),
 ];
 pub(crate) const ROUTES: &[Field] = &[
     SERVICE,
@@ -190,6 +214,28 @@ pub(crate) const HITS: &[Field] = &[
     Field::new("route", Text, "Only of this route"),
     Field::new("limit", Whole { least: 0, most: 10_000 }, "How many; 50 when left out"),
 ];
+pub(crate) const WAIT: Field = Field::new(
+    "wait",
+    Text,
+    "Answer when all instances concerned enforce it, or after this time: `5s`, `500ms`, at most `60s`",
+);
+const STATE: Field = Field::new(
+    "state",
+    OneOf(&["in_sync", "applying", "behind", "unconfirmed", "lost", "left"]),
+    "How it stands to what is in force",
+);
+pub(crate) const INSTANCES: &[Field] = &[SERVICE, STATE, LIMIT, CURSOR];
+pub(crate) const INSTANCES_OF_SERVICE: &[Field] = &[STATE, LIMIT, CURSOR];
+pub(crate) const ACKNOWLEDGE: &[Field] = &[
+    Field::new("app_id", Text, "The service's id").required(),
+    Field::new("instance", Text, "Names the instance among those of its service").required(),
+    Field::new("cursor", Text, "What it enforces: the cursor of the last frame; left out only by one that leaves"),
+    Field::new("digest", Text, "The digest of what it enforces"),
+    Field::new("rejected", List(NOT_APPLIED), "What it could not apply; the first 50"),
+    Field::new("leaving", Flag, "It ends, in order"),
+];
+const NOT_APPLIED: &[Field] =
+    &[Field::new("what", Text, "Which element").required(), Field::new("why", Text, "Why it could not be applied")];
 pub(crate) const HITS_REPORT: &[Field] = &[
     Field::new("app_id", Text, "The service's id").required(),
     Field::new("instance", Text, "Names the instance among those of its service"),

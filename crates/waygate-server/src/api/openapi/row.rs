@@ -26,6 +26,8 @@ pub(super) struct About {
     is_form: bool,
     /// Takes an expected revision and can be tried first.
     is_change: bool,
+    /// The answer can wait until it is in force.
+    waits: bool,
     created: bool,
     answer: Answer,
 }
@@ -50,6 +52,7 @@ impl Row {
             body: None,
             is_form: false,
             is_change: false,
+            waits: false,
             created: false,
             answer: Answer::Description,
         };
@@ -81,7 +84,13 @@ impl Row {
     /// A change: it can expect a revision and be tried first.
     pub(in crate::api) fn change(mut self, body: &'static [Field]) -> Self {
         self.about.is_change = true;
-        self.body(body)
+        self.body(body).waits()
+    }
+
+    /// Can wait until it is in force at the instances that it concerns.
+    pub(in crate::api) fn waits(mut self) -> Self {
+        self.about.waits = true;
+        self
     }
 
     /// Answers 201.
@@ -120,6 +129,9 @@ impl Row {
         parameters.extend(query.iter().map(Field::in_query));
         if is_change {
             parameters.extend([fields::DRY_RUN.in_query(), field::if_match()]);
+        }
+        if self.about.waits {
+            parameters.push(fields::WAIT.in_query());
         }
         let code = match self.about {
             About { is_form: true, .. } => "303",
@@ -173,6 +185,12 @@ impl Row {
                 let schema = json!({ "type": "string" });
                 return json!({ "description": "Events", "content": { "text/event-stream": { "schema": schema } } });
             }
+        };
+        let schema = if self.about.waits {
+            let waited = json!({ "type": "object", "properties": { "propagation": one("Propagation") } });
+            json!({ "allOf": [schema, waited] })
+        } else {
+            schema
         };
         json!({ "description": "Done", "content": { "application/json": { "schema": schema } } })
     }

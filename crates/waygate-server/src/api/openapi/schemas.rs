@@ -1,6 +1,7 @@
 //! Schemas of answers. Tests hold them to the types that are sent.
 
 mod events;
+mod instances;
 mod limits;
 mod sessions;
 mod webhooks;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 /// Every schema, by its name.
 pub(super) fn all() -> Value {
-    let parts = [routes(), limits::all(), sessions::all(), webhooks::all(), events::all()];
+    let parts = [routes(), limits::all(), sessions::all(), webhooks::all(), events::all(), instances::all()];
     parts.into_iter().flatten().collect::<Map<_, _>>().into()
 }
 

@@ -1,0 +1,71 @@
+//! The instances of services, and what they enforce.
+
+use axum::extract::State;
+use axum::response::Response;
+use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_api::paths;
+
+use crate::api::answer;
+use crate::api::names::{NamedService, Parameters};
+use crate::app::App;
+use crate::auth::Principal;
+use crate::error::ApiError;
+
+/// The most instances on a page.
+const LARGEST_PAGE: usize = 1000;
+
+/// Every instance of every service that the caller may see, or of the `service` that is asked for.
+pub(super) async fn list(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let service = parameters.service()?;
+    if let Some(service) = &service {
+        principal.require_read(service)?;
+    }
+    let mut instances = app.presence.instances(service.as_ref().or(principal.only_service())).await;
+    instances.retain(|instance| principal.may_read_named(Some(&instance.service)));
+    answer(&app, instances, &parameters)
+}
+
+/// The instances of one service.
+pub(super) async fn of_service(
+    State(app): State<App>,
+    principal: Principal,
+    NamedService(service): NamedService,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    principal.require_read(&service)?;
+    let instances = app.presence.instances(Some(&service)).await;
+    let state = app.control.current();
+    if instances.is_empty() && !state.services.contains_key(&service) {
+        return Err(ApiError::unknown_service(&service, &state));
+    }
+    answer(&app, instances, &parameters)
+}
+
+fn answer(app: &App, mut instances: Vec<InstanceView>, parameters: &Parameters) -> Result<Response, ApiError> {
+    if let Some(state) = parameters.filter("state") {
+        let expected = "expected `in_sync`, `applying`, `behind`, `unconfirmed`, `lost` or `left`";
+        let state: InstanceState =
+            serde_json::from_value(state.into()).map_err(|_| ApiError::invalid_field("state", expected))?;
+        instances.retain(|instance| instance.state == state);
+    }
+    let page = parameters.page(LARGEST_PAGE, place)?;
+    let total = instances.len();
+    if let Some((service, id)) = &page.after {
+        instances.retain(|instance| (&instance.service, &instance.id) > (service, id));
+    }
+    let more = page.limit.is_some_and(|limit| instances.len() > limit);
+    instances.truncate(page.limit.unwrap_or(usize::MAX));
+    let next = instances.last().filter(|_| more).map(|last| paths::path_key(&format!("{} {}", last.id, last.service)));
+    Ok(answer::list(&app.control.current(), instances, Some(total), next.as_deref()))
+}
+
+/// A cursor of this list names the last instance that was given; no id has a blank in it.
+fn place(cursor: &str) -> Option<(String, String)> {
+    let key = paths::key_of_path(cursor)?;
+    let (id, service) = key.split_once(' ')?;
+    Some((service.to_owned(), id.to_owned()))
+}

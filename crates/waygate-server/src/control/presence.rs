@@ -1,0 +1,324 @@
+//! Who is there: instances of services, the streams that they have, and what they say that they enforce.
+//!
+//! A node keeps first hand what it sees itself: the streams that are open at it, and the acknowledgements that have
+//! come to it, be the stream elsewhere. It notes both in the store's side table, in batches, and reads there what other
+//! nodes have noted; so every node gives the same answer, and losing the notes costs nothing but until the next sign of
+//! life. Nothing here is ever waited for by a stream, a request or the writer.
+
+mod publish;
+mod record;
+mod standing;
+mod wait;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, watch};
+use waygate_api::instances::{Acknowledgement, InstanceId, InstanceView};
+use waygate_core::{Revision, ServiceId};
+use waygate_store::SideStore;
+
+use self::record::{Connection, Delivered, Heard, Instance, Name};
+use crate::clients::{About, Client};
+use crate::clock;
+use crate::control::ControlPlane;
+
+/// After so long without a sign of life an instance counts as lost, unless set: two of its heartbeats are missing then.
+pub(crate) const LIVENESS: Duration = Duration::from_secs(32);
+/// An instance is asked for a sign of life at least so often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A node says at least so often that its streams are open.
+const REFRESH: Duration = Duration::from_secs(10);
+/// How long those that are gone are remembered.
+const KEPT: Duration = Duration::from_hours(24);
+/// How many instances a node knows first hand.
+const MOST: usize = 20_000;
+
+/// Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct Presence(Arc<Inner>);
+
+struct Inner {
+    control: ControlPlane,
+    side: Arc<dyn SideStore>,
+    /// Tells this node's notes from others'.
+    node: Arc<str>,
+    liveness: Duration,
+    table: Mutex<Table>,
+    /// Moves with everything that is learnt here.
+    learnt: watch::Sender<u64>,
+    /// Something is to be noted.
+    unsaid: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    /// What this node knows first hand.
+    own: BTreeMap<Name, Instance>,
+    /// What is not noted yet.
+    unsaid: BTreeSet<(Name, Which)>,
+    /// What others had noted when it was read last; for when it cannot be.
+    others: BTreeMap<Name, Instance>,
+    /// Counts the streams.
+    streams: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    Connection,
+    Heard,
+}
+
+/// Somebody who opens a stream.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) service: ServiceId,
+    /// Nobody can acknowledge without.
+    pub(crate) id: Option<InstanceId>,
+    pub(crate) client: Client,
+    pub(crate) about: About,
+    /// Whether it may speak for its service, and so acknowledge.
+    pub(crate) may_speak: bool,
+    /// It begins with nothing, whatever one of its name has said before.
+    pub(crate) anew: bool,
+}
+
+/// An instance has a stream as long as this.
+pub(crate) struct Present {
+    presence: Presence,
+    /// Whose, and which of its streams.
+    place: Option<(Name, u64)>,
+    delivered: Delivered,
+}
+
+impl Presence {
+    pub(crate) fn start(control: &ControlPlane, liveness: Duration) -> Self {
+        let node = format!("{:016x}", getrandom::u64().unwrap_or_default());
+        let inner = Inner {
+            control: control.clone(),
+            side: control.side(),
+            node: node.into(),
+            liveness,
+            table: Mutex::default(),
+            learnt: watch::Sender::new(0),
+            unsaid: Notify::new(),
+        };
+        let presence = Self(Arc::new(inner));
+        control.spawn(|ending| publish::run(presence.clone(), ending));
+        presence
+    }
+
+    /// Takes the stream of an instance in.
+    pub(crate) fn join(&self, arrival: Arrival) -> Present {
+        let Arrival { service, id, client, about, may_speak, anew } = arrival;
+        let (confirms, delivered, now) = (id.is_some() && may_speak, Delivered::default(), clock::now());
+        let id = id.or_else(|| format!("connection-{:016x}", getrandom::u64().unwrap_or_default()).parse().ok());
+        let mut table = self.table();
+        let place = id.map(|id| Name { service, id }).filter(|name| table.has_room_for(name));
+        let Some(name) = place else {
+            tracing::warn!(most = MOST, "there are more instances than are kept; some are not listed");
+            return Present { presence: self.clone(), place: None, delivered };
+        };
+        table.streams += 1;
+        let number = table.streams;
+        let connection = Connection {
+            node: self.0.node.clone(),
+            number,
+            client,
+            confirms,
+            about,
+            since: now,
+            seen: now,
+            ended: None,
+            delivered: delivered.clone(),
+        };
+        let instance = table.own.entry(name.clone()).or_default();
+        instance.connection = Some(Arc::new(connection));
+        instance.here = true;
+        table.say(&name, Which::Connection);
+        if anew && confirms {
+            let nothing = Heard { at: now, cursor: None, digest: None, rejected: Vec::new(), left: false };
+            table.hear(&name, nothing);
+        }
+        drop(table);
+        self.tell();
+        Present { presence: self.clone(), place: Some((name, number)), delivered }
+    }
+
+    /// Takes down what an instance says that it enforces. Whether there was room for it.
+    pub(crate) fn acknowledge(&self, service: &ServiceId, said: Acknowledgement) -> bool {
+        let name = Name { service: service.clone(), id: said.instance };
+        let mut table = self.table();
+        if !table.has_room_for(&name) {
+            return false;
+        }
+        let Acknowledgement { cursor, digest, rejected, leaving: left, .. } = said;
+        table.own.entry(name.clone()).or_default();
+        table.hear(&name, Heard { at: clock::now(), cursor, digest, rejected, left });
+        drop(table);
+        self.tell();
+        true
+    }
+
+    /// After how long an instance is asked for the next sign of life.
+    pub(crate) fn heartbeat(&self) -> Duration {
+        // Two of them go into the time that a silent one counts as there.
+        HEARTBEAT.min(self.0.liveness * 15 / 32)
+    }
+
+    /// Every instance that is known to any node, of one service or of all, in order.
+    pub(crate) async fn instances(&self, service: Option<&ServiceId>) -> Vec<InstanceView> {
+        let others = self.others(service).await;
+        let (past, now) = (self.0.control.feed().past(), clock::now());
+        let measure = standing::Measure { past: &past, now, liveness: self.0.liveness, stale: self.stale() };
+        let mut views = Vec::new();
+        let mut concerning = None;
+        for (name, instance) in self.with_own(others, |known| service.is_none_or(|only| only == known)) {
+            if concerning.as_ref().is_none_or(|(of, _)| *of != name.service) {
+                concerning = Some((name.service.clone(), past.concerning(&name.service)));
+            }
+            let concerning = concerning.as_ref().map(|(_, commits)| commits.as_slice()).unwrap_or_default();
+            views.extend(measure.view(&name, &instance, concerning));
+        }
+        views
+    }
+
+    /// One line for each service (or for the one) of which some instances are not able to do something. What other
+    /// nodes have is known as of some seconds ago.
+    pub(crate) fn unable(&self, service: Option<&ServiceId>, cannot: &str) -> Vec<String> {
+        let (now, stale) = (clock::now(), self.stale());
+        let mut counts: BTreeMap<ServiceId, (usize, usize)> = BTreeMap::new();
+        let table = self.table();
+        let elsewhere = table.others.iter().filter(|(name, _)| !table.own.get(name).is_some_and(|own| own.here));
+        for (name, instance) in table.own.iter().filter(|(_, own)| own.here).chain(elsewhere) {
+            let Some(connection) = instance.connection.as_ref().filter(|_| instance.is_open(now, stale)) else {
+                continue;
+            };
+            if service.is_none_or(|service| *service == name.service) {
+                let (reference, all) = counts.entry(name.service.clone()).or_default();
+                *reference += usize::from(connection.client == Client::Reference);
+                *all += 1;
+            }
+        }
+        drop(table);
+        let concerned = counts.into_iter().filter(|(_, (reference, _))| *reference > 0);
+        let line =
+            |(service, (reference, all))| format!("{reference} of {all} connected instances of {service} {cannot}");
+        concerned.map(line).collect()
+    }
+
+    /// What other nodes have noted; what they had noted before where the store does not answer.
+    async fn others(&self, service: Option<&ServiceId>) -> BTreeMap<Name, Instance> {
+        match publish::read(&self.0, service).await {
+            Ok(others) => others,
+            Err(error) => {
+                tracing::debug!(%error, "what other nodes know of instances cannot be read");
+                let table = self.table();
+                let known = table.others.iter().filter(|(name, _)| service.is_none_or(|only| *only == name.service));
+                known.map(|(name, instance)| (name.clone(), instance.clone())).collect()
+            }
+        }
+    }
+
+    /// What others know with what this node knows, of services that are wanted.
+    fn with_own(
+        &self,
+        others: BTreeMap<Name, Instance>,
+        wanted: impl Fn(&ServiceId) -> bool,
+    ) -> BTreeMap<Name, Instance> {
+        let mut all = others;
+        for (name, own) in self.table().own.iter().filter(|(name, _)| wanted(&name.service)) {
+            all.entry(name.clone()).or_default().take_own(own);
+        }
+        all
+    }
+
+    /// After how long without a word of its node a stream does not count as open.
+    fn stale(&self) -> Duration {
+        self.refresh() * 3
+    }
+
+    fn refresh(&self) -> Duration {
+        REFRESH.min(self.0.liveness / 3)
+    }
+
+    /// Wakes those who wait, and has what is unsaid noted.
+    fn tell(&self) {
+        self.0.learnt.send_modify(|count| *count += 1);
+        self.0.unsaid.notify_one();
+    }
+
+    fn leave(&self, name: &Name, number: u64) {
+        let mut table = self.table();
+        let Some(instance) = table.own.get_mut(name) else { return };
+        let Some(connection) = instance.connection.as_ref().filter(|own| own.number == number && instance.here) else {
+            // It has another stream by now.
+            return;
+        };
+        let ended = Connection { ended: Some(clock::now()), seen: clock::now(), ..Connection::clone(connection) };
+        instance.connection = Some(Arc::new(ended));
+        instance.here = false;
+        table.say(name, Which::Connection);
+        drop(table);
+        self.tell();
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Present {
+    /// The stream was handed everything up to a revision.
+    pub(crate) fn delivered(&self, revision: Revision) {
+        self.delivered.reach(revision);
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        if let Some((name, number)) = self.place.take() {
+            self.presence.leave(&name, number);
+        }
+    }
+}
+
+impl Table {
+    /// Makes room by forgetting the one that was heard of least lately, among those that have no stream.
+    fn has_room_for(&mut self, name: &Name) -> bool {
+        if self.own.len() < MOST || self.own.contains_key(name) {
+            return true;
+        }
+        let gone = self.own.iter().filter(|(_, instance)| !instance.here);
+        let oldest = gone.min_by_key(|(_, instance)| instance.last_known()).map(|(name, _)| name.clone());
+        oldest.is_some_and(|oldest| self.own.remove(&oldest).is_some())
+    }
+
+    fn hear(&mut self, name: &Name, heard: Heard) {
+        if let Some(instance) = self.own.get_mut(name) {
+            instance.heard = Some(Arc::new(heard));
+            self.say(name, Which::Heard);
+        }
+    }
+
+    fn say(&mut self, name: &Name, which: Which) {
+        self.unsaid.insert((name.clone(), which));
+    }
+}
+
+/// Whether a time is longer ago than so long.
+fn is_past(at: Timestamp, now: Timestamp, so_long: Duration) -> bool {
+    SignedDuration::try_from(so_long).is_ok_and(|so_long| now.duration_since(at) > so_long)
+}
+
+impl fmt::Debug for Present {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Present").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! How an instance stands, judged from what is known of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_core::{Cursor, Revision};
+
+use super::is_past;
+use super::record::{Instance, Name};
+use crate::control::feed::{Past, Place};
+
+/// How long an acknowledgement may be on its way until an instance counts as behind.
+const APPLYING: Duration = Duration::from_secs(5);
+
+/// What instances are measured by.
+pub(super) struct Measure<'p> {
+    pub(super) past: &'p Past,
+    pub(super) now: Timestamp,
+    /// So long without a sign of life is a loss.
+    pub(super) liveness: Duration,
+    /// So long without a word of its node is the end of a stream.
+    pub(super) stale: Duration,
+}
+
+/// What an instance does not enforce of what it should.
+struct Lag {
+    /// `None` where it cannot be counted.
+    revisions: Option<u64>,
+    since: Option<Timestamp>,
+}
+
+impl Measure<'_> {
+    /// One instance; `concerning` are the commits that concern its service, oldest first.
+    pub(super) fn view(
+        &self,
+        name: &Name,
+        instance: &Instance,
+        concerning: &[(Revision, Timestamp)],
+    ) -> Option<InstanceView> {
+        let connection = instance.connection.as_deref();
+        let heard = instance.heard.as_deref();
+        let connected = instance.is_open(self.now, self.stale);
+        let cursor = heard.and_then(|heard| heard.cursor.clone());
+        let lag = cursor.as_ref().map(|cursor| self.lag(cursor, concerning));
+        let since = lag.as_ref().and_then(|lag| lag.since);
+        let about = connection.map(|connection| connection.about.clone()).unwrap_or_default();
+        let applied = cursor.as_ref().map(|cursor| cursor.revision);
+        let delivered = connection.map(|connection| connection.delivered.revision()).filter(|sent| sent.0 > 0);
+        Some(InstanceView {
+            id: name.id.to_string(),
+            service: name.service.to_string(),
+            state: self.state(instance, lag.as_ref()),
+            sdk: about.sdk,
+            version: about.version,
+            environment: about.environment,
+            protocol: about.protocol,
+            capabilities: about.capabilities,
+            connected,
+            connected_since: connection.filter(|_| connected).map(|connection| connection.since),
+            last_heard: self.last_heard(instance)?,
+            // Of another node it is known as of some seconds ago; what is enforced was delivered.
+            delivered: delivered.max(applied),
+            applied,
+            cursor,
+            digest: heard.and_then(|heard| heard.digest.clone()),
+            lag: lag.and_then(|lag| lag.revisions),
+            lag_ms: since.map(|since| u64::try_from(self.now.duration_since(since).as_millis()).unwrap_or_default()),
+            rejected: heard.map(|heard| heard.rejected.clone()).unwrap_or_default(),
+        })
+    }
+
+    fn state(&self, instance: &Instance, lag: Option<&Lag>) -> InstanceState {
+        let connected = instance.is_open(self.now, self.stale);
+        if instance.has_left() {
+            return InstanceState::Left;
+        }
+        if !instance.confirms() {
+            return if connected { InstanceState::Unconfirmed } else { InstanceState::Lost };
+        }
+        if self.is_lost(instance) {
+            return InstanceState::Lost;
+        }
+        let is_whole = instance.heard.as_ref().is_none_or(|heard| heard.rejected.is_empty());
+        if is_whole && lag.is_some_and(|lag| lag.revisions == Some(0)) {
+            return InstanceState::InSync;
+        }
+        let connection = instance.connection.as_ref().filter(|_| connected);
+        let waits_since = lag.and_then(|lag| lag.since).max(connection.map(|connection| connection.since));
+        let is_young = waits_since.is_some_and(|since| !is_past(since, self.now, APPLYING));
+        if is_whole && connected && is_young { InstanceState::Applying } else { InstanceState::Behind }
+    }
+
+    /// Whether nothing was heard of an instance for too long.
+    pub(super) fn is_lost(&self, instance: &Instance) -> bool {
+        self.last_heard(instance).is_none_or(|heard| is_past(heard, self.now, self.liveness))
+    }
+
+    /// Of one that speaks, when it last spoke or opened a stream; of one that does not, when its stream was last open.
+    fn last_heard(&self, instance: &Instance) -> Option<Timestamp> {
+        if !instance.confirms() {
+            return if instance.here { Some(self.now) } else { instance.last_known() };
+        }
+        let opened = instance.connection.as_ref().map(|connection| connection.since);
+        opened.max(instance.heard.as_ref().map(|heard| heard.at))
+    }
+
+    fn lag(&self, cursor: &Cursor, concerning: &[(Revision, Timestamp)]) -> Lag {
+        match self.past.place(cursor) {
+            Place::Here => {
+                let missing = concerning.partition_point(|(revision, _)| *revision <= cursor.revision);
+                let missing = concerning.get(missing..).unwrap_or_default();
+                Lag { revisions: Some(missing.len() as u64), since: missing.first().map(|(_, at)| *at) }
+            }
+            Place::Ahead => Lag { revisions: Some(0), since: None },
+            Place::Elsewhere => Lag { revisions: None, since: None },
+        }
+    }
+}
+
+impl Instance {
+    /// Whether it can say what it enforces. One of which only that is known can.
+    pub(super) fn confirms(&self) -> bool {
+        self.connection.as_ref().is_none_or(|connection| connection.confirms)
+    }
+
+    /// It ended in order, and has not come back since.
+    pub(super) fn has_left(&self) -> bool {
+        let left = self.heard.as_ref().filter(|heard| heard.left);
+        left.is_some_and(|left| self.connection.as_ref().is_none_or(|connection| connection.since <= left.at))
+    }
+}
+
+#[cfg(test)]
+mod tests;
