@@ -1,5 +1,6 @@
 //! Commits in files: a readable document with the state, and an append-only log beside it.
 
+mod aside;
 mod checkpoint;
 mod disk;
 mod load;
@@ -81,6 +82,15 @@ impl Default for FileOptions {
 ///   acknowledged, is dropped with a warning. Anything else that is odd refuses the start with
 ///   [`StoreError::Corrupt`] and leaves every byte where it is.
 ///
+/// # Other names
+///
+/// A symbolic link to the document is followed, and leads to the same lock. A hard link is another file that happens to
+/// have the same content: it has a lock and a log of its own, so a server that is given one is refused for want of a log.
+/// Nothing is shared by it either: the document is only ever replaced, and a log whose newest segment has another
+/// name, as in a copy of the directory made of hard links, goes on in a copy of that segment.
+///
+/// # Backups
+///
 /// A checkpoint with an empty log directory beside it is a valid backup, as old as the checkpoint is: history then
 /// begins with it. A log directory that is missing is refused, since every change since the checkpoint lay in it. To
 /// copy both while a server runs, copy the checkpoint first and the log after it.
@@ -104,6 +114,20 @@ impl FileStore {
     /// - [`StoreError::Full`] or [`StoreError::Unavailable`] when it cannot be read or written.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Self::open_with(path, FileOptions::default()).await
+    }
+
+    /// Moves the store at a path out of the way, whatever state it is in, and says where it is now: at the same path
+    /// with an ending `.replaced-1`, or a higher number, where it can be opened again. `None` when there is none. The
+    /// secret that servers keep beside it stays.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Locked`] when a server has it open.
+    /// - [`StoreError::Unavailable`] when it cannot be moved.
+    pub async fn set_aside(path: impl Into<PathBuf>) -> Result<Option<PathBuf>, StoreError> {
+        let path = path.into();
+        let moving = tokio::task::spawn_blocking(move || aside::set_aside(&path));
+        moving.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
     /// Opens the store as told.

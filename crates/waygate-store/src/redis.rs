@@ -131,6 +131,15 @@ impl RedisStore {
         Ok(Self { replica, patience, side, following })
     }
 
+    /// Where a URL leads, without user and password.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the address is not understood.
+    pub fn describe_url(url: &str) -> Result<String, StoreError> {
+        Ok(Link::new(url)?.describe())
+    }
+
     /// Begins a new history of another epoch with these drafts, in one step, if `base` is still the newest cursor. The
     /// keys of the old one are kept under `{prefix}:replaced:<its cursor>:`; deleting them is the operator's.
     ///

@@ -96,6 +96,17 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
 }
 
+/// Whether more than one name leads to the file.
+#[cfg(unix)]
+pub(crate) fn has_other_names(path: &Path) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&fs::metadata(path)?) > 1)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_other_names(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
 #[cfg(not(unix))]
 pub(crate) fn is_still_at(_file: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
@@ -112,6 +123,6 @@ fn set_mode(_path: &Path, _mode: u32) -> io::Result<()> {
 }
 
 /// Makes new names in a directory durable.
-fn synchronise_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn synchronise_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

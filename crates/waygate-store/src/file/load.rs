@@ -55,7 +55,7 @@ pub(crate) fn load(paths: &Paths, options: FileOptions) -> Result<Loaded, StoreE
             let what = format!("it ends at {}, the checkpoint is at {at}", log.newest());
             return Err(disk::damaged(&newest.path, newest.whole, &what));
         }
-        (log, OpenSegment::resume(&newest)?)
+        (log, OpenSegment::resume(paths, &newest)?)
     } else if !paths.log.is_dir() {
         return Err(StoreError::Corrupt(format!(
             "`{}` is there but its log `{}` is missing, and with it every change since the checkpoint; restore the log, \

@@ -1,6 +1,6 @@
 //! What lies where.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,19 +43,30 @@ impl Paths {
         };
         disk::create_directories(parent)?;
         let directory = fs::canonicalize(parent).map_err(|error| disk::failed("find", parent, &error))?;
+        Ok(Self::of(&directory, name))
+    }
+
+    /// Those of a store whose name has that ending more.
+    pub(crate) fn beside(other: &Self, ending: &str) -> Self {
+        let mut name = other.checkpoint.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        Self::of(&other.directory, &name)
+    }
+
+    fn of(directory: &Path, name: &OsStr) -> Self {
         let beside = |ending: &str| {
-            let mut full = OsString::from(name);
+            let mut full = name.to_owned();
             full.push(ending);
             directory.join(full)
         };
-        Ok(Self {
+        Self {
             checkpoint: beside(""),
             log: beside(".log"),
             lock: beside(".lock"),
             side: beside(".side"),
             unfinished: format!("{}.tmp-", name.to_string_lossy()),
-            directory,
-        })
+            directory: directory.to_owned(),
+        }
     }
 
     pub(crate) fn segment(&self, first: Revision) -> PathBuf {

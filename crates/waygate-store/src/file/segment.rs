@@ -113,8 +113,16 @@ impl OpenSegment {
         Self::open(path, line.len() as u64, 0)
     }
 
-    /// Goes on with a segment that has been read, and cuts an unfinished batch off.
-    pub(crate) fn resume(content: &Content) -> Result<Self, StoreError> {
+    /// Goes on with a segment that has been read, and cuts an unfinished batch off. What another name leads to as well,
+    /// as that of a backup made of hard links, or of another store, stays as it is: this store goes on with a copy.
+    pub(crate) fn resume(paths: &Paths, content: &Content) -> Result<Self, StoreError> {
+        if disk::has_other_names(&content.path).map_err(|error| disk::failed("find", &content.path, &error))? {
+            let mut bytes = fs::read(&content.path).map_err(|error| disk::failed("read", &content.path, &error))?;
+            bytes.truncate(usize::try_from(content.whole).unwrap_or(usize::MAX));
+            disk::write_whole(&content.path, &paths.unfinished, &bytes)?;
+            tracing::info!(file.path = %content.path.display(), "other names lead to the log too; it goes on in a copy");
+            return Self::open(content.path.clone(), content.whole, content.commits.len());
+        }
         let mut segment = Self::open(content.path.clone(), content.whole, content.commits.len())?;
         if content.whole < content.length {
             tracing::warn!(

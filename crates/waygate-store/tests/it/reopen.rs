@@ -99,13 +99,14 @@ async fn g24_a_missing_log_is_refused_and_an_empty_one_begins_from_the_document(
 async fn commits_go_by_age_too() {
     let directory = Directory::new();
     let store = directory.open().await.unwrap();
-    commit(&store, 1..=3).await;
-    let mut late = draft(4);
+    commit(&store, 1..=1200).await;
+    let mut late = draft(1201);
     late.cause.at += std::time::Duration::from_hours(90 * 24);
     commit_drafts(&store, vec![late]).await;
     let kept: Vec<_> = history(&store).await.iter().map(|commit| commit.revision().0).collect();
-    assert_eq!(kept, [4], "the third is older than ninety days by one second");
-    let page = store.history(HistoryQuery { before: None, limit: 1 }).await.unwrap();
+    // All before are older than ninety days by a second at least, but a thousand stay whatever the time.
+    assert_eq!((kept.len(), kept[0], *kept.last().unwrap()), (1000, 202, 1201));
+    let page = store.history(HistoryQuery { before: None, limit: 1000 }).await.unwrap();
     assert!(!page.more);
 }
 
@@ -125,6 +126,61 @@ async fn g24_a_second_server_on_the_same_file_is_refused() {
     store.close().await.unwrap();
     let other = directory.open().await.unwrap();
     assert_eq!(other.load().await.unwrap(), state, "the first is closed, though not yet dropped");
+}
+
+#[tokio::test]
+async fn g24_a_hard_link_is_no_way_around_the_lock() {
+    let directory = Directory::new();
+    let store = directory.open().await.unwrap();
+    let state = commit(&store, 1..=3).await;
+    let link = directory.root().join("other.json");
+    fs::hard_link(directory.state(), &link).unwrap();
+    let before = directory.content();
+    let refused = FileStore::open(&link).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Corrupt(text) if text.contains("its log") && text.contains("is missing")),
+        "{refused:?}"
+    );
+    assert!(directory.content() == before, "nothing has been touched");
+
+    // A backup of hard links, made while the server runs, is another store once a server has opened it.
+    let backup = Directory::new();
+    fs::create_dir(backup.log()).unwrap();
+    fs::hard_link(directory.state(), backup.state()).unwrap();
+    for segment in directory.segments() {
+        fs::hard_link(&segment, backup.log().join(segment.file_name().unwrap())).unwrap();
+    }
+    let other = backup.open().await.unwrap();
+    assert_eq!(other.load().await.unwrap(), state);
+    let (here, there) = (commit(&store, 4..=5).await, commit(&other, 6..=9).await);
+    drop((store, other));
+    assert_eq!(directory.open().await.unwrap().load().await.unwrap(), here);
+    assert_eq!(backup.open().await.unwrap().load().await.unwrap(), there);
+}
+
+#[tokio::test]
+async fn a_store_that_is_set_aside_can_be_opened_there() {
+    let directory = Directory::new();
+    assert_eq!(FileStore::set_aside(directory.state()).await.unwrap(), None);
+    let mut states = Vec::new();
+    for number in 1..=2 {
+        let store = directory.open().await.unwrap();
+        let refused = FileStore::set_aside(directory.state()).await;
+        assert!(matches!(refused, Err(StoreError::Locked(_))), "{refused:?}");
+        states.push(commit(&store, [number]).await);
+        drop(store);
+        let aside = FileStore::set_aside(directory.state()).await.unwrap().unwrap();
+        assert!(aside.to_str().unwrap().ends_with(&format!("state.json.replaced-{number}")), "{}", aside.display());
+        assert!(!directory.state().exists() && !directory.log().exists());
+    }
+    for (number, state) in (1..).zip(states) {
+        let aside = directory.root().join(format!("state.json.replaced-{number}"));
+        assert_eq!(FileStore::open(aside).await.unwrap().load().await.unwrap(), state);
+    }
+    // Whatever state it is in.
+    put(&directory.state(), b"garbage");
+    assert!(FileStore::set_aside(directory.state()).await.unwrap().is_some());
+    assert_eq!(directory.open().await.unwrap().load().await.unwrap().cursor.revision, Revision(0));
 }
 
 #[tokio::test]
