@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use waygate_core::Revision;
 
 use crate::maintenance::MaintenanceView;
+use crate::rate_limits::LimitView;
 use crate::routes::RouteState;
 
 /// The answer of `POST /api/batch`: what there is now of everything that was named.
@@ -27,6 +28,9 @@ pub struct BatchAnswer {
     /// The maintenance of each service that was named and is there.
     #[serde(default)]
     pub services: BTreeMap<String, MaintenanceView>,
+    /// The rate limits that were named and are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitView>,
     /// What pending or open windows and timed switches ended with it, in words.
     #[serde(default)]
     pub ended: Vec<String>,

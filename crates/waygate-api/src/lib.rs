@@ -1,7 +1,7 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`sdk`], [`instances`], [`webhooks`]; errors in [`error`].
+//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`batch`], [`document`], [`explain`], [`sdk`], [`instances`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - With the feature `client`, a typed client in [`client`].
 
@@ -10,7 +10,9 @@ pub mod auth;
 pub mod batch;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod document;
 pub mod error;
+pub mod explain;
 pub mod instances;
 mod instant;
 pub mod maintenance;

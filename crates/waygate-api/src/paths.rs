@@ -23,6 +23,9 @@ pub const SERVICES: &str = "/api/services";
 pub const OPENAPI: &str = "/api/openapi.json";
 pub const SCHEDULES: &str = "/api/schedules";
 pub const BATCH: &str = "/api/batch";
+/// What operators have set, as a document.
+pub const DOCUMENT: &str = "/api/document";
+pub const EXPLAIN: &str = "/api/explain";
 pub const RATE_LIMITS: &str = "/api/rate-limits";
 pub const RATE_LIMIT_HITS: &str = "/api/rate-limits/hits";
 pub const GLOBAL_RATE_LIMIT: &str = "/api/global-rate-limit";

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use waygate_api::batch::BatchAnswer;
 use waygate_api::maintenance::MaintenanceView;
-use waygate_core::{Command, MaintenanceScope, MaintenanceSwitch, RouteKey, RouteSelector, Switch};
+use waygate_api::rate_limits::LimitView;
+use waygate_core::{
+    Command, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitSwitch, RouteKey, RouteSelector, Switch,
+};
 
 use crate::api::asked::Asked;
 use crate::api::body::{Fields, mismatch};
-use crate::api::{answer, maintenance, routes, switches};
+use crate::api::{answer, maintenance, rate_limits, routes, switches};
 use crate::app::App;
 use crate::clock;
 use crate::compat;
@@ -25,7 +28,7 @@ const BATCH: usize = 1 << 20;
 const MOST_COMMANDS: usize = 1000;
 
 /// What commands are called: by the names that the audit log has for them.
-pub(super) const ACTIONS: [&str; 16] = [
+pub(super) const ACTIONS: [&str; 28] = [
     "enable",
     "disable",
     "maintenance_on",
@@ -42,6 +45,18 @@ pub(super) const ACTIONS: [&str; 16] = [
     "service_maintenance_on",
     "service_maintenance_off",
     "service_maintenance_edit",
+    "rl_policy_set",
+    "rl_policy_deleted",
+    "rl_policy_enabled",
+    "rl_policy_disabled",
+    "global_rl_set",
+    "global_rl_deleted",
+    "global_rl_enabled",
+    "global_rl_disabled",
+    "svc_rl_set",
+    "svc_rl_deleted",
+    "svc_rl_enabled",
+    "svc_rl_disabled",
 ];
 
 /// Each command has the fields that its own endpoint takes, and `route` or `service` for what stands in the path there.
@@ -95,6 +110,23 @@ fn read(fields: &Fields, now: Timestamp) -> Result<Command, ApiError> {
         "service_maintenance_on" => maintenance(of_service()?, maintenance::on(fields)?),
         "service_maintenance_off" => maintenance(of_service()?, MaintenanceSwitch::Off),
         "service_maintenance_edit" => maintenance(of_service()?, maintenance::exemptions(fields)?),
+        limit if ACTIONS.contains(&limit) => {
+            let (target, verb) = if let Some(verb) = limit.strip_prefix("rl_policy_") {
+                (LimitTarget::Route(route(fields)?), verb)
+            } else if let Some(verb) = limit.strip_prefix("svc_rl_") {
+                (LimitTarget::Service(service()?), verb)
+            } else {
+                (LimitTarget::Global, limit.strip_prefix("global_rl_").unwrap_or(limit))
+            };
+            let to = match verb {
+                "set" => RateLimitSwitch::Set(Box::new(rate_limits::policy(fields)?)),
+                "enabled" => RateLimitSwitch::Resume,
+                "disabled" => RateLimitSwitch::Pause,
+                _ => RateLimitSwitch::Delete,
+            };
+            let allow_unknown = fields.flag("allow_unknown")?;
+            Ok(Command::RateLimit { target, to, reason, allow_unknown, expected })
+        }
         _ => Err(ApiError::invalid_field("action", format!("expected one of `{}`", ACTIONS.join("`, `")))),
     }
 }
@@ -114,6 +146,12 @@ fn scope(command: &Command) -> Option<&MaintenanceScope> {
     }
 }
 
+fn limits(applied: &Applied, now: Timestamp) -> Vec<LimitView> {
+    let mut seen = BTreeSet::new();
+    let named = applied.limits.iter().filter(|scope| seen.insert(scope.to_string()));
+    named.filter_map(|scope| Some(LimitView::of(scope, applied.state.rate_limit(scope)?, now))).collect()
+}
+
 fn told(applied: &Applied, scopes: &[MaintenanceScope], now: Timestamp) -> Result<BatchAnswer, ApiError> {
     let state = &applied.state;
     let mut seen = BTreeSet::new();
@@ -125,6 +163,7 @@ fn told(applied: &Applied, scopes: &[MaintenanceScope], now: Timestamp) -> Resul
         dry_run: applied.dry_run,
         routes: there.into_iter().map(|key| routes::view(state, key, now)).collect::<Result<_, _>>()?,
         removed: gone.into_iter().map(ToString::to_string).collect(),
+        limits: limits(applied, now),
         ended: applied.ended.clone(),
         warnings: applied.warnings.clone(),
         ..BatchAnswer::default()
