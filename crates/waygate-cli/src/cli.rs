@@ -2,21 +2,33 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help that terminals show")]
 
+mod declare;
+mod effect;
 mod fleet;
+mod global;
+mod import;
 mod limits;
 mod routes;
 mod serve;
 mod session;
 
-use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
+use clap::{Parser, Subcommand};
+
+pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
+pub(crate) use effect::Effect;
 pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand};
+use global::Global;
+pub(crate) use import::{Import, Source};
 pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
-pub(crate) use routes::{EnvCommand, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, TimedSwitch};
-pub(crate) use serve::{Backend, Serve};
-pub(crate) use session::{ConfigCommand, Login, TokenCommand};
+pub(crate) use routes::{
+    Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch,
+};
+pub(crate) use serve::{Backend, RedisAddress, Serve};
+pub(crate) use session::{ConfigCommand, ContextCommand, Login, TokenCommand};
 
-use crate::printer::Format;
+use crate::completion::Shell;
 
 /// Switch routes of your services on, off and into maintenance while they run.
 #[derive(Debug, Parser)]
@@ -35,7 +47,7 @@ use crate::printer::Format;
 
 Exit codes:
   0 done        2 usage       4 login needed or refused   6 unreachable
-  1 failed      3 not found   5 conflict"
+  1 failed      3 not found   5 conflict                  7 not in force in time"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -44,58 +56,61 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// The control plane to talk to, before every other choice
-    #[arg(long, short = 'S', global = true, value_name = "URL", help_heading = "Global options")]
-    pub(crate) server: Option<String>,
-    /// How answers are shown: table or json
-    #[arg(long, short, global = true, value_enum, default_value_t, env = "WAYGATE_OUTPUT", hide_env_values = true)]
-    #[arg(help_heading = "Global options", value_name = "FORMAT", hide_possible_values = true)]
-    pub(crate) output: Format,
-    /// Short for `--output json`
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub(crate) json: bool,
-    /// How long one call may take, in seconds
-    #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS", help_heading = "Global options")]
-    #[arg(env = "WAYGATE_TIMEOUT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) timeout: u64,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Choose the control plane, or show what is chosen
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Give servers names, and choose one by its name
+    #[command(subcommand)]
+    Context(ContextCommand),
     /// Log in; the token is kept in ~/.waygate/config.json
     #[command(after_help = "Examples:
   waygate login admin
-  printf %s \"$PASSWORD\" | waygate login admin --password-stdin")]
+  printf %s \"$PASSWORD\" | waygate login admin --password-stdin
+  printf %s \"$TOKEN\" | waygate login --with-token
+In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
     Login(Login),
     /// Forget the token and end it
-    Logout,
+    Logout {
+        /// The tokens of all servers
+        #[arg(long)]
+        all: bool,
+    },
     /// Who the control plane takes you for
     Whoami,
     /// List the services
     Services,
+    /// List the running instances of services, and what each enforces
+    #[command(after_help = "Examples:
+  waygate instances
+  waygate instances payments-service -o json")]
+    Instances {
+        /// Only of this service
+        service: Option<String>,
+    },
     /// Show the service that commands are limited to
     CurrentService,
     /// Show routes, what they are set to and what callers get
     #[command(after_help = "Examples:
   waygate status
   waygate status --service payments-service
-  waygate status GET:/api/payments -o json")]
+  waygate status GET:/api/payments -o json
+  waygate status --status disabled --match '/api/*' -o name
+  waygate status /api/payments --check active && echo open")]
     Status(Status),
     /// Let a route answer again
     #[command(after_help = "Examples:
   waygate enable /api/payments
+  waygate enable 'payments-service:*' --reason \"all clear\"
   waygate enable payments-service:GET:/api/payments --reason \"fix is out\"")]
     Enable(Switch),
     /// Let a route answer 503 until it is enabled
     #[command(after_help = "Examples:
   waygate disable GET:/api/payments --reason hotfix
-  waygate disable /api/payments --service payments-service --until 2h")]
-    Disable(TimedSwitch),
+  waygate disable /api/payments --service payments-service --for 2h
+  waygate disable 'GET:/api/*' POST:/api/orders --until 18:00 --dry-run")]
+    Disable(Closing),
     /// Put a route into maintenance
     #[command(after_help = "Examples:
   waygate maintenance GET:/api/payments --reason \"DB migration\" --until 1h30m
@@ -125,11 +140,84 @@ pub(crate) enum Command {
     /// The rate limit of one service: all its routes together
     #[command(subcommand, visible_alias = "srl")]
     ServiceRateLimit(ServiceLimitCommand),
+    /// Tell what a request would get, and why: asks the very function that services decide with
+    #[command(after_help = "Examples:
+  waygate explain GET /api/payments --service payments-service
+  waygate explain GET /api/payments/42 --service payments-service --ip 10.0.0.7 --at 18:00")]
+    Explain(Explain),
+    /// Write down what operators have set, as a document
+    #[command(after_help = "Examples:
+  waygate export > waygate.yaml
+  waygate export --service payments-service -o json")]
+    Export(Export),
+    /// Make everything as documents say, in one change or not at all
+    #[command(after_help = "Examples:
+  waygate apply -f waygate.yaml --dry-run
+  waygate apply -f waygate/ --prune --yes
+  waygate export --context staging | waygate apply -f - --context prod --skip-unknown
+
+With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure")]
+    Apply(Apply),
+    /// Show what `apply` would change; exit with 0 for nothing, 1 for something, more for a failure
+    #[command(after_help = "Example:
+  waygate diff -f waygate.yaml || echo drifted")]
+    Diff(Diff),
+    /// Check documents without a server
+    #[command(after_help = "Example:
+  waygate validate -f waygate.yaml")]
+    Validate(Documents),
+    /// Print the JSON Schema of documents
+    #[command(after_help = "Example:
+  waygate schema > waygate.schema.json")]
+    Schema,
+    /// Show the latest changes with their revisions
+    #[command(after_help = "Examples:
+  waygate history
+  waygate history /api/payments --service payments-service --limit 5")]
+    History(History),
+    /// Take one change back: your latest, or the one that is named
+    #[command(after_help = "Examples:
+  waygate undo
+  waygate undo 42 --dry-run")]
+    Undo(Undo),
+    /// Go back to what was at a revision or a time
+    #[command(after_help = "Examples:
+  waygate rollback --to 42 --dry-run
+  waygate rollback --to 2026-12-01T10:00Z --service payments-service")]
+    Rollback(Rollback),
     /// Make, list and end tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Find out what is in the way: configuration, connection, token, streams, instances, loose ends
+    #[command(after_help = "Example:
+  waygate doctor -o json")]
+    Doctor,
+    /// Print what a shell needs to complete commands, routes and services
+    #[command(after_help = "Examples:
+  source <(waygate completion bash)
+  waygate completion zsh > ~/.zfunc/_waygate
+  waygate completion fish > ~/.config/fish/completions/waygate.fish")]
+    Completion {
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(value_enum, hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(after_help = "Example:
+  waygate man ~/.local/share/man/man1")]
+    Man { directory: PathBuf },
+    /// List every command and what it takes, for tools
+    #[command(after_help = "Example:
+  waygate commands --json")]
+    Commands,
     /// Hash a password for a file of settings; it is asked for, or read from stdin
     HashPassword,
+    /// Take over an installation of the PyPI package: routes, maintenance, rate limits and audit log
+    #[command(after_help = "Examples:
+  waygate import waygate-state.json --into file:waygate.json --dry-run
+  waygate import redis://localhost:6379/0 --into redis://localhost:6379/0
+  waygate import state.yaml --service payments-service --into file:waygate.json")]
+    Import(Import),
     /// Run the control plane
     #[command(after_help = "Examples:
   waygate serve --backend memory

@@ -1,51 +1,104 @@
 //! What each command does, one file per group.
 
 mod audit;
+mod batch;
 mod config;
+mod confirm;
+mod declare;
+mod doctor;
 mod env;
+mod explain;
 mod hash_password;
+mod history;
+mod import;
+mod instances;
 mod lifecycle;
 mod maintenance;
+mod named_context;
+pub(crate) mod propagation;
 mod rate_limit;
+mod reach;
 mod schedule;
 mod serve;
 mod services;
 mod session;
 mod status;
 mod token;
+mod tree;
 
-use std::time::Duration;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use clap::Parser as _;
-
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Effect};
+use crate::completion;
 use crate::context::{Context, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
-use crate::printer::{Format, Printer};
+use crate::printer::Printer;
 
 /// Reads the command line, carries it out and prints what goes wrong.
 pub(crate) fn run() -> ExitStatus {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    if completion::answered() {
+        return ExitStatus::Success;
+    }
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, reason_of(&matches))));
+    let (cli, reason) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and versions are no errors; clap knows which stream each belongs on.
             let _ = error.print();
-            return if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
+            // Under `--detailed-exitcode` 2 says that something has changed.
+            let detailed = std::env::args_os().any(|argument| argument == "--detailed-exitcode");
+            let failed = if detailed { ExitStatus::Failed } else { ExitStatus::Usage };
+            return if error.use_stderr() { failed } else { ExitStatus::Success };
         }
     };
-    let format = if cli.global.json { Format::Json } else { cli.global.output };
-    let printer = Printer::new(format, wants_plain());
-    let context = Context::new(printer, cli.global.server, Duration::from_secs(cli.global.timeout));
-    match carry_out(&context, cli.command) {
-        Ok(()) if context.printer.has_told_all() => ExitStatus::Success,
+    let effect = cli.command.effect();
+    let rehearsal = cli.global.dry_run && effect == Effect::Changes;
+    let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal));
+    let context = Context::new(printer, cli.global.settings());
+    let carried_out = allowed(&context, effect, reason.as_deref())
+        .and_then(|()| carry_out(&context, cli.command))
+        .and_then(|()| propagation::tell(&context));
+    let printer = &context.printer;
+    match carried_out {
+        Ok(()) if printer.has_told_all() => {
+            if rehearsal {
+                printer.note("dry run: nothing has been changed");
+            }
+            ExitStatus::Success
+        }
         Ok(()) => {
-            context.printer.error(&CliError::failed("done, but the answer could not be written to stdout"));
+            printer.error(&CliError::failed("done, but the answer could not be written to stdout"));
             ExitStatus::Failed
         }
         Err(error) => {
-            context.printer.error(&error);
+            printer.error(&error);
             error.status
         }
+    }
+}
+
+/// The reason of the innermost command; `None` where it takes none.
+fn reason_of(matches: &ArgMatches) -> Option<String> {
+    let mut innermost = matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    innermost.try_get_one::<String>("reason").ok().flatten().cloned()
+}
+
+/// What holds for every command of an effect, before anything is sent.
+fn allowed(context: &Context, effect: Effect, reason: Option<&str>) -> CliResult {
+    match effect {
+        Effect::Acts if context.settings.dry_run => {
+            Err(CliError::usage("`--dry-run` is for changes of routes, maintenance and limits; this command has none"))
+        }
+        Effect::Acts | Effect::Reads if context.settings.wait.is_some() => {
+            Err(CliError::usage("`--wait` is for changes of routes, maintenance and limits; this command has none"))
+        }
+        Effect::Changes => reason.map_or(Ok(()), |reason| confirm::reasoned(context, reason)),
+        Effect::Acts | Effect::Reads => Ok(()),
     }
 }
 
@@ -61,10 +114,12 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
     runtime.block_on(async {
         match command {
             Command::Config(command) => config::run(context, command),
+            Command::Context(command) => named_context::run(context, command),
             Command::Login(login) => session::login(context, login).await,
-            Command::Logout => session::logout(context).await,
+            Command::Logout { all } => session::logout(context, all).await,
             Command::Whoami => session::whoami(context).await,
             Command::Services => services::list(context).await,
+            Command::Instances { service } => instances::list(context, service.as_deref()).await,
             Command::CurrentService => services::current(context),
             Command::Status(status) => status::run(context, status).await,
             Command::Enable(switch) => lifecycle::enable(context, switch).await,
@@ -72,6 +127,15 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Maintenance(maintenance) => lifecycle::maintenance(context, maintenance).await,
             Command::Schedule(schedule) => schedule::run(context, schedule).await,
             Command::Env(command) => env::run(context, command).await,
+            Command::Explain(explain) => explain::run(context, explain).await,
+            Command::Export(export) => declare::export(context, export).await,
+            Command::Apply(apply) => declare::apply(context, apply).await,
+            Command::Diff(diff) => declare::diff(context, diff).await,
+            Command::Validate(documents) => declare::validate(context, &documents),
+            Command::Schema => declare::schema(context),
+            Command::History(history) => history::list(context, history).await,
+            Command::Undo(undo) => history::undo(context, undo).await,
+            Command::Rollback(rollback) => history::rollback(context, rollback).await,
             Command::Audit(audit) => audit::run(context, audit).await,
             Command::Global(command) => maintenance::global(context, command).await,
             Command::ServiceMaintenance(command) => maintenance::service(context, command).await,
@@ -79,7 +143,17 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::GlobalRateLimit(command) => rate_limit::of_everything(context, command).await,
             Command::ServiceRateLimit(command) => rate_limit::of_service(context, command).await,
             Command::Token(command) => token::run(context, command).await,
+            Command::Doctor => doctor::run(context).await,
+            Command::Completion { shell } => {
+                completion::script(shell).map(|script| context.printer.text(&script))
+            }
+            Command::Man { directory } => tree::manuals(context, &directory),
+            Command::Commands => {
+                tree::list(context);
+                Ok(())
+            }
             Command::HashPassword => hash_password::run(context),
+            Command::Import(import) => import::run(context, import).await,
             Command::Serve(serve) => serve::run(context, serve).await,
         }
     })

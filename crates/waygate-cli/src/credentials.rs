@@ -3,25 +3,18 @@
 //! A token belongs to the origin that issued it and is given out for no other. The file is 0600 in a 0700 directory
 //! and is replaced as a whole, so that a crash leaves the old one.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use waygate_api::client::ServerUrl;
 
-use crate::error::{CliError, CliResult};
+pub(crate) use file::ConfigFile;
 
-/// The file, whether or not it exists yet.
-#[derive(Debug, Clone)]
-pub(crate) struct ConfigFile {
-    path: PathBuf,
-    /// Whether the directory is ours alone, so that its modes may be repaired.
-    own_directory: bool,
-}
+use crate::error::{CliError, ExitStatus};
 
 /// What the file holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -34,9 +27,46 @@ pub(crate) struct Config {
     /// Sessions at other origins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     servers: BTreeMap<String, Session>,
+    /// Servers by the names that the user has given them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    contexts: BTreeMap<String, NamedContext>,
+    /// The context in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
     /// What others keep there stays.
     #[serde(flatten)]
     other: Map<String, Value>,
+}
+
+/// A server with a name, and how commands behave there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NamedContext {
+    pub(crate) url: String,
+    #[serde(default, skip_serializing_if = "Confirm::is_auto")]
+    pub(crate) confirm: Confirm,
+    /// Every change needs a reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) require_reason: bool,
+}
+
+/// When large changes ask back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Confirm {
+    /// Where somebody can answer; a script goes on.
+    #[default]
+    Auto,
+    /// Always; a script has to say `--yes`.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Confirm {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// What a login has given.
@@ -80,6 +110,56 @@ impl Config {
         self.servers.keys().map(String::as_str)
     }
 
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = (&str, &NamedContext)> {
+        self.contexts.iter().map(|(name, context)| (name.as_str(), context))
+    }
+
+    pub(crate) fn context(&self, name: &str) -> Option<&NamedContext> {
+        self.contexts.get(name)
+    }
+
+    pub(crate) fn unknown_context(&self, name: &str) -> CliError {
+        let names: Vec<&str> = self.contexts.keys().map(String::as_str).collect();
+        let error = CliError::new(ExitStatus::NotFound, format!("there is no context `{name}`"));
+        match names.as_slice() {
+            [] => error.hint("make one with `waygate context add NAME --url URL`"),
+            names => error.hint(format!("there are: {}", names.join(", "))),
+        }
+    }
+
+    /// The context in use. Where another program has since chosen another server, none is.
+    pub(crate) fn current_context(&self) -> Option<(&str, &NamedContext)> {
+        let name = self.context.as_deref()?;
+        let context = self.contexts.get(name)?;
+        let agreed = self.server_url.as_deref().is_some_and(|url| url.trim_end_matches('/') == context.url);
+        agreed.then_some((name, context))
+    }
+
+    pub(crate) fn put_context(&mut self, name: &str, context: NamedContext) {
+        self.contexts.insert(name.to_owned(), context);
+    }
+
+    /// Makes the server of a context the current one.
+    pub(crate) fn use_context(&mut self, name: &str, server: &ServerUrl) {
+        self.choose(server);
+        self.context = Some(name.to_owned());
+    }
+
+    /// Forgets a context; its session stays.
+    pub(crate) fn remove_context(&mut self, name: &str) -> Option<NamedContext> {
+        if self.context.as_deref() == Some(name) {
+            self.context = None;
+        }
+        self.contexts.remove(name)
+    }
+
+    /// Forgets every session, and says which there were.
+    pub(crate) fn forget_all(&mut self) -> Vec<(String, Session)> {
+        let current = self.current_origin().zip(self.auth.take());
+        self.auth = None;
+        std::mem::take(&mut self.servers).into_iter().chain(current).collect()
+    }
+
     /// Makes `server` the current one; each session stays with its origin.
     pub(crate) fn choose(&mut self, server: &ServerUrl) {
         if !self.is_current(server) {
@@ -90,6 +170,7 @@ impl Config {
             self.auth = self.servers.remove(server.origin());
         }
         self.server_url = Some(server.to_string());
+        self.context = None;
     }
 
     /// Keeps a session of `server`, which becomes the current server where there was none.
@@ -129,128 +210,6 @@ impl Config {
     fn current_origin(&self) -> Option<String> {
         Some(self.server_url.as_deref()?.parse::<ServerUrl>().ok()?.origin().to_owned())
     }
-}
-
-impl ConfigFile {
-    /// The file in `directory`, which the caller has chosen, else in the home directory.
-    pub(crate) fn locate(directory: Option<PathBuf>) -> CliResult<Self> {
-        let own_directory = directory.is_none();
-        let directory = match directory {
-            Some(directory) => directory,
-            None => home_directory().ok_or_else(|| {
-                CliError::failed("there is no home directory to keep `config.json` in")
-                    .hint("set HOME, or WAYGATE_CONFIG_DIR")
-            })?,
-        };
-        Ok(Self { path: directory.join("config.json"), own_directory })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What the file holds; nothing where there is none. Makes it private where it is not.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read or understood. It is left as it is.
-    pub(crate) fn read(&self) -> CliResult<Config> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Config::default()),
-            Err(error) => return Err(self.failure("read", &error)),
-        };
-        // Reading must work where the file is another user's or the disk is read-only.
-        let _ = self.make_private();
-        let mut config: Config = serde_json::from_str(&text).map_err(|error| {
-            CliError::failed(format!("cannot understand `{}`: {error}", self.path.display()))
-                .hint("it has been left as it is; repair it or move it away")
-        })?;
-        config.settle();
-        Ok(config)
-    }
-
-    /// Changes what the file holds, as one step that no other process comes between.
-    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Config) -> T) -> CliResult<T> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        create_private(directory).map_err(|error| self.failure("make a directory for", &error))?;
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let lock = options
-            .open(self.path.with_extension("lock"))
-            .and_then(|lock| lock.lock().map(|()| lock))
-            .map_err(|error| self.failure("lock", &error))?;
-        let mut config = self.read()?;
-        let answer = change(&mut config);
-        self.replace(&config).map_err(|error| self.failure("write", &error))?;
-        drop(lock);
-        Ok(answer)
-    }
-
-    /// Where the file is a link, what it leads to is replaced, and the link stays.
-    fn replace(&self, config: &Config) -> std::io::Result<()> {
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let mut text = serde_json::to_vec_pretty(config)?;
-        text.push(b'\n');
-        // A temporary file is 0600 from the start.
-        let mut file = tempfile::Builder::new().prefix(".config.json.").tempfile_in(directory)?;
-        file.write_all(&text)?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        #[cfg(unix)]
-        File::open(directory)?.sync_all()?;
-        Ok(())
-    }
-
-    #[cfg(unix)]
-    fn make_private(&self) -> std::io::Result<()> {
-        let directory = self.path.parent().filter(|_| self.own_directory);
-        restrict(&self.path, 0o600)?;
-        directory.map_or(Ok(()), |directory| restrict(directory, 0o700))
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "profiles are private there")]
-    fn make_private(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn failure(&self, verb: &str, error: &std::io::Error) -> CliError {
-        CliError::failed(format!("cannot {verb} `{}`: {error}", self.path.display()))
-            .hint("WAYGATE_CONFIG_DIR names another directory; with WAYGATE_TOKEN nothing is kept")
-    }
-}
-
-fn home_directory() -> Option<PathBuf> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
-    Some(if cfg!(windows) { home.join("AppData").join("Local").join("waygate") } else { home.join(".waygate") })
-}
-
-/// Takes away what others may do.
-#[cfg(unix)]
-fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    }
-    Ok(())
-}
-
-fn create_private(directory: &Path) -> std::io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(directory)
 }
 
 #[cfg(test)]

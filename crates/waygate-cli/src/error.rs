@@ -28,6 +28,8 @@ pub(crate) enum ExitStatus {
     Conflict = 5,
     /// No answer from the server.
     Unreachable = 6,
+    /// Stored, but not in force at every instance in time.
+    NotInForce = 7,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -87,6 +89,16 @@ impl CliError {
 
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Failed, message)
+    }
+
+    /// No failure: an answer that is an exit code, of which everything has been said.
+    pub(crate) fn outcome(status: ExitStatus) -> Self {
+        Self::new(status, "")
+    }
+
+    #[must_use]
+    pub(crate) fn with_status(self, status: ExitStatus) -> Self {
+        Self { status, ..self }
     }
 
     #[must_use]

@@ -2,17 +2,20 @@
 //!
 //! - `cli` says what can be typed, `commands` what it does, one file per group.
 //! - `context` finds the server, `credentials` keeps the tokens.
+//! - `yaml` reads documents; `moment` reads and writes times.
 //! - `printer` is the only way to print; `render` makes text of what the API answers.
 
 mod cli;
 mod clock;
 mod commands;
+mod completion;
 mod context;
 mod credentials;
 mod error;
 mod moment;
 mod printer;
 mod render;
+mod yaml;
 
 use std::process::ExitCode;
 

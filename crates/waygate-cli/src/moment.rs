@@ -1,6 +1,8 @@
 //! Times and durations as people type and read them.
 
-use jiff::civil::DateTime;
+use std::time::Duration;
+
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +11,8 @@ use crate::error::{CliError, CliResult};
 /// The longest duration, in seconds: ten years.
 const LONGEST: i64 = 10 * 366 * 86_400;
 
-/// A time still to come: a duration from `now` (`90s`, `30m`, `1h30m`, `2d`, `1w`) or an RFC 3339 time. Without an
-/// offset it is UTC.
+/// A time still to come: a duration from `now` (`90s`, `30m`, `1h30m`, `2d`, `1w`), an RFC 3339 time, `18:00` (the next
+/// time that it is so late) or `tomorrow 02:00`. Without an offset it is UTC.
 ///
 /// # Errors
 ///
@@ -23,6 +25,19 @@ pub(crate) fn future(option: &str, text: &str, now: Timestamp) -> CliResult<Time
     Ok(at)
 }
 
+/// The end of a duration that begins at `now`.
+///
+/// # Errors
+///
+/// A usage error that names `option`.
+pub(crate) fn lasting(option: &str, text: &str, now: Timestamp) -> CliResult<Timestamp> {
+    if duration(text.trim()).is_none() {
+        let expected = "expected a duration such as `90s`, `30m`, `1h30m` or `2d`";
+        return Err(CliError::usage(format!("`{option} {text}` is no duration: {expected}")));
+    }
+    parse(option, text, now)
+}
+
 /// A time, past or to come, in the same forms.
 ///
 /// # Errors
@@ -33,14 +48,16 @@ pub(crate) fn parse(option: &str, text: &str, now: Timestamp) -> CliResult<Times
     let at = match duration(text.strip_prefix('+').unwrap_or(text)) {
         // Whole seconds read better, and nobody counts the rest.
         Some(duration) => Timestamp::from_second(now.as_second()).and_then(|now| now.checked_add(duration)).ok(),
-        None => {
-            text.parse::<Timestamp>().ok().or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
-        }
+        None => text
+            .parse::<Timestamp>()
+            .ok()
+            .or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
+            .or_else(|| of_day(text, now)),
     };
     at.ok_or_else(|| {
         CliError::usage(format!(
             "`{option} {text}` is no time: expected a duration such as `30m`, `1h30m` or `2d`, or a time such as \
-             `2026-12-01T10:00Z` (UTC where no offset is given)"
+             `2026-12-01T10:00Z`, `18:00` or `tomorrow 02:00` (UTC where no offset is given)"
         ))
     })
 }
@@ -49,6 +66,38 @@ pub(crate) fn parse(option: &str, text: &str, now: Timestamp) -> CliResult<Times
 pub(crate) fn shown(at: Timestamp) -> String {
     let second = at.as_second().rem_euclid(60);
     at.strftime(if second == 0 { "%Y-%m-%d %H:%M UTC" } else { "%Y-%m-%d %H:%M:%S UTC" }).to_string()
+}
+
+/// `18:00` or `tomorrow 02:00`, in UTC.
+fn of_day(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let today: Date = TimeZone::UTC.to_datetime(now).date();
+    let tomorrow = || today.tomorrow().ok();
+    let at = |day: Date, time: Time| TimeZone::UTC.to_timestamp(day.to_datetime(time)).ok();
+    // A duration is also a time to the library; only `HH:MM` is one to people.
+    let clock = |text: &str| text.trim().contains(':').then(|| text.trim().parse::<Time>().ok()).flatten();
+    if let Some(rest) = text.strip_prefix("tomorrow") {
+        let time = if rest.trim().is_empty() { Time::midnight() } else { clock(rest)? };
+        return at(tomorrow()?, time);
+    }
+    let time = clock(text)?;
+    at(today, time).filter(|at| *at > now).or_else(|| at(tomorrow()?, time))
+}
+
+/// How long to wait: `10s`, `500ms`, `1m30s`, or a number of seconds; more than nothing, at most an hour.
+///
+/// # Errors
+///
+/// What is accepted.
+pub(crate) fn length(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let milliseconds = text.strip_suffix("ms").and_then(|number| number.parse().ok()).map(Duration::from_millis);
+    let seconds = || text.parse().ok().map(Duration::from_secs);
+    let units = || Duration::try_from(duration(text)?).ok();
+    milliseconds
+        .or_else(seconds)
+        .or_else(units)
+        .filter(|length| (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(length))
+        .ok_or_else(|| "expected a duration up to an hour, such as `10s`, `500ms` or `1m30s`".to_owned())
 }
 
 /// Numbers with the units `w`, `d`, `h`, `m` and `s`, more than nothing in all.
@@ -77,6 +126,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lengths_are_seconds_or_have_units() {
+        for (text, milliseconds) in [("10", 10_000), ("10s", 10_000), ("500ms", 500), ("1m30s", 90_000)] {
+            assert_eq!(length(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["0", "0s", "2h", "-1", "ms", "1.5"] {
+            assert!(length(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn durations_and_times_are_read() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         for (text, expected) in [
@@ -87,10 +146,16 @@ mod tests {
             ("2026-12-01T10:00Z", "2026-12-01T10:00:00Z"),
             ("2026-12-01 10:00", "2026-12-01T10:00:00Z"),
             ("2026-12-01", "2026-12-01T00:00:00Z"),
+            ("18:00", "2026-01-01T18:00:00Z"),
+            ("00:00", "2026-01-02T00:00:00Z"),
+            ("tomorrow 02:30", "2026-01-02T02:30:00Z"),
+            ("tomorrow", "2026-01-02T00:00:00Z"),
         ] {
             assert_eq!(parse("--until", text, now).unwrap().to_string(), expected, "{text}");
         }
-        for bad in ["nonsense", "", "0m", "-2h", "1.5h", "12", "h", "99999999999999999999d", "30µ"] {
+        for bad in
+            ["nonsense", "", "0m", "-2h", "1.5h", "12", "h", "99999999999999999999d", "30µ", "25:00", "tomorrow noon"]
+        {
             assert!(parse("--until", bad, now).is_err(), "{bad}");
         }
         assert!(future("--until", "2025-01-01", now).is_err());

@@ -2,22 +2,18 @@
 //!
 //! Stored text may hold anything: whatever a terminal would interpret is shown escaped.
 
+mod format;
+
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::CliError;
-use crate::render::table::Table;
+pub(crate) use format::{ColourChoice, Format, Output};
+use waygate_api::client::Call;
 
-/// How answers are shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// What the API answered, unchanged.
-    Json,
-}
+use crate::error::CliError;
+use crate::render;
+use crate::render::table::Table;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
@@ -42,12 +38,29 @@ impl Colour {
     }
 }
 
+/// How a command is to speak.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    pub(crate) output: Output,
+    pub(crate) colour: ColourChoice,
+    /// The environment asks for text without colours.
+    pub(crate) plain: bool,
+    /// Tables and CSV begin with the names of their columns.
+    pub(crate) headers: bool,
+    /// Leave out what is only said beside the data.
+    pub(crate) quiet: bool,
+    /// What is told has not been done.
+    pub(crate) rehearsal: bool,
+}
+
 /// Both streams, and what each of them can show.
 #[derive(Debug)]
 pub(crate) struct Printer {
     pub(crate) format: Format,
+    pub(crate) output: Output,
     /// Whether a person reads stdout: boxes and pages.
     pub(crate) terminal: bool,
+    manner: Manner,
     colour: bool,
     colour_notes: bool,
     /// Something of the data could not be written.
@@ -55,25 +68,40 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// `plain` asks for no colours whatever the streams are.
-    pub(crate) fn new(format: Format, plain: bool) -> Self {
+    pub(crate) fn new(manner: Manner) -> Self {
         let terminal = std::io::stdout().is_terminal();
+        let coloured = |terminal: bool| match manner.colour {
+            ColourChoice::Auto => terminal && !manner.plain,
+            ColourChoice::Always => true,
+            ColourChoice::Never => false,
+        };
         Self {
-            format,
+            format: manner.output.format(),
+            output: manner.output,
             terminal,
-            colour: terminal && !plain,
-            colour_notes: std::io::stderr().is_terminal() && !plain,
+            manner,
+            colour: coloured(terminal),
+            colour_notes: coloured(std::io::stderr().is_terminal()),
             lost: AtomicBool::new(false),
         }
     }
 
     /// One line of data. Control characters other than the colours given here are escaped.
     pub(crate) fn data(&self, colour: Option<Colour>, line: &str) {
-        self.put(&painted(self.colour, colour, &literal(line)));
+        let line = if self.manner.rehearsal { format!("dry run: {line}") } else { line.to_owned() };
+        self.put(&painted(self.colour, colour, &literal(&line)));
+    }
+
+    /// Text that is data as it stands: documents, scripts, manuals.
+    pub(crate) fn text(&self, text: &str) {
+        self.put(text.trim_end_matches('\n'));
     }
 
     /// One line about what happened.
     pub(crate) fn note(&self, line: &str) {
+        if self.manner.quiet {
+            return;
+        }
         emit(&mut std::io::stderr().lock(), &painted(self.colour_notes, Some(Colour::Dim), &literal(line)));
     }
 
@@ -83,16 +111,46 @@ impl Printer {
     }
 
     pub(crate) fn table(&self, table: &Table) {
-        let text = if self.terminal { table.boxed(self.colour) } else { table.plain() };
-        self.put(text.trim_end_matches('\n'));
+        let headers = self.manner.headers;
+        let text = match self.output {
+            Output::Csv => table.csv(headers),
+            Output::Name => table.names(),
+            output if self.terminal => table.boxed(self.colour, output == Output::Wide),
+            output => table.plain(output == Output::Wide, headers),
+        };
+        let text = text.trim_end_matches('\n');
+        if !text.is_empty() {
+            self.put(text);
+        }
     }
 
-    /// JSON, laid out for people and as it came for programs.
+    /// What the API answered, in the notation that was asked for; laid out for people and as it came for programs.
     pub(crate) fn json(&self, text: &str) {
-        if self.terminal {
-            self.put(&crate::render::json::laid_out(text));
+        match self.output {
+            Output::Yaml => self.text(&render::yaml::of_json(text)),
+            Output::Jsonl => self.text(&render::json::lines(text)),
+            _ if self.terminal => self.put(&render::json::laid_out(text)),
+            _ => self.put(text),
+        }
+    }
+
+    /// A list: what the API answered, or the table of it; `none` is said where there is nothing.
+    pub(crate) fn list(&self, raw: &str, table: &Table, none: &str) {
+        if self.format == Format::Json {
+            self.json(raw);
+        } else if table.is_empty() && self.output.is_for_people() {
+            self.note(none);
         } else {
-            self.put(text);
+            self.table(table);
+        }
+    }
+
+    /// One thing: what the API answered, its row, its name, or what `told` says of it.
+    pub(crate) fn answer(&self, raw: &str, table: impl FnOnce() -> Table, told: impl FnOnce(&Self)) {
+        match self.output {
+            Output::Json | Output::Jsonl | Output::Yaml => self.json(raw),
+            Output::Csv | Output::Name => self.table(&table()),
+            Output::Table | Output::Wide => told(self),
         }
     }
 
@@ -109,7 +167,11 @@ impl Printer {
         }
     }
 
+    /// What went wrong, on stderr; nothing where the exit code says all.
     pub(crate) fn error(&self, error: &CliError) {
+        if error.message.is_empty() {
+            return;
+        }
         let mut stderr = std::io::stderr().lock();
         if self.format == Format::Json {
             emit(&mut stderr, &error.to_json());
@@ -139,6 +201,13 @@ pub(crate) fn ask(question: &str) -> Option<String> {
 /// Whether a person can be asked.
 pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Tells one call: for `--verbose`.
+pub(crate) fn tell_call(call: &Call<'_>) {
+    let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let line = format!("{} {} {status} {} ms", call.method, call.url, call.took.as_millis());
+    emit(&mut std::io::stderr().lock(), &literal(&line));
 }
 
 /// A reader that has gone away is no failure of what was done.

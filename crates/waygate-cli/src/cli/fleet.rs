@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::routes::{InService, Page};
+use crate::cli::routes::{Ending, InService, Page};
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
@@ -41,9 +41,8 @@ pub(crate) struct ScopeSwitch {
     pub(crate) include_force_active: bool,
     #[arg(long, hide = true, overrides_with = "include_force_active")]
     pub(crate) no_include_force_active: bool,
-    /// When it ends by itself: 30m, 1h30m, 2d or 2026-12-01T10:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) ending: Ending,
     /// Count what would be blocked, do not block
     #[arg(long)]
     pub(crate) shadow: bool,

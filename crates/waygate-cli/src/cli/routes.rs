@@ -1,6 +1,7 @@
 //! Routes, one at a time or listed.
 
 use clap::{Args, Subcommand};
+use waygate_core::LifecycleKind;
 
 /// Limits a command to one service.
 #[derive(Debug, Args)]
@@ -8,6 +9,17 @@ pub(crate) struct InService {
     /// Only routes of this service
     #[arg(long = "service", short = 's', env = "WAYGATE_SERVICE", value_name = "SERVICE", hide_env_values = true)]
     pub(crate) name: Option<String>,
+}
+
+/// When a switch ends by itself.
+#[derive(Debug, Args)]
+pub(crate) struct Ending {
+    /// When it ends by itself: 30m, 1h30m, 2d, 18:00 or 2026-12-01T10:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// How long it lasts: 90s, 30m, 1h30m or 2d
+    #[arg(long = "for", id = "duration", value_name = "DURATION", conflicts_with = "until")]
+    pub(crate) duration: Option<String>,
 }
 
 /// Which part of a list.
@@ -30,12 +42,64 @@ pub(crate) struct Status {
     pub(crate) service: InService,
     #[command(flatten)]
     pub(crate) page: Page,
+    /// Only routes that callers find so: active, maintenance, disabled, env_gated or deprecated; repeat for more
+    #[arg(long = "status", value_name = "STATUS", value_parser = kind)]
+    pub(crate) kinds: Vec<LifecycleKind>,
+    /// Only routes that fit a pattern, such as 'GET:/api/*'; a star stands for anything
+    #[arg(long = "match", value_name = "PATTERN")]
+    pub(crate) pattern: Option<String>,
+    /// Print nothing but what is otherwise, and exit with 1 then: a gate for scripts
+    #[arg(long, value_name = "STATUS", value_parser = kind)]
+    pub(crate) check: Option<LifecycleKind>,
 }
 
-/// A route and why it is switched.
+fn kind(text: &str) -> Result<LifecycleKind, String> {
+    let kinds = [
+        LifecycleKind::Active,
+        LifecycleKind::Maintenance,
+        LifecycleKind::Disabled,
+        LifecycleKind::EnvGated,
+        LifecycleKind::Deprecated,
+    ];
+    let wanted = text.trim().to_ascii_lowercase().replace('-', "_");
+    kinds
+        .into_iter()
+        .find(|kind| kind.as_str() == wanted)
+        .ok_or_else(|| format!("expected one of {}", kinds.map(LifecycleKind::as_str).join(", ")))
+}
+
+/// Routes and why they are switched.
 #[derive(Debug, Args)]
 pub(crate) struct Switch {
-    /// /path, METHOD:/path, service:/path or service:METHOD:/path
+    /// /path, METHOD:/path, service:/path or service:METHOD:/path; several, or patterns such as 'GET:/api/*'; - reads
+    /// them from stdin
+    #[arg(required = true, value_name = "ROUTE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) routes: Vec<String>,
+    /// Take every method of a path
+    #[arg(long)]
+    pub(crate) all_methods: bool,
+    /// Why; callers and the audit log are told
+    #[arg(long, short, default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) ending: Ending,
+    #[command(flatten)]
+    pub(crate) service: InService,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Closing {
+    #[command(flatten)]
+    pub(crate) switch: Switch,
+    /// Count what would be blocked, do not block
+    #[arg(long)]
+    pub(crate) shadow: bool,
+}
+
+/// A gated route, and why it is to be open.
+#[derive(Debug, Args)]
+pub(crate) struct GatedRoute {
+    /// The route
     pub(crate) route: String,
     /// Why; callers and the audit log are told
     #[arg(long, short, default_value = "", hide_default_value = true)]
@@ -45,26 +109,14 @@ pub(crate) struct Switch {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct TimedSwitch {
-    #[command(flatten)]
-    pub(crate) switch: Switch,
-    /// When it ends by itself: 30m, 1h30m, 2d or 2026-12-01T10:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Count what would be blocked, do not block
-    #[arg(long)]
-    pub(crate) shadow: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct RouteMaintenance {
     #[command(flatten)]
-    pub(crate) switch: TimedSwitch,
+    pub(crate) closing: Closing,
     /// When a planned maintenance begins
-    #[arg(long, value_name = "TIME", requires = "end", conflicts_with = "until")]
+    #[arg(long, value_name = "TIME", requires = "end", conflicts_with_all = ["until", "duration"])]
     pub(crate) start: Option<String>,
     /// When it ends; a duration counts from the start
-    #[arg(long, value_name = "TIME", requires = "start", conflicts_with = "until")]
+    #[arg(long, value_name = "TIME", requires = "start", conflicts_with_all = ["until", "duration"])]
     pub(crate) end: Option<String>,
 }
 
@@ -123,8 +175,10 @@ pub(crate) enum EnvCommand {
         #[arg(long)]
         shadow: bool,
         #[command(flatten)]
+        ending: Ending,
+        #[command(flatten)]
         service: InService,
     },
     /// Let a gated route answer everywhere again
-    Clear(Switch),
+    Clear(GatedRoute),
 }

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::credentials::Confirm;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Choose the control plane
@@ -11,6 +13,34 @@ pub(crate) enum ConfigCommand {
     },
     /// Show the chosen server, who is logged in there, and where that is kept
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContextCommand {
+    /// Give a server a name, and rules for its changes
+    #[command(after_help = "Example:
+  waygate context add prod --url https://waygate.example --confirm always --require-reason")]
+    Add {
+        /// Such as prod
+        name: String,
+        /// Such as https://waygate.example
+        #[arg(long)]
+        url: String,
+        /// When large changes ask back: auto (where somebody can answer), always, or never
+        #[arg(long, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+        confirm: Confirm,
+        /// Every change needs a reason
+        #[arg(long)]
+        require_reason: bool,
+    },
+    /// Choose the server by its name
+    Use { name: String },
+    /// List them
+    List,
+    /// Show the one in use
+    Show,
+    /// Forget a name; the login at its server stays
+    Remove { name: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,4 +79,10 @@ pub(crate) struct Login {
     /// Read the password from stdin
     #[arg(long)]
     pub(crate) password_stdin: bool,
+    /// Keep a token that is read from stdin, instead of asking for a password
+    #[arg(long, conflicts_with_all = ["username", "password", "password_stdin", "no_store"])]
+    pub(crate) with_token: bool,
+    /// Print the token instead of keeping it
+    #[arg(long)]
+    pub(crate) no_store: bool,
 }

@@ -8,7 +8,7 @@ use crate::cli::Audit;
 use crate::commands::status::{ROWS, array};
 use crate::context::{Context, Read, selector, service};
 use crate::error::CliResult;
-use crate::printer::{Colour, Format};
+use crate::printer::Colour;
 use crate::render::route::{colour, word};
 use crate::render::table::{Cell, Table};
 
@@ -35,20 +35,16 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     let more = answer.value.len() > page * size;
     let shown: Vec<Box<RawValue>> = answer.value.into_iter().skip((page - 1) * size).take(size).collect();
     let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(&array(&shown));
-        return Ok(());
-    }
-    if shown.is_empty() {
-        printer.note(if page == 1 { "no entries" } else { "no entries on this page" });
-        return Ok(());
-    }
-    let count = shown.len();
+    let raw = array(&shown);
     let entries = shown
         .into_iter()
         .map(|raw| connection.read::<AuditEntry>(raw).map(|read| read.value))
         .collect::<CliResult<Vec<_>>>()?;
-    printer.table(&table(&entries));
+    printer.list(&raw, &table(&entries), if page == 1 { "no entries" } else { "no entries on this page" });
+    if entries.is_empty() || !printer.output.is_for_people() {
+        return Ok(());
+    }
+    let count = entries.len();
     if more || page > 1 {
         let first = (page - 1) * size + 1;
         let next = if more { format!("--page {} →", page + 1) } else { "(last page)".to_owned() };
@@ -58,9 +54,10 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
 }
 
 fn table(entries: &[AuditEntry]) -> Table {
-    let mut table = Table::new(vec!["Time (UTC)", "Route", "Action", "Actor", "Platform", "Status", "Reason"]);
+    let mut table = Table::new(vec!["Time (UTC)", "Route", "Action", "Actor", "Platform", "Status", "Reason"])
+        .widened(&["Service", "Revision", "Id"]);
     for entry in entries {
-        table.push(vec![
+        let row = vec![
             Cell::new(entry.timestamp.strftime("%Y-%m-%d %H:%M:%S").to_string()),
             Cell::new(subject(&entry.path)).coloured(Colour::Cyan),
             Cell::new(&entry.action),
@@ -68,7 +65,11 @@ fn table(entries: &[AuditEntry]) -> Table {
             Cell::new(&entry.platform),
             status(entry),
             Cell::new(&entry.reason),
-        ]);
+            Cell::new(entry.service.as_deref().unwrap_or_default()),
+            Cell::new(entry.revision.to_string()),
+            Cell::new(&entry.id),
+        ];
+        table.push_named(&entry.id, row);
     }
     table
 }
@@ -84,7 +85,7 @@ fn status(entry: &AuditEntry) -> Cell {
 }
 
 /// What the wire calls by internal names, in words.
-fn subject(path: &str) -> String {
+pub(crate) fn subject(path: &str) -> String {
     let service = |prefix: &str| path.strip_prefix(prefix)?.strip_suffix("__");
     match path {
         "__global__" => "all services".to_owned(),

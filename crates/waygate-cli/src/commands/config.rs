@@ -34,6 +34,7 @@ fn show(context: &Context) -> CliResult {
     let server = context.server(Some(&file), &config)?;
     let session = config.session(&server.url);
     let service = text_variable("WAYGATE_SERVICE")?;
+    let named = context.named_context(&config)?.map(|(name, _)| name);
     let others: Vec<&str> = config.other_origins().collect();
     let token_variable = text_variable("WAYGATE_TOKEN")?.is_some();
     let printer = &context.printer;
@@ -44,6 +45,7 @@ fn show(context: &Context) -> CliResult {
             "username": session.map(|session| &session.username),
             "expires_at": session.and_then(|session| session.expires_at.as_ref()),
             "token_from_environment": token_variable,
+            "context": named,
             "service": service,
             "config_file": file.path().display().to_string(),
             "other_servers": others,
@@ -54,6 +56,9 @@ fn show(context: &Context) -> CliResult {
     let mut table = Table::new(vec!["Setting", "Value"]);
     let mut row = |name: &str, value: Cell| table.push(vec![Cell::new(name), value]);
     row("Server URL", Cell::new(format!("{}  ({})", server.url, server.source)));
+    if let Some(named) = named {
+        row("Context", Cell::new(named));
+    }
     if token_variable {
         row("Token", Cell::new("from WAYGATE_TOKEN"));
     }

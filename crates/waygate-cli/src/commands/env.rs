@@ -1,13 +1,16 @@
 //! `env`: routes that answer only in some environments.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use waygate_api::paths;
 use waygate_api::routes::{RouteState, SwitchRequest};
 use waygate_core::{Environment, LifecycleKind};
 
-use crate::cli::{EnvCommand, Switch};
-use crate::context::{Context, selector, service};
+use crate::cli::{EnvCommand, GatedRoute};
+use crate::commands::lifecycle::{route_of, send};
+use crate::context::Context;
 use crate::error::{CliError, CliResult};
+use crate::render;
 use crate::render::route::word;
 
 /// Body of `POST /api/routes/{path_key}/env`.
@@ -15,32 +18,40 @@ use crate::render::route::word;
 struct EnvBody {
     envs: Vec<String>,
     reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     shadow: bool,
 }
 
 pub(crate) async fn run(context: &Context, command: EnvCommand) -> CliResult {
     match command {
-        EnvCommand::Set { route, envs, reason, shadow, service: scope } => {
-            let route = selector(&route, service(scope.name.as_deref())?.as_ref())?;
+        EnvCommand::Set { route, envs, reason, shadow, ending, service: scope } => {
+            let route = route_of(&route, scope.name.as_deref())?;
             Environment::parse_all(envs.iter().map(String::as_str))
                 .map_err(|error| CliError::usage(format!("`envs`: {error}")))?;
-            let body = EnvBody { envs, reason, shadow };
-            super::lifecycle::send(context, &context.connect()?, &route, "env", &body).await
+            let body = EnvBody { envs, reason, until: ending.at()?, shadow };
+            send(context, &context.connect()?, &route, "env", &body).await
         }
-        EnvCommand::Clear(switch) => clear(context, switch).await,
+        EnvCommand::Clear(route) => clear(context, route).await,
     }
 }
 
 /// Lets a gated route answer everywhere; a route that is not gated stays what it is.
-async fn clear(context: &Context, switch: Switch) -> CliResult {
-    let route = selector(&switch.route, service(switch.service.name.as_deref())?.as_ref())?;
+async fn clear(context: &Context, GatedRoute { route, reason, service }: GatedRoute) -> CliResult {
+    let route = route_of(&route, service.name.as_deref())?;
     let connection = context.connect()?;
-    let now: RouteState = connection.get(&paths::route(&route.to_string(), None), &[]).await?.value;
-    if now.status != LifecycleKind::EnvGated {
-        context.printer.note(&format!("{} is not limited to environments; it stays {}", now.path, word(now.status)));
+    let now = connection.get::<RouteState>(&paths::route(&route.to_string(), None), &[]).await?;
+    let state = now.value;
+    if state.status != LifecycleKind::EnvGated {
+        let told = format!("{} is not limited to environments; it stays {}", state.path, word(state.status));
+        context.printer.answer(
+            now.raw.get(),
+            || render::route::table(std::slice::from_ref(&state), false),
+            |printer| printer.note(&told),
+        );
         return Ok(());
     }
-    let body = SwitchRequest { reason: switch.reason, ..SwitchRequest::default() };
-    super::lifecycle::send(context, &connection, &route, "enable", &body).await
+    let body = SwitchRequest { reason, ..SwitchRequest::default() };
+    send(context, &connection, &route, "enable", &body).await
 }

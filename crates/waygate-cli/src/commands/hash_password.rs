@@ -5,11 +5,10 @@ use secrecy::ExposeSecret as _;
 use crate::commands::session::{asked_password, piped_password};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
-use crate::printer::can_ask;
 
 /// Asks for a password twice, or takes it from stdin, and prints its Argon2id hash.
 pub(crate) fn run(context: &Context) -> CliResult {
-    let password = if can_ask() {
+    let password = if context.can_ask() {
         let password = asked_password("Password: ")?;
         if password.expose_secret() != asked_password("Again: ")?.expose_secret() {
             return Err(CliError::usage("the two passwords differ"));

@@ -7,11 +7,12 @@ use waygate_api::paths;
 use waygate_core::{LocalKey, ServiceId};
 
 use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
-use crate::commands::lifecycle::until_of;
+use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
-use crate::printer::{Colour, Format};
+use crate::printer::{Colour, Printer};
+use crate::render::table::{Cell, Table};
 
 /// What is put into maintenance.
 #[derive(Clone)]
@@ -31,6 +32,33 @@ impl Scope {
             Self::Service(service) => paths::service(service.as_str(), "maintenance"),
         };
         action.map_or(path.clone(), |action| format!("{path}/{action}"))
+    }
+
+    fn id(&self) -> Option<&ServiceId> {
+        match self {
+            Self::Everything => None,
+            Self::Service(service) => Some(service),
+        }
+    }
+
+    fn table(&self, view: &MaintenanceView) -> Table {
+        let name = self.id().map_or_else(|| "global".to_owned(), ToString::to_string);
+        let mut table = Table::new(vec!["Scope", "Maintenance", "Reason", "Exempt", "Until"]).widened(&[
+            "Include force_active",
+            "Shadow",
+            "Revision",
+        ]);
+        table.push(vec![
+            Cell::new(name),
+            Cell::new(if view.enabled { "ON" } else { "OFF" }),
+            Cell::new(&view.reason),
+            Cell::new(view.exempt_paths.join(" ")),
+            Cell::new(view.until.map(moment::shown).unwrap_or_default()),
+            Cell::new(view.include_force_active.to_string()),
+            Cell::new(view.shadow.to_string()),
+            Cell::new(view.changed_at.to_string()),
+        ]);
+        table
     }
 
     fn title(&self) -> String {
@@ -76,15 +104,16 @@ pub(crate) async fn service(context: &Context, command: ServiceCommand) -> CliRe
 
 async fn status(context: &Context, scope: &Scope) -> CliResult {
     let Read { raw, value: view } = context.connect()?.get::<MaintenanceView>(&scope.path(None), &[]).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-        return Ok(());
-    }
+    context.printer.answer(raw.get(), || scope.table(&view), |printer| tell_status(printer, scope, &view));
+    Ok(())
+}
+
+fn tell_status(printer: &Printer, scope: &Scope, view: &MaintenanceView) {
     let (word, colour) = if view.enabled { ("ON", Colour::Yellow) } else { ("OFF", Colour::Green) };
-    printer.data(Some(colour), &format!("{}: {word}", scope.title()));
+    let shadow = if view.shadow { " (shadow: counts only)" } else { "" };
+    printer.data(Some(colour), &format!("{}: {word}{shadow}", scope.title()));
     if !view.enabled && view.exempt_paths.is_empty() {
-        return Ok(());
+        return;
     }
     if view.enabled {
         printer.data(None, &format!("  Reason              : {}", or_dash(&view.reason)));
@@ -100,7 +129,6 @@ async fn status(context: &Context, scope: &Scope) -> CliResult {
         printer.data(None, "  Exempt paths        :");
         view.exempt_paths.iter().for_each(|path| printer.data(None, &format!("    • {path}")));
     }
-    Ok(())
 }
 
 async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unknown: bool) -> CliResult {
@@ -109,11 +137,12 @@ async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unk
         reason: switch.reason,
         exempt_paths: Some(exempt_paths),
         include_force_active: switch.include_force_active,
-        until: until_of(switch.until.as_deref())?,
+        until: switch.ending.at()?,
         shadow: switch.shadow,
         allow_unknown,
     };
     let connection = context.connect()?;
+    agree(context, &connection, scope, &body).await?;
     let answer = connection.client.post(&scope.path(Some("enable")), &body).await;
     let answer = answer.map_err(|error| {
         let failure = connection.failure(error);
@@ -125,27 +154,48 @@ async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unk
     enabled(context, &connection, scope, answer)
 }
 
+/// Asks back with what the maintenance reaches; the word to type is that of the largest.
+async fn agree(context: &Context, connection: &Connection, scope: &Scope, body: &MaintenanceRequest) -> CliResult {
+    let mut reach = Vec::new();
+    if context.can_ask() && !context.settings.yes && !context.settings.dry_run {
+        reach = super::reach::of(connection, scope.id()).await?;
+        if body.include_force_active {
+            reach.push("force_active routes are blocked as well, health checks among them".to_owned());
+        }
+        if body.shadow {
+            reach.push("shadow: it only counts".to_owned());
+        }
+    }
+    let weight = match scope {
+        Scope::Everything => Weight::Retype(confirm::server_word(connection)),
+        Scope::Service(service) if body.include_force_active => Weight::Retype(service.to_string()),
+        Scope::Service(_) => Weight::Ask,
+    };
+    confirm::agreed(context, connection, &format!("{} ON", scope.title()), &reach, &weight)
+}
+
 /// What is on now.
 fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: Answer<Box<RawValue>>) -> CliResult {
     let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else {
-        printer.data(Some(Colour::Yellow), &format!("⚠ {} ENABLED", scope.title()));
-        if !view.reason.is_empty() {
-            printer.data(None, &format!("  Reason: {}", view.reason));
-        }
-        if !view.exempt_paths.is_empty() {
-            printer.data(None, &format!("  Exempt: {}", view.exempt_paths.join(", ")));
-        }
-        if let Some(until) = view.until {
-            printer.data(None, &format!("  Until:  {}", moment::shown(until)));
-        }
-        if view.include_force_active {
-            printer.data(Some(Colour::Red), "  force_active routes are blocked as well");
-        }
-    }
+    context.printer.answer(
+        raw.get(),
+        || scope.table(&view),
+        |printer| {
+            printer.data(Some(Colour::Yellow), &format!("⚠ {} ENABLED", scope.title()));
+            if !view.reason.is_empty() {
+                printer.data(None, &format!("  Reason: {}", view.reason));
+            }
+            if !view.exempt_paths.is_empty() {
+                printer.data(None, &format!("  Exempt: {}", view.exempt_paths.join(", ")));
+            }
+            if let Some(until) = view.until {
+                printer.data(None, &format!("  Until:  {}", moment::shown(until)));
+            }
+            if view.include_force_active {
+                printer.data(Some(Colour::Red), "  force_active routes are blocked as well");
+            }
+        },
+    );
     said(context, &view, &answer.notices);
     Ok(())
 }
@@ -153,16 +203,20 @@ fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: An
 async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult {
     let body = serde_json::json!({ "reason": reason });
     let (read, notices) = context.connect()?.post::<MaintenanceView>(&scope.path(Some("disable")), &body).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(read.raw.get());
-    } else if read.value.changed != Some(false) {
-        printer.data(Some(Colour::Green), &format!("✓ {} DISABLED", scope.title()));
+    let view = &read.value;
+    context.printer.answer(
+        read.raw.get(),
+        || scope.table(view),
+        |printer| {
+            if view.changed != Some(false) {
+                printer.data(Some(Colour::Green), &format!("✓ {} DISABLED", scope.title()));
+            }
+        },
+    );
+    if view.changed == Some(false) {
+        context.printer.note(&format!("was already off; {}", scope.way_to_block()));
     }
-    if read.value.changed == Some(false) {
-        printer.note(&format!("was already off; {}", scope.way_to_block()));
-    }
-    said(context, &read.value, &notices);
+    said(context, view, &notices);
     Ok(())
 }
 
@@ -172,8 +226,8 @@ async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String
     let body = serde_json::json!({ "add": normal(add)?, "remove": normal(remove)? });
     let path = scope.path(Some("exemptions"));
     let (Read { raw, value: view }, notices) = context.connect()?.post::<MaintenanceView>(&path, &body).await?;
-    if context.printer.format == Format::Json {
-        context.printer.json(raw.get());
+    if !context.printer.output.is_for_people() {
+        context.printer.answer(raw.get(), || scope.table(&view), |_| {});
     } else if view.changed == Some(false) {
         context.printer.note("the exemptions are already so");
     } else {

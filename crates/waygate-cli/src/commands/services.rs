@@ -1,27 +1,33 @@
 //! `services` and `current-service`.
 
 use waygate_api::paths;
+use waygate_api::services::ServiceSummary;
 
 use crate::context::{Context, Read, service, text_variable};
 use crate::error::CliResult;
-use crate::printer::Format;
+use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
 pub(crate) async fn list(context: &Context) -> CliResult {
-    let Read { raw, value: services } = context.connect()?.get::<Vec<String>>(paths::SERVICES, &[]).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else if services.is_empty() {
-        printer.note("no services are registered");
-    } else {
-        let mut table = Table::new(vec!["Service"]);
-        for service in &services {
-            table.push(vec![Cell::new(service)]);
-        }
-        printer.table(&table);
+    let connection = context.connect()?;
+    let Read { raw, value } = connection.get::<Vec<ServiceSummary>>(paths::SERVICES, &[("details", "true")]).await?;
+    let mut table = Table::new(vec!["Service", "Routes", "Effective", "Maintenance", "Planned"]);
+    for service in &value {
+        table.push(vec![
+            Cell::new(&service.service).coloured(Colour::Cyan),
+            Cell::new(service.routes.to_string()),
+            Cell::new(counts(service.effective.iter().map(|(kind, count)| (kind.as_str(), *count)))),
+            if service.maintenance { Cell::new("ON").coloured(Colour::Yellow) } else { Cell::new("OFF") },
+            Cell::new(service.planned.to_string()),
+        ]);
     }
+    context.printer.list(raw.get(), &table, "no services are registered");
     Ok(())
+}
+
+/// `5 active, 1 disabled`.
+pub(crate) fn counts<'c>(kinds: impl Iterator<Item = (&'c str, usize)>) -> String {
+    kinds.map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Purely local: what `WAYGATE_SERVICE` says.

@@ -11,18 +11,23 @@ use waygate_api::error::ErrorCode;
 use waygate_api::paths;
 
 use crate::cli::Login;
-use crate::context::{Context, text_variable};
-use crate::credentials::Session;
+use crate::context::{Context, Server, Source, text_variable};
+use crate::credentials::{Config, ConfigFile, Session};
 use crate::error::{CliError, CliResult};
 use crate::moment;
-use crate::printer::{Colour, Format, ask};
+use crate::printer::{Colour, Format};
+use crate::render::table::{Cell, Table};
 
 pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     let file = Context::config_file()?;
     let server = context.server(Some(&file), &file.read()?)?;
+    if login.with_token {
+        return keep_token(context, &file, server).await;
+    }
     let username = match login.username.filter(|username| !username.is_empty()) {
         Some(username) => username,
-        None => ask("Username: ")
+        None => context
+            .ask("Username: ")
             .filter(|username| !username.is_empty())
             .ok_or_else(|| CliError::usage("a username is needed: `waygate login USERNAME`"))?,
     };
@@ -43,6 +48,15 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
             return Err(if open { failure.hint("no login is needed there") } else { failure });
         }
     };
+    if login.no_store {
+        let raw =
+            serde_json::json!({"token": answer.token, "username": answer.username, "expires_at": answer.expires_at});
+        match context.printer.format {
+            Format::Json => context.printer.json(&raw.to_string()),
+            Format::Table => context.printer.data(None, &answer.token),
+        }
+        return Ok(());
+    }
     let session = Session {
         token: answer.token,
         username: answer.username.clone(),
@@ -57,6 +71,23 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     if text_variable("WAYGATE_TOKEN")?.is_some() {
         printer.warn("WAYGATE_TOKEN is set and goes before this login");
     }
+    Ok(())
+}
+
+/// Keeps a token that was made elsewhere, once the server has said that it is good.
+async fn keep_token(context: &Context, file: &ConfigFile, server: Server) -> CliResult {
+    let token = piped("token")?;
+    let connection = context.connect_to(server, Some(token.expose_secret()))?;
+    let me = connection.get::<Me>(paths::ME, &[]).await?.value;
+    let session = Session {
+        token: token.expose_secret().trim().to_owned(),
+        username: me.username.clone(),
+        expires_at: me.expires_at.map(|at| at.to_string()),
+        origin: None,
+    };
+    file.update(|config| config.keep(&connection.server.url, session))?;
+    let told = format!("✓ the token of {} is kept for {}", me.username, connection.server.url);
+    context.printer.data(Some(Colour::Green), &told);
     Ok(())
 }
 
@@ -80,20 +111,27 @@ pub(crate) fn asked_password(question: &str) -> CliResult<SecretString> {
 
 /// A password from stdin: everything but the last end of line.
 pub(crate) fn piped_password() -> CliResult<SecretString> {
+    piped("password").map_err(|error| error.hint("or give it with `--password`"))
+}
+
+fn piped(what: &str) -> CliResult<SecretString> {
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
-        .map_err(|error| CliError::usage(format!("cannot read the password from stdin: {error}")))?;
-    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if password.is_empty() {
-        return Err(CliError::usage("a password is needed: none came from stdin").hint("or give it with `--password`"));
+        .map_err(|error| CliError::usage(format!("cannot read the {what} from stdin: {error}")))?;
+    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if secret.is_empty() {
+        return Err(CliError::usage(format!("a {what} is needed: none came from stdin")));
     }
-    Ok(password.to_owned().into())
+    Ok(secret.to_owned().into())
 }
 
 /// Forgets the session first, so that it is gone whatever the server says, then ends it there.
-pub(crate) async fn logout(context: &Context) -> CliResult {
+pub(crate) async fn logout(context: &Context, all: bool) -> CliResult {
     let file = Context::config_file()?;
+    if all {
+        return logout_everywhere(context, &file).await;
+    }
     let config = file.read()?;
     let server = context.server(Some(&file), &config)?;
     let printer = &context.printer;
@@ -103,6 +141,24 @@ pub(crate) async fn logout(context: &Context) -> CliResult {
     }
     let Some(session) = file.update(|config| config.forget(&server.url))? else { return Ok(()) };
     printer.data(Some(Colour::Green), &format!("✓ logged out of {}", server.url));
+    end(context, server, &session).await
+}
+
+async fn logout_everywhere(context: &Context, file: &ConfigFile) -> CliResult {
+    let sessions = file.update(Config::forget_all)?;
+    if sessions.is_empty() {
+        context.printer.note("nobody is logged in anywhere");
+    }
+    for (origin, session) in sessions {
+        context.printer.data(Some(Colour::Green), &format!("✓ logged out of {origin}"));
+        let Ok(url) = origin.parse() else { continue };
+        end(context, Server { url, source: Source::Config(file.path().to_owned()) }, &session).await?;
+    }
+    Ok(())
+}
+
+/// Ends a session at its server; where that cannot be, it says so.
+async fn end(context: &Context, server: Server, session: &Session) -> CliResult {
     if session.is_over(crate::clock::now()) {
         return Ok(());
     }
@@ -111,7 +167,8 @@ pub(crate) async fn logout(context: &Context) -> CliResult {
     if let Err(error) = connection.client.post::<Box<RawValue>>(paths::LOGOUT, &empty).await {
         let end = session.expires_at.as_deref().and_then(|at| at.parse().ok()).map(moment::shown);
         let end = end.map_or_else(String::new, |end| format!("; it ends by itself at {end}"));
-        printer.warn(&format!("the token could not be ended at the server: {}{end}", connection.failure(error)));
+        let failure = connection.failure(error);
+        context.printer.warn(&format!("the token could not be ended at the server: {failure}{end}"));
     }
     Ok(())
 }
@@ -119,15 +176,28 @@ pub(crate) async fn logout(context: &Context) -> CliResult {
 pub(crate) async fn whoami(context: &Context) -> CliResult {
     let connection = context.connect()?;
     let read = connection.get::<Me>(paths::ME, &[]).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(read.raw.get());
-        return Ok(());
-    }
     let me = read.value;
-    printer.data(None, &format!("{} ({}) at {}", me.username, me.platform, connection.server.url));
-    if let Some(end) = me.expires_at {
-        printer.data(None, &format!("  Session expires: {}", moment::shown(end)));
+    let table = || {
+        let mut table = Table::new(vec!["Username", "Role", "Platform", "Server", "Expires"]);
+        table.push(vec![
+            Cell::new(&me.username),
+            Cell::new(me.role.as_deref().unwrap_or_default()),
+            Cell::new(&me.platform),
+            Cell::new(connection.server.url.as_str()),
+            Cell::new(me.expires_at.map(moment::shown).unwrap_or_default()),
+        ]);
+        table
+    };
+    context.printer.answer(read.raw.get(), table, |printer| {
+        printer.data(None, &format!("{} ({}) at {}", me.username, me.platform, connection.server.url));
+        if let Some(end) = me.expires_at {
+            printer.data(None, &format!("  Session expires: {}", moment::shown(end)));
+        }
+    });
+    let printer = &context.printer;
+    let soon = |end: Timestamp| end.duration_since(crate::clock::now()) < jiff::SignedDuration::from_hours(1);
+    if me.expires_at.is_some_and(soon) {
+        printer.warn("the session ends within the hour; `waygate login` begins another");
     }
     if !connection.client.has_token() && me.username == "anonymous" {
         printer.note("  the server asks for no login: everybody who reaches it may switch routes");

@@ -1,53 +1,81 @@
 //! `status`: what routes are set to, and what callers get.
 
+mod shown;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 use waygate_api::maintenance::MaintenanceView;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
-use waygate_core::ServiceId;
+use waygate_core::{LifecycleKind, ServiceId};
 
-use crate::cli::{Page, Status};
+use crate::cli::Status;
+use crate::commands::lifecycle::targets::fits;
+use crate::commands::services::counts;
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::Format;
 use crate::render;
+use crate::render::route::word;
+use shown::Shown;
 
 /// How many rows a terminal shows at once.
 pub(crate) const ROWS: u32 = 20;
 
 pub(crate) async fn run(context: &Context, status: Status) -> CliResult {
     let scope = service(status.service.name.as_deref())?;
-    match status.route {
-        Some(route) => one(context, &route, scope.as_ref()).await,
-        None => all(context, scope.as_ref(), &status.page).await,
+    match &status.route {
+        Some(route) => one(context, route, scope.as_ref(), status.check).await,
+        None => all(context, scope.as_ref(), &status).await,
     }
 }
 
-async fn one(context: &Context, route: &str, scope: Option<&ServiceId>) -> CliResult {
+async fn one(context: &Context, route: &str, scope: Option<&ServiceId>, check: Option<LifecycleKind>) -> CliResult {
     let route = selector(route, scope)?;
     let connection = context.connect()?;
     let Read { raw, value } = connection.get::<RouteState>(&paths::route(&route.to_string(), None), &[]).await?;
+    let routes = [value];
+    if let Some(wanted) = check {
+        return as_expected(&routes, wanted);
+    }
     if context.printer.format == Format::Json {
         context.printer.json(raw.get());
         return Ok(());
     }
-    let routes = [value];
     banners(context, &connection, &routes, scope).await?;
     context.printer.table(&render::route::table(&routes, false));
     Ok(())
 }
 
-async fn all(context: &Context, scope: Option<&ServiceId>, page: &Page) -> CliResult {
+/// A gate: fails where a route is found otherwise than `wanted`, and names the first few.
+fn as_expected(routes: &[RouteState], wanted: LifecycleKind) -> CliResult {
+    let mut others = routes.iter().filter(|route| route.effective != wanted);
+    let Some(first) = others.next() else { return Ok(()) };
+    let told = |route: &RouteState| format!("{} is {}, not {}", route.path, word(route.effective), word(wanted));
+    Err(others.take(9).fold(CliError::failed(told(first)), |error, route| error.hint(told(route))))
+}
+
+async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> CliResult {
     let connection = context.connect()?;
     let (raw, routes) = routes(&connection, scope).await?;
     let printer = &context.printer;
     if let (Some(service), true) = (scope, routes.is_empty()) {
         known(&connection, service).await?;
     }
-    let shown = Shown::of(page, routes.len(), printer.terminal && printer.format == Format::Table);
+    let (total, of_all) = (routes.len(), tally(&routes));
+    let wanted = |route: &RouteState| {
+        (status.kinds.is_empty() || status.kinds.contains(&route.effective))
+            && status.pattern.as_ref().is_none_or(|pattern| fits(pattern, route))
+    };
+    let filtered = raw.into_iter().zip(routes).filter(|(_, route)| wanted(route));
+    let (raw, routes): (Vec<_>, Vec<_>) = filtered.unzip();
+    if let Some(wanted) = status.check {
+        return as_expected(&routes, wanted);
+    }
+    let shown = Shown::of(&status.page, routes.len(), printer.terminal && printer.output.is_for_people());
     if printer.format == Format::Json {
         printer.json(&array(raw.get(shown.range()).unwrap_or_default()));
         return Ok(());
@@ -57,7 +85,7 @@ async fn all(context: &Context, scope: Option<&ServiceId>, page: &Page) -> CliRe
     }
     banners(context, &connection, &routes, scope).await?;
     if routes.is_empty() {
-        printer.note("no routes are registered");
+        printer.note(if total == 0 { "no routes are registered" } else { "no routes are so" });
         return Ok(());
     }
     let Some(rows) = routes.get(shown.range()).filter(|rows| !rows.is_empty()) else {
@@ -72,7 +100,20 @@ async fn all(context: &Context, scope: Option<&ServiceId>, page: &Page) -> CliRe
     if let Some(footer) = shown.footer() {
         printer.note(&footer);
     }
+    if printer.output.is_for_people() {
+        let of = if routes.len() == total { String::new() } else { format!("{} of ", routes.len()) };
+        printer.note(&format!("{of}{total} routes: {of_all}"));
+    }
     Ok(())
+}
+
+/// How many callers find in each status, whatever page is shown.
+fn tally(routes: &[RouteState]) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for route in routes {
+        *kinds.entry(route.effective.as_str()).or_default() += 1;
+    }
+    counts(kinds.into_iter())
 }
 
 /// The routes of a service, or all, in the order of their keys, each as it came and read.
@@ -148,63 +189,4 @@ fn banner(head: &str, view: &MaintenanceView) -> String {
 /// The elements of a JSON array as they came.
 pub(crate) fn array(elements: &[Box<RawValue>]) -> String {
     format!("[{}]", elements.iter().map(|element| element.get()).collect::<Vec<_>>().join(","))
-}
-
-/// The part of a list that is shown.
-struct Shown {
-    page: usize,
-    size: usize,
-    total: usize,
-}
-
-impl Shown {
-    /// What was asked for; else the first rows on a terminal and everything elsewhere.
-    fn of(page: &Page, total: usize, terminal: bool) -> Self {
-        let whole = page.page.is_none() && page.per_page.is_none() && !terminal;
-        let size = if whole { total.max(1) } else { page.per_page.unwrap_or(ROWS) as usize };
-        Self { page: page.page.unwrap_or(1) as usize, size, total }
-    }
-
-    fn range(&self) -> std::ops::Range<usize> {
-        let start = ((self.page - 1) * self.size).min(self.total);
-        start..(start + self.size).min(self.total)
-    }
-
-    /// Where to find the rest, if there is any.
-    fn footer(&self) -> Option<String> {
-        let range = self.range();
-        if range.len() == self.total {
-            return None;
-        }
-        let mut text = format!("  Showing {}–{} of {}", range.start + 1, range.end, self.total);
-        if self.page > 1 {
-            let _ = write!(text, "  •  ← --page {}", self.page - 1);
-        }
-        let _ = if range.end < self.total {
-            write!(text, "  •  --page {} →", self.page + 1)
-        } else {
-            write!(text, "  •  (last page)")
-        };
-        Some(text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_cover_the_list() {
-        let shown = |page, per_page, terminal| Shown::of(&Page { page, per_page }, 11, terminal);
-        assert_eq!(shown(None, None, false).range(), 0..11);
-        assert_eq!(shown(None, None, true).footer(), None);
-        let second = shown(Some(2), Some(4), false);
-        assert_eq!(second.range(), 4..8);
-        assert_eq!(second.footer().unwrap(), "  Showing 5–8 of 11  •  ← --page 1  •  --page 3 →");
-        assert_eq!(
-            shown(Some(3), Some(4), true).footer().unwrap(),
-            "  Showing 9–11 of 11  •  ← --page 2  •  (last page)"
-        );
-        assert!(shown(Some(9), Some(4), true).range().is_empty());
-    }
 }

@@ -46,15 +46,6 @@ async fn list(context: &Context, service: Option<&str>, holder: Option<&str>) ->
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
     let Read { raw, value: tokens } = context.connect()?.get::<Vec<TokenView>>(paths::TOKENS, &query).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-        return Ok(());
-    }
-    if tokens.is_empty() {
-        printer.note("no tokens are in use");
-        return Ok(());
-    }
     let mut table = Table::new(vec!["ID", "Holder", "Kind", "Platform", "Service", "Issued", "Expires"]);
     for token in &tokens {
         table.push(vec![
@@ -67,7 +58,7 @@ async fn list(context: &Context, service: Option<&str>, holder: Option<&str>) ->
             Cell::new(moment::shown(token.expires)),
         ]);
     }
-    printer.table(&table);
+    context.printer.list(raw.get(), &table, "no tokens are in use");
     Ok(())
 }
 

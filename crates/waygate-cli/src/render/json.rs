@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::value::RawValue;
+
 use crate::printer::is_active;
 
 /// The same JSON with line breaks and two blanks per level. Works on the text, so that keys keep their order and
@@ -55,6 +57,32 @@ pub(crate) fn laid_out(text: &str) -> String {
     out
 }
 
+/// The elements of an array, one on a line; anything else on one line.
+pub(crate) fn lines(text: &str) -> String {
+    match serde_json::from_str::<Vec<&RawValue>>(text) {
+        Ok(elements) => elements.iter().map(|element| compact(element.get()) + "\n").collect(),
+        Err(_) => compact(text),
+    }
+}
+
+/// The same JSON without line breaks and blanks between its parts.
+fn compact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+        } else if c.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        out.push(c);
+    }
+    out
+}
+
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
     out.extend(std::iter::repeat_n("  ", depth));
@@ -75,5 +103,11 @@ mod tests {
         let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(parsed(&shown), parsed(text));
         assert_eq!(laid_out("\"a\u{9b}\u{2028}\""), r#""a\u009b\u2028""#);
+    }
+
+    #[test]
+    fn elements_take_a_line_each() {
+        assert_eq!(lines("[{\"a\": \"x y\",\n \"b\": 1}, 2]"), "{\"a\":\"x y\",\"b\":1}\n2\n");
+        assert_eq!(lines("{\"a\": \"\\\" \"}"), "{\"a\":\"\\\" \"}");
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn table(routes: &[RouteState], of_one_service: bool) -> Table {
     if !with_service {
         header.remove(1);
     }
-    let mut table = Table::new(header);
+    let further = ["Until", "Sunset", "Successor", "Shadow", "Always on", "Revision"];
+    let mut table = Table::new(header).widened(&further);
     for route in routes {
         let mut row = vec![Cell::new(local_key(route)).coloured(Colour::Cyan)];
         if with_service {
@@ -28,10 +29,20 @@ pub(crate) fn table(routes: &[RouteState], of_one_service: bool) -> Table {
             Cell::new(&route.reason),
             Cell::new(route.allowed_envs.join(", ")),
             Cell::new(window(route)),
+            Cell::new(route.until.map(shown).unwrap_or_default()),
+            Cell::new(route.sunset_date.as_deref().unwrap_or_default()),
+            Cell::new(route.successor_path.as_deref().unwrap_or_default()),
+            yes(route.shadow),
+            yes(route.force_active),
+            Cell::new(route.changed_at.to_string()),
         ]);
-        table.push(row);
+        table.push_named(&route.path, row);
     }
     table
+}
+
+fn yes(flag: bool) -> Cell {
+    Cell::new(if flag { "yes" } else { "" })
 }
 
 /// Upper case, as statuses are shown everywhere.

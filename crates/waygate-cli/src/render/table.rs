@@ -8,23 +8,30 @@ use crate::printer::{Colour, literal};
 const EMPTY: &str = "—";
 
 /// Rows under a header.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Table {
     header: Vec<&'static str>,
+    /// So many columns are for everybody; the others are shown where every column is asked for.
+    narrow: usize,
     rows: Vec<Vec<Cell>>,
+    /// What each row is called; the first cell where nothing is said.
+    names: Vec<String>,
 }
 
 /// One text of a table; already literal.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
+    /// As it is stored, for CSV.
+    stored: String,
     colour: Option<Colour>,
 }
 
 impl Cell {
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
-        let text = literal(text.as_ref());
-        Self { text: if text.is_empty() { EMPTY.to_owned() } else { text }, colour: None }
+        let shown = literal(text.as_ref());
+        let shown = if shown.is_empty() { EMPTY.to_owned() } else { shown };
+        Self { text: shown, stored: text.as_ref().to_owned(), colour: None }
     }
 
     #[must_use]
@@ -36,19 +43,36 @@ impl Cell {
 
 impl Table {
     pub(crate) fn new(header: Vec<&'static str>) -> Self {
-        Self { header, rows: Vec::new() }
+        Self { narrow: header.len(), header, ..Self::default() }
+    }
+
+    /// Further columns, for whoever asks for every one.
+    #[must_use]
+    pub(crate) fn widened(mut self, further: &[&'static str]) -> Self {
+        self.header.extend(further);
+        self
     }
 
     pub(crate) fn push(&mut self, row: Vec<Cell>) {
+        let name = row.first().map(|cell| cell.stored.clone()).unwrap_or_default();
+        self.push_named(name, row);
+    }
+
+    pub(crate) fn push_named(&mut self, name: impl Into<String>, row: Vec<Cell>) {
+        self.names.push(name.into());
         self.rows.push(row);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Fits the terminal's width by wrapping, never by cutting, and by leaving out columns without a text.
-    pub(crate) fn boxed(&self, colour: bool) -> String {
+    pub(crate) fn boxed(&self, colour: bool, wide: bool) -> String {
         let has_text = |column: &usize| {
             *column == 0 || self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell.text != EMPTY))
         };
-        let columns: Vec<usize> = (0..self.header.len()).filter(has_text).collect();
+        let columns: Vec<usize> = (0..self.columns(wide)).filter(has_text).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(columns.iter().filter_map(|&column| self.header.get(column)));
@@ -65,11 +89,12 @@ impl Table {
     }
 
     /// Columns two blanks apart, each text whole, no blanks at the ends of lines.
-    pub(crate) fn plain(&self) -> String {
-        let header = self.header.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>();
-        let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>());
-        let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-        let widths: Vec<usize> = (0..self.header.len())
+    pub(crate) fn plain(&self, wide: bool, headers: bool) -> String {
+        let columns = self.columns(wide);
+        let header = headers.then(|| self.header.iter().take(columns).map(|name| name.to_uppercase()).collect());
+        let rows = self.rows.iter().map(|row| row.iter().take(columns).map(|cell| cell.text.clone()).collect());
+        let lines: Vec<Vec<String>> = header.into_iter().chain(rows).collect();
+        let widths: Vec<usize> = (0..columns)
             .map(|column| {
                 lines.iter().filter_map(|line| line.get(column)).map(|text| text.chars().count()).max().unwrap_or(0)
             })
@@ -82,6 +107,39 @@ impl Table {
             out.push('\n');
         }
         out
+    }
+
+    /// Every column, each text as it is stored.
+    pub(crate) fn csv(&self, headers: bool) -> String {
+        let header =
+            self.header.iter().map(|name| name.to_lowercase().replace(" (", "_").replace(' ', "_").replace(')', ""));
+        let header = headers.then(|| header.collect::<Vec<_>>());
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.stored.clone()).collect());
+        let mut out = String::new();
+        for line in header.into_iter().chain(rows) {
+            let fields: Vec<String> = line.iter().map(|field| quoted(field)).collect();
+            out.push_str(&fields.join(","));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// What each row is called, one on a line.
+    pub(crate) fn names(&self) -> String {
+        self.names.iter().map(|name| literal(name) + "\n").collect()
+    }
+
+    fn columns(&self, wide: bool) -> usize {
+        if wide { self.header.len() } else { self.narrow }
+    }
+}
+
+/// A field of CSV, in quotes where it needs them.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) || field.trim() != field {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
     }
 }
 
@@ -104,7 +162,7 @@ mod tests {
     fn boxes_leave_out_columns_without_a_text() {
         let mut table = Table::new(vec!["Route", "Reason", "Envs"]);
         table.push(vec![Cell::new("/a"), Cell::new(""), Cell::new("dev")]);
-        let text = table.boxed(false);
+        let text = table.boxed(false, false);
         assert!(text.contains("Envs") && !text.contains("Reason"), "{text}");
     }
 
@@ -113,10 +171,20 @@ mod tests {
         let mut table = Table::new(vec!["Route", "Reason"]);
         table.push(vec![Cell::new("GET:/api/payments/{id}"), Cell::new("")]);
         table.push(vec![Cell::new("GET:/é"), Cell::new("a\nb".repeat(30))]);
-        let text = table.plain();
+        let text = table.plain(false, true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "ROUTE                   REASON");
         assert_eq!(lines[1], "GET:/api/payments/{id}  —");
         assert_eq!(lines[2], format!("GET:/é                  {}", r"a\nb".repeat(30)));
+    }
+
+    #[test]
+    fn wide_columns_names_and_csv_are_for_whoever_asks() {
+        let mut table = Table::new(vec!["Route", "Time (UTC)"]).widened(&["Set by"]);
+        table.push_named("pay:GET:/a", vec![Cell::new("GET:/a"), Cell::new("a \"b\",\nc"), Cell::new("")]);
+        assert_eq!(table.plain(false, false), "GET:/a  a \"b\",\\nc\n");
+        assert_eq!(table.plain(true, true).lines().next(), Some("ROUTE   TIME (UTC)   SET BY"));
+        assert_eq!(table.csv(true), "route,time_utc,set_by\nGET:/a,\"a \"\"b\"\",\nc\",\n");
+        assert_eq!(table.names(), "pay:GET:/a\n");
     }
 }

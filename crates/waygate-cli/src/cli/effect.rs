@@ -1,0 +1,66 @@
+//! What commands do to the control plane.
+
+use crate::cli::{
+    Command, ConfigCommand, ContextCommand, EnvCommand, GlobalCommand, GlobalLimitCommand, RouteLimitCommand,
+    ScheduleCommand, ServiceCommand, ServiceLimitCommand, TokenCommand,
+};
+
+/// Whether a command changes anything, and whether it can be rehearsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing is changed.
+    Reads,
+    /// Something of the control plane is changed; with `--dry-run` the server only tells what would be.
+    Changes,
+    /// Something else is changed, or the server cannot tell beforehand what would be.
+    Acts,
+}
+
+impl Command {
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Self::Apply(_) | Self::Undo(_) | Self::Rollback(_) => Effect::Changes,
+            Self::Enable(_) | Self::Disable(_) | Self::Maintenance(_) | Self::Import(_) => Effect::Changes,
+            Self::Schedule(schedule) if matches!(schedule.command, Some(ScheduleCommand::List { .. })) => Effect::Reads,
+            Self::Schedule(_) => Effect::Changes,
+            Self::Env(EnvCommand::Set { .. } | EnvCommand::Clear(_)) => Effect::Changes,
+            Self::Global(GlobalCommand::Status) | Self::ServiceMaintenance(ServiceCommand::Status { .. }) => {
+                Effect::Reads
+            }
+            Self::Global(_) | Self::ServiceMaintenance(_) => Effect::Changes,
+            Self::RateLimits(
+                RouteLimitCommand::Get(_) | RouteLimitCommand::List { .. } | RouteLimitCommand::Hits { .. },
+            )
+            | Self::GlobalRateLimit(GlobalLimitCommand::Get)
+            | Self::ServiceRateLimit(ServiceLimitCommand::Get { .. }) => Effect::Reads,
+            Self::RateLimits(_) | Self::GlobalRateLimit(_) | Self::ServiceRateLimit(_) => Effect::Changes,
+            Self::Token(TokenCommand::List { .. }) => Effect::Reads,
+            Self::Context(ContextCommand::List | ContextCommand::Show) | Self::Config(ConfigCommand::Show) => {
+                Effect::Reads
+            }
+            Self::Token(_)
+            | Self::Config(_)
+            | Self::Context(_)
+            | Self::Login(_)
+            | Self::Logout { .. }
+            | Self::Serve(_) => Effect::Acts,
+            Self::Doctor
+            | Self::Completion { .. }
+            | Self::Man { .. }
+            | Self::Commands
+            | Self::Explain(_)
+            | Self::Export(_)
+            | Self::Diff(_)
+            | Self::Validate(_)
+            | Self::Schema
+            | Self::History(_)
+            | Self::Whoami
+            | Self::Services
+            | Self::Instances { .. }
+            | Self::CurrentService
+            | Self::Status(_)
+            | Self::Audit(_)
+            | Self::HashPassword => Effect::Reads,
+        }
+    }
+}

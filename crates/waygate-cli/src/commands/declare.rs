@@ -1,0 +1,166 @@
+//! `export`, `apply`, `diff`, `validate` and `schema`: what is wanted, kept as documents.
+
+mod check;
+pub(crate) mod plan;
+mod read;
+mod schema;
+
+use serde_json::value::RawValue;
+use waygate_api::document::Document;
+use waygate_api::paths;
+
+use crate::cli::{Apply, Diff, Documents, Export};
+use crate::clock;
+use crate::commands::batch;
+use crate::commands::confirm::{self, Weight};
+use crate::context::{Connection, Context, Read, service};
+use crate::error::{CliError, CliResult, ExitStatus};
+use crate::printer::{Format, Output};
+use crate::render;
+use crate::render::table::{Cell, Table};
+use plan::{Plan, Planner, Step, Unnamed};
+
+pub(crate) async fn export(context: &Context, export: Export) -> CliResult {
+    let scope = service(export.service.name.as_deref())?;
+    let connection = context.connect()?;
+    let document = document(&connection, scope.as_ref().map(waygate_core::ServiceId::as_str), export.revision).await?;
+    let text = serde_json::to_string(&document.bare()).map_err(|error| CliError::failed(error.to_string()))?;
+    match context.printer.output {
+        Output::Json | Output::Jsonl => context.printer.json(&text),
+        Output::Csv | Output::Name => {
+            return Err(CliError::usage("a document is YAML or JSON: `-o yaml` or `-o json`"));
+        }
+        Output::Table | Output::Wide | Output::Yaml => context.printer.text(&render::yaml::of_json(&text)),
+    }
+    Ok(())
+}
+
+/// What there is, or was: of one service, or of all.
+pub(crate) async fn document(
+    connection: &Connection,
+    service: Option<&str>,
+    revision: Option<u64>,
+) -> CliResult<Document> {
+    let revision = revision.map(|revision| revision.to_string());
+    let query: Vec<(&str, &str)> = [("service", service), ("revision", revision.as_deref())]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    Ok(connection.get::<Document>(paths::DOCUMENT, &query).await?.value)
+}
+
+pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
+    let detailed = apply.detailed_exitcode;
+    let applied = apply_all(context, apply).await;
+    match applied {
+        Ok(true) if detailed => Err(CliError::outcome(ExitStatus::Usage)),
+        Ok(_) => Ok(()),
+        // 2 says there that something has changed.
+        Err(error) if detailed => Err(error.with_status(ExitStatus::Failed)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether anything had to change.
+async fn apply_all(context: &Context, apply: Apply) -> CliResult<bool> {
+    let wanted = read::documents(&apply.documents.files)?;
+    let connection = context.connect()?;
+    let current = document(&connection, None, None).await?;
+    let unnamed = if apply.prune { Unnamed::GoesBack } else { Unnamed::Stays };
+    let plan = Planner { now: clock::now(), unnamed, reason: &apply.reason }.plan(&current, &wanted);
+    if !plan.unknown.is_empty() {
+        if !apply.skip_unknown {
+            let count = plan.unknown.len();
+            let error = CliError::new(ExitStatus::NotFound, format!("{count} routes are not known there"));
+            let error = plan.unknown.iter().take(20).fold(error, |error, route| error.hint(route.clone()));
+            return Err(error.hint("`--skip-unknown` leaves them out; services make routes known when they start"));
+        }
+        plan.unknown.iter().for_each(|route| context.printer.note(&format!("left out, not known there: {route}")));
+    }
+    let weight = if apply.prune { Weight::Retype(confirm::server_word(&connection)) } else { Weight::Ask };
+    carry_out(context, &connection, &plan, &weight).await
+}
+
+/// Shows a plan and carries it out as one change. Whether anything had to change.
+pub(crate) async fn carry_out(
+    context: &Context,
+    connection: &Connection,
+    plan: &Plan,
+    weight: &Weight,
+) -> CliResult<bool> {
+    if plan.steps.is_empty() {
+        show(context, &plan.steps, "no change: everything is so already");
+        return Ok(false);
+    }
+    if plan.steps.len() > 1 {
+        let reach: Vec<String> = plan.steps.iter().map(line).collect();
+        confirm::agreed(context, connection, &format!("{} changes", reach.len()), &reach, weight)?;
+    }
+    let (Read { value: answer, .. }, head) = batch::send(connection, &plan.commands()).await?;
+    show(context, &plan.steps, "");
+    for warning in head.notices.iter().filter(|notice| !notice.starts_with("ended: ")) {
+        context.printer.note(&format!("note: {warning}"));
+    }
+    if !context.settings.dry_run {
+        context
+            .printer
+            .note(&format!("stored as revision {}; `waygate undo {}` takes it back", answer.revision, answer.revision));
+    }
+    Ok(true)
+}
+
+pub(crate) async fn diff(context: &Context, diff: Diff) -> CliResult {
+    let differs = async {
+        let wanted = read::documents(&diff.documents.files)?;
+        let current = document(&context.connect()?, None, None).await?;
+        let unnamed = if diff.prune { Unnamed::GoesBack } else { Unnamed::Stays };
+        let mut plan = Planner { now: clock::now(), unnamed, reason: "" }.plan(&current, &wanted);
+        plan.steps.extend(plan.unknown.drain(..).map(|subject| Step {
+            subject,
+            before: "not known".to_owned(),
+            after: "wanted".to_owned(),
+            commands: Vec::new(),
+        }));
+        show(context, &plan.steps, "no difference");
+        Ok::<_, CliError>(!plan.steps.is_empty())
+    };
+    match differs.await {
+        Ok(false) => Ok(()),
+        // 1 says that there is a difference, so a failure is another number.
+        Ok(true) => Err(CliError::outcome(ExitStatus::Failed)),
+        Err(error) if error.status == ExitStatus::Failed => Err(error.with_status(ExitStatus::Usage)),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn validate(context: &Context, documents: &Documents) -> CliResult {
+    let document = read::documents(&documents.files)?;
+    let routes: usize = document.services.values().map(|service| service.routes.len()).sum();
+    let services = document.services.len();
+    if context.printer.format == Format::Json {
+        context.printer.json(&serde_json::json!({"valid": true, "services": services, "routes": routes}).to_string());
+    } else {
+        context.printer.note(&format!("✓ valid: {services} services, {routes} routes"));
+    }
+    Ok(())
+}
+
+pub(crate) fn schema(context: &Context) -> CliResult {
+    let raw = RawValue::from_string(schema::of_documents().to_string());
+    let raw = raw.map_err(|error| CliError::failed(error.to_string()))?;
+    context.printer.text(&render::json::laid_out(raw.get()));
+    Ok(())
+}
+
+fn show(context: &Context, steps: &[Step], none: &str) {
+    let mut table = Table::new(vec!["Subject", "Before", "After"]);
+    for step in steps {
+        table.push(vec![Cell::new(&step.subject), Cell::new(&step.before), Cell::new(&step.after)]);
+    }
+    let raw = serde_json::to_string(steps).unwrap_or_else(|_| "[]".to_owned());
+    context.printer.list(&raw, &table, none);
+}
+
+fn line(step: &Step) -> String {
+    format!("{}: {} → {}", step.subject, step.before, step.after)
+}

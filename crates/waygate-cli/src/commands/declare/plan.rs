@@ -1,0 +1,176 @@
+//! From what is there to what is wanted: the commands that lead there, subject by subject.
+
+mod limits;
+mod routes;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use waygate_api::document::{Document, MaintenanceDocument, ServiceDocument};
+use waygate_core::Revision;
+
+use crate::moment;
+
+/// What happens to what a document does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// It stays.
+    Stays,
+    /// Within the parts that the document has, it goes back to its default.
+    GoesBack,
+    /// Limits go; routes that are not named stay. For documents of the past: what has come since is left alone.
+    IsOfLater,
+}
+
+/// One subject that changes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Step {
+    pub(crate) subject: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+    #[serde(skip)]
+    pub(crate) commands: Vec<Value>,
+}
+
+/// All of them, in the order of their subjects.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// Routes that are wanted otherwise than by default, and are not known.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Makes plans.
+pub(crate) struct Planner<'p> {
+    pub(crate) now: Timestamp,
+    pub(crate) unnamed: Unnamed,
+    /// The reason of what has none of its own.
+    pub(crate) reason: &'p str,
+}
+
+impl Planner<'_> {
+    pub(crate) fn plan(&self, current: &Document, wanted: &Document) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(global) = &wanted.global {
+            let now = current.global.clone().unwrap_or_default();
+            self.maintenance(None, now.maintenance.as_ref(), global.maintenance.as_ref(), &mut plan);
+            self.limit(&limits::Subject::Global, now.rate_limit.as_ref(), global.rate_limit.as_ref(), &mut plan);
+        }
+        for (name, service) in &wanted.services {
+            let nothing = ServiceDocument::default();
+            let now = current.services.get(name).unwrap_or(&nothing);
+            self.maintenance(Some(name), now.maintenance.as_ref(), service.maintenance.as_ref(), &mut plan);
+            let subject = limits::Subject::Service(name);
+            self.limit(&subject, now.rate_limit.as_ref(), service.rate_limit.as_ref(), &mut plan);
+            self.routes(name, now, service, &mut plan);
+            self.route_limits(name, now, service, &mut plan);
+        }
+        plan
+    }
+
+    fn maintenance(
+        &self,
+        service: Option<&str>,
+        now: Option<&MaintenanceDocument>,
+        wanted: Option<&MaintenanceDocument>,
+        plan: &mut Plan,
+    ) {
+        let off = MaintenanceDocument::default();
+        let wanted = match (wanted, self.unnamed) {
+            (Some(wanted), _) => wanted,
+            (None, Unnamed::GoesBack) => &off,
+            (None, _) => return,
+        };
+        let now = now.unwrap_or(&off);
+        let over = wanted.until.is_some_and(|until| until <= self.now);
+        let ended = MaintenanceDocument { exempt: wanted.exempt.clone(), ..off.clone() };
+        let wanted = if over { &ended } else { wanted };
+        if same(now, wanted) {
+            return;
+        }
+        let word = if service.is_some() { "service" } else { "global" };
+        let action = |what: &str| format!("{word}_maintenance_{what}");
+        let mut commands = Vec::new();
+        if wanted.enabled {
+            commands.push(json!({
+                "action": action("on"),
+                "reason": wanted.reason,
+                "exempt_paths": wanted.exempt,
+                "include_force_active": wanted.include_force_active,
+                "until": wanted.until,
+                "shadow": wanted.shadow,
+            }));
+        } else {
+            if now.enabled {
+                commands.push(json!({ "action": action("off"), "reason": self.reason }));
+            }
+            let missing = |of: &[String], from: &[String]| -> Vec<String> {
+                of.iter().filter(|key| !from.contains(key)).cloned().collect()
+            };
+            let (add, remove) = (missing(&wanted.exempt, &now.exempt), missing(&now.exempt, &wanted.exempt));
+            if !add.is_empty() || !remove.is_empty() {
+                commands.push(json!({ "action": action("edit"), "add": add, "remove": remove, "reason": self.reason }));
+            }
+        }
+        if let Some(service) = service {
+            commands.iter_mut().for_each(|command| command["service"] = json!(service));
+        }
+        let subject = service.map_or_else(|| "global maintenance".to_owned(), |name| format!("{name} maintenance"));
+        plan.push(subject, told(now), told(wanted), commands, now.changed_at);
+    }
+}
+
+impl Plan {
+    /// A step whose first command expects its subject to be as it was seen: what somebody else has changed meanwhile is
+    /// not overwritten.
+    fn push(
+        &mut self,
+        subject: String,
+        before: String,
+        after: String,
+        mut commands: Vec<Value>,
+        seen: Option<Revision>,
+    ) {
+        for command in &mut commands {
+            if let Value::Object(fields) = command {
+                fields.retain(|_, value| !value.is_null());
+            }
+        }
+        if let (Some(seen), Some(first)) = (seen, commands.first_mut()) {
+            first["expected_revision"] = json!(seen);
+        }
+        self.steps.push(Step { subject, before, after, commands });
+    }
+
+    pub(crate) fn commands(&self) -> Vec<Value> {
+        self.steps.iter().flat_map(|step| step.commands.iter().cloned()).collect()
+    }
+}
+
+fn same(now: &MaintenanceDocument, wanted: &MaintenanceDocument) -> bool {
+    let plain = |told: &MaintenanceDocument| {
+        let mut told = MaintenanceDocument { changed_at: None, ..told.clone() };
+        told.exempt.sort();
+        told.exempt.dedup();
+        told
+    };
+    plain(now) == plain(wanted)
+}
+
+fn told(maintenance: &MaintenanceDocument) -> String {
+    let mut parts = vec![if maintenance.enabled { "ON" } else { "OFF" }.to_owned()];
+    if !maintenance.reason.is_empty() {
+        parts.push(maintenance.reason.clone());
+    }
+    if !maintenance.exempt.is_empty() {
+        parts.push(format!("exempt {}", maintenance.exempt.join(" ")));
+    }
+    if maintenance.include_force_active {
+        parts.push("force_active too".to_owned());
+    }
+    if maintenance.shadow {
+        parts.push("shadow".to_owned());
+    }
+    parts.extend(maintenance.until.map(|until| format!("until {}", moment::shown(until))));
+    parts.join(", ")
+}

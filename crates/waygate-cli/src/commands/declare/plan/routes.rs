@@ -1,0 +1,150 @@
+//! Routes: what they are set to, for how long, what is planned, what is announced.
+
+use serde_json::{Value, json};
+use waygate_api::document::{ControlDocument, RouteDocument, ServiceDocument, TemporaryDocument, WindowDocument};
+use waygate_core::LifecycleKind;
+
+use crate::commands::declare::plan::{Plan, Planner, Unnamed};
+use crate::moment;
+use crate::render::route::word;
+
+impl Planner<'_> {
+    pub(super) fn routes(&self, service: &str, now: &ServiceDocument, wanted: &ServiceDocument, plan: &mut Plan) {
+        for (key, wanted) in &wanted.routes {
+            let subject = format!("{service}:{key}");
+            match now.routes.get(key) {
+                Some(now) if now.force_active => {}
+                Some(now) => self.route(subject, now, wanted, plan),
+                None if self.is_default(wanted) => {}
+                None if self.unnamed == Unnamed::IsOfLater => {}
+                None => plan.unknown.push(subject),
+            }
+        }
+        if self.unnamed != Unnamed::GoesBack {
+            return;
+        }
+        let others = now
+            .routes
+            .iter()
+            .filter(|(key, route)| !wanted.routes.contains_key(*key) && !route.force_active && !route.declared);
+        for (key, route) in others {
+            // What the code announces is the code's.
+            let plain = RouteDocument { deprecation: route.deprecation.clone(), ..default() };
+            self.route(format!("{service}:{key}"), route, &plain, plan);
+        }
+    }
+
+    fn route(&self, subject: String, now: &RouteDocument, wanted: &RouteDocument, plan: &mut Plan) {
+        let temporary = wanted.temporary.as_ref().filter(|timed| self.now < timed.until);
+        let windows: Vec<&WindowDocument> = wanted.windows.iter().filter(|window| self.now < window.end).collect();
+        let goes = now.windows.iter().any(|window| !windows.contains(&window));
+        let is_set = now.control != wanted.control || now.temporary.as_ref() != temporary || goes;
+        let mut commands = Vec::new();
+        if is_set {
+            // It ends whatever is planned, which is then planned anew.
+            commands.push(control(&wanted.control, None));
+            commands.extend(temporary.map(|timed| control(&timed.control, Some(timed))));
+        }
+        let plans = windows.iter().filter(|window| is_set || !now.windows.contains(window));
+        commands.extend(plans.map(|window| {
+            json!({
+                "action": "schedule",
+                "start": window.start,
+                "end": window.end,
+                "reason": window.reason,
+                "shadow": window.shadow,
+            })
+        }));
+        if now.deprecation != wanted.deprecation {
+            commands.push(match &wanted.deprecation {
+                Some(announced) => json!({
+                    "action": "deprecate",
+                    "sunset_date": announced.sunset,
+                    "successor_path": announced.successor,
+                    "reason": self.reason,
+                }),
+                None => json!({ "action": "undeprecate", "reason": self.reason }),
+            });
+        }
+        if commands.is_empty() {
+            return;
+        }
+        commands.iter_mut().for_each(|command| command["route"] = json!(subject));
+        let after = RouteDocument {
+            temporary: temporary.cloned(),
+            windows: windows.into_iter().cloned().collect(),
+            ..wanted.clone()
+        };
+        plan.push(subject, told(now), told(&after), commands, now.changed_at);
+    }
+
+    fn is_default(&self, wanted: &RouteDocument) -> bool {
+        let plain = default();
+        wanted.control == plain.control
+            && wanted.temporary.as_ref().is_none_or(|timed| timed.until <= self.now)
+            && wanted.windows.iter().all(|window| window.end <= self.now)
+            && wanted.deprecation.is_none()
+    }
+}
+
+fn default() -> RouteDocument {
+    RouteDocument {
+        control: ControlDocument {
+            status: LifecycleKind::Active,
+            reason: String::new(),
+            environments: Vec::new(),
+            shadow: false,
+        },
+        temporary: None,
+        windows: Vec::new(),
+        deprecation: None,
+        force_active: false,
+        declared: false,
+        changed_at: None,
+    }
+}
+
+fn control(told: &ControlDocument, timed: Option<&TemporaryDocument>) -> Value {
+    let action = match told.status {
+        LifecycleKind::Maintenance => "maintenance_on",
+        LifecycleKind::Disabled => "disable",
+        LifecycleKind::EnvGated => "env_gate",
+        LifecycleKind::Active | LifecycleKind::Deprecated => "enable",
+    };
+    let envs = (told.status == LifecycleKind::EnvGated).then_some(&told.environments);
+    json!({
+        "action": action,
+        "reason": told.reason,
+        "shadow": told.shadow,
+        "envs": envs,
+        "until": timed.map(|timed| timed.until),
+    })
+}
+
+fn told(route: &RouteDocument) -> String {
+    let set = |control: &ControlDocument| {
+        let mut text = word(control.status);
+        if !control.environments.is_empty() {
+            text.push_str(&format!(" in {}", control.environments.join(" ")));
+        }
+        if !control.reason.is_empty() {
+            text.push_str(&format!(": {}", control.reason));
+        }
+        if control.shadow {
+            text.push_str(" (shadow)");
+        }
+        text
+    };
+    let mut parts = vec![set(&route.control)];
+    if let Some(timed) = &route.temporary {
+        parts.push(format!("until {} {}", moment::shown(timed.until), set(&timed.control)));
+    }
+    for window in &route.windows {
+        parts.push(format!("maintenance {} → {}", moment::shown(window.start), moment::shown(window.end)));
+    }
+    if let Some(deprecation) = &route.deprecation {
+        let sunset = deprecation.sunset.as_deref().map(|sunset| format!(", ends {sunset}")).unwrap_or_default();
+        parts.push(format!("deprecated{sunset}"));
+    }
+    parts.join("; ")
+}
