@@ -1,11 +1,13 @@
 //! Rate limits of all three scopes, and the requests that they have denied.
 
+mod hits;
+mod route;
 mod settings;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
-use waygate_api::rate_limits::{HitsReport, LimitState, LimitSwitched, LimitView};
+use axum::response::Response;
+use waygate_api::rate_limits::{LimitState, LimitSwitched, LimitView};
 use waygate_core::{
     Command, CommandError, LimitTarget, RateLimitPolicy, RateLimitSwitch, RouteKey, RouteMethod, RouteSelector, Scope,
     ServiceId,
@@ -13,7 +15,6 @@ use waygate_core::{
 
 use crate::api::answer;
 use crate::api::asked::Asked;
-use crate::api::body::Fields;
 use crate::api::names::{NamedRoute, NamedService, Parameters, app_id};
 use crate::app::App;
 use crate::auth::Principal;
@@ -22,12 +23,9 @@ use crate::compat;
 use crate::control::Applied;
 use crate::error::ApiError;
 
-pub(super) use settings::policy;
-
-const DEFAULT_HITS: usize = 50;
-/// The largest report of denied requests, in bytes.
-const REPORT: usize = 1 << 20;
-const MOST_REPORTED: usize = 1000;
+pub(super) use self::hits::{hits, report};
+use self::route::{method, route_of};
+pub(super) use self::settings::policy;
 
 /// The limits of routes. A service's SDK, which says its name in a header, gets its own as it is to enforce them.
 pub(super) async fn list(
@@ -161,54 +159,6 @@ switches! {
     Delete: remove, remove_service, remove_global;
 }
 
-/// Denied requests, the latest first.
-pub(super) async fn hits(
-    State(app): State<App>,
-    principal: Principal,
-    parameters: Parameters,
-) -> Result<Response, ApiError> {
-    let limit = match parameters.text("limit") {
-        None => DEFAULT_HITS,
-        Some(text) => text.parse().ok().filter(|limit| *limit <= crate::hits::MOST).ok_or_else(|| {
-            ApiError::invalid_field("limit", format!("expected a whole number from 0 to {}", crate::hits::MOST))
-        })?,
-    };
-    let service = parameters.service()?;
-    let route = parameters.text("route").filter(|text| !text.is_empty());
-    let route: Option<RouteSelector> =
-        route.map(|text| text.parse().map_err(|problem| ApiError::invalid_field("route", problem))).transpose()?;
-    let state = app.control.current();
-    let wanted = |hit: &waygate_api::rate_limits::HitView| {
-        let in_service = |only: &ServiceId| hit.service.as_deref() == Some(only.as_str());
-        principal.may_read_named(hit.service.as_deref())
-            && service.as_ref().is_none_or(in_service)
-            && route.as_ref().is_none_or(|route| {
-                route.path.as_str() == hit.path
-                    && route.method.is_none_or(|method| method.as_str() == hit.method)
-                    && route.service.as_ref().is_none_or(in_service)
-            })
-    };
-    Ok(answer::read(&state, app.hits.latest(limit, wanted)))
-}
-
-/// A service tells what it has denied.
-pub(super) async fn report(
-    State(app): State<App>,
-    principal: Principal,
-    fields: Fields<REPORT>,
-) -> Result<Response, ApiError> {
-    let service: ServiceId =
-        fields.required_text("app_id")?.parse().map_err(|problem| ApiError::invalid_field("app_id", problem))?;
-    principal.require_voice_of(&service)?;
-    let report: HitsReport =
-        fields.whole().map_err(|problem| ApiError::invalid_body(format!("this is no report of hits: {problem}")))?;
-    if report.hits.len() > MOST_REPORTED {
-        return Err(ApiError::invalid_field("hits", format!("at most {MOST_REPORTED} are accepted at once")));
-    }
-    app.hits.take(&service, report);
-    Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
-}
-
 /// The limits of routes, of one service or of all.
 fn limits_named<'s>(
     state: &'s waygate_core::State,
@@ -310,41 +260,6 @@ fn unsupported_switch(app: &App, applied: &Applied, is_reset: bool) -> Vec<Strin
     }
     all.dedup();
     all
-}
-
-/// The route that a body names: `path` in any form, `method` and `service` where `path` does not say.
-fn route_of(app: &App, parameters: &Parameters, fields: &Fields) -> Result<RouteSelector, ApiError> {
-    let path = fields.required_text("path")?;
-    if compat::is_reserved(path) {
-        return Err(ApiError::invalid_field("path", "names that begin with `__waygate` are reserved"));
-    }
-    let route: RouteSelector = path.parse().map_err(|problem| ApiError::invalid_field("path", problem))?;
-    let service = fields.nullable_text("service")?.filter(|text| !text.is_empty());
-    let service: Option<ServiceId> = service
-        .map(|text| text.parse().map_err(|problem| ApiError::invalid_field("service", problem)))
-        .transpose()?
-        .or(parameters.service()?);
-    let mut route = route.within(service.as_ref());
-    if let Some(text) = fields.text("method")? {
-        let given = method(text)?;
-        if route.method.is_some_and(|own| own != given) {
-            return Err(ApiError::invalid_field("method", format!("`{path}` names another method than `{given}`")));
-        }
-        route.method = Some(given);
-    } else if route.method.is_none()
-        && matches!(app.control.current().resolve(&route), Err(CommandError::AmbiguousRoute { .. }))
-    {
-        // What a path without a method means on this wire.
-        route.method = Some(RouteMethod::Get);
-    }
-    Ok(route)
-}
-
-fn method(text: &str) -> Result<RouteMethod, ApiError> {
-    RouteMethod::from_name(text).ok_or_else(|| {
-        let names = RouteMethod::NAMED.map(RouteMethod::as_str).join(", ");
-        ApiError::invalid_field("method", format!("expected a method of the route or `ALL`; methods are {names}"))
-    })
 }
 
 fn state_of(app: &App, state: &waygate_core::State, scope: &Scope) -> LimitState {
