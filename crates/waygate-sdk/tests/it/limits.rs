@@ -1,5 +1,8 @@
 //! Limits in a service: who is charged, what callers are told, and what the control plane hears.
 
+#[cfg(feature = "redis-limits")]
+mod shared;
+
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
