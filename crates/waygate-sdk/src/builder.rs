@@ -1,6 +1,7 @@
 //! The settings of a connection, and its start.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,8 +9,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use waygate_core::{Environment, LocalCounters, ServiceId};
+use waygate_api::client::ServerUrl;
+use waygate_api::instances::InstanceId;
+use waygate_core::{Environment, LocalCounters, ServiceId, WhenUnknown};
 
+use crate::acknowledge::{self, Acknowledger};
+use crate::cache::{self, Cache};
 use crate::caller::{ByAddress, Callers, Identity};
 use crate::error::BuildError;
 use crate::gate::Gate;
@@ -17,20 +22,27 @@ use crate::replica::Replica;
 use crate::report::{self, Hits};
 use crate::session::{Credentials, Session};
 use crate::shared::Shared;
-use crate::sync::Syncer;
+use crate::status::Rules;
 use crate::sync::remote::RemoteSource;
 use crate::sync::source::Source;
+use crate::sync::{Pace, Syncer};
 use crate::waygate::Waygate;
 
 /// The settings of a connection; see [`Waygate::builder`] and [`Waygate::from_env`].
 #[must_use = "nothing happens before `start`"]
 pub struct WaygateBuilder {
-    server_url: String,
+    servers: Vec<String>,
     app_id: String,
     credentials: Credentials,
     environment: Option<String>,
+    ca_file: Option<PathBuf>,
+    instance: Option<String>,
     reconnect_delay: Duration,
     silence: Duration,
+    poll_interval: Duration,
+    cache_dir: Option<PathBuf>,
+    bootstrap_file: Option<PathBuf>,
+    when_unknown: WhenUnknown,
     identity: Box<dyn Identity>,
     trusted_proxies: Vec<String>,
     hops: usize,
@@ -43,6 +55,7 @@ impl WaygateBuilder {
     const RECONNECT_DELAY: Duration = Duration::from_secs(5);
     /// Three keep-alives of the control plane.
     const SILENCE: Duration = Duration::from_secs(45);
+    const POLL_INTERVAL: Duration = Duration::from_secs(10);
     const REPORT_INTERVAL: Duration = Duration::from_secs(10);
     const RATE_LIMIT_DEADLINE: Duration = Duration::from_millis(50);
     /// What is longer than a day is a day.
@@ -50,12 +63,18 @@ impl WaygateBuilder {
 
     pub(crate) fn new(server_url: &str, app_id: &str) -> Self {
         Self {
-            server_url: server_url.to_owned(),
+            servers: server_url.split(',').map(|server| server.trim().to_owned()).collect(),
             app_id: app_id.to_owned(),
             credentials: Credentials::None,
             environment: None,
+            ca_file: None,
+            instance: None,
             reconnect_delay: Self::RECONNECT_DELAY,
             silence: Self::SILENCE,
+            poll_interval: Self::POLL_INTERVAL,
+            cache_dir: None,
+            bootstrap_file: None,
+            when_unknown: WhenUnknown::Open,
             identity: Box::new(ByAddress),
             trusted_proxies: Vec::new(),
             hops: 1,
@@ -65,15 +84,55 @@ impl WaygateBuilder {
         }
     }
 
-    /// A token of this service. Replaces credentials.
+    /// The servers of one control plane, in place of the one that [`Waygate::builder`] names. The first is tried first, and
+    /// at whatever trouble the next one, which goes on where the one before has ended.
+    pub fn servers<'a>(mut self, urls: impl IntoIterator<Item = &'a str>) -> Self {
+        self.servers = urls.into_iter().map(|url| url.trim().to_owned()).collect();
+        self
+    }
+
+    /// A directory in which the last known rules are kept, so that a service which starts while the control plane is away
+    /// enforces what it enforced before, from its first request on. It is made if it is not there; services and processes
+    /// may share it. A disk that is full or read-only is told in the log once, counted in
+    /// [`Status::cache_failures`](crate::Status::cache_failures), and hinders nothing.
+    ///
+    /// A change is on the disk within a second. Where that disk lasts is yours to say: a container's own does not.
+    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(directory.into());
+        self
+    }
+
+    /// A file of rules that was baked into the service, for when there is nothing in the cache: what
+    /// `GET /api/sdk/snapshot?service=…` answers, or a file of a cache.
+    pub fn bootstrap_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.bootstrap_file = Some(file.into());
+        self
+    }
+
+    /// What a route answers while nothing was ever heard of the control plane: no snapshot has come, and there is neither a
+    /// cache nor a bootstrap file (default [`WhenUnknown::Open`]). A route's own `when_unknown` goes before; what is
+    /// declared to be shut is shut, and what is `force_active` answers.
+    pub fn when_unknown(mut self, choice: WhenUnknown) -> Self {
+        self.when_unknown = choice;
+        self
+    }
+
+    /// A token of this service; it is sent to each of the [servers](Self::servers). Replaces credentials.
     pub fn token(mut self, token: impl Into<SecretString>) -> Self {
         self.credentials = Credentials::Token(token.into());
         self
     }
 
-    /// Credentials to log in with, now and whenever a token has ended. Replaces a token.
+    /// Credentials to log in with, now and whenever a token has ended, at each server for itself. Replaces a token.
     pub fn credentials(mut self, username: &str, password: impl Into<SecretString>) -> Self {
         self.credentials = Credentials::Password { username: username.to_owned(), password: password.into() };
+        self
+    }
+
+    /// A file with the authorities, as certificates in PEM, that are trusted for an https server besides those of the
+    /// system. Read at the start.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
         self
     }
 
@@ -83,8 +142,22 @@ impl WaygateBuilder {
         self
     }
 
-    /// The longest wait between two attempts to connect while trouble is young (default 5 s; after a minute of
-    /// trouble waits grow to 30 s). Waits are shortened at random by up to a half, and are never below 250 ms.
+    /// What operators know this instance by, among those of the service: 1 to 128 letters, digits and `.`, `_`, `:`, `@`,
+    /// `-`, such as the name of the pod. No two that run at the same time may have the same. Without one it is a random
+    /// one, another for each start.
+    pub fn instance(mut self, id: &str) -> Self {
+        self.instance = Some(id.to_owned());
+        self
+    }
+
+    /// The longest wait between two attempts to connect to a control plane that is away (default 5 s), so that it is found
+    /// again within that time, however long it was away. Waits are shortened at random by up to a half, so that services
+    /// do not come back all at once, and are never below 250 ms. With several servers, the others are tried after a
+    /// quarter to half a second.
+    ///
+    /// A control plane that is there but refuses is asked at the same pace for a minute, and then at waits that double up to
+    /// 30 s; so it is at once where it refuses the credentials. What it asks for itself (`Retry-After`, the pace of
+    /// a shutdown) is followed up to 5 minutes.
     pub fn reconnect_delay(mut self, delay: Duration) -> Self {
         self.reconnect_delay = delay;
         self
@@ -93,6 +166,13 @@ impl WaygateBuilder {
     /// How long without a sign of life until a connection counts as broken (default 45 s: three keep-alives).
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
+        self
+    }
+
+    /// How often the control plane is asked for changes where its streams do not get through (default 10 s, shortened at
+    /// random by up to a half; at least 1 s). The stream is tried again now and then.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
         self
     }
 
@@ -151,10 +231,16 @@ impl WaygateBuilder {
     /// [`Waygate::status`] and in the log.
     pub fn start(self) -> Result<Waygate, BuildError> {
         let app_id = self.app_id()?;
-        let server = self.server_url.parse().map_err(BuildError::ServerUrl)?;
-        let session = Session::new(server, &app_id, self.credentials.clone()).map_err(BuildError::Client)?;
-        let source = RemoteSource::new(session.clone(), app_id);
-        self.launch(Some(session), source)
+        let servers = self.server_urls()?;
+        let instance = match &self.instance {
+            Some(id) => id.parse().map_err(BuildError::Instance)?,
+            None => acknowledge::random_id().ok_or(BuildError::NoRandomness)?,
+        };
+        let said = acknowledge::introduction(&instance, self.own_environment()?.as_ref());
+        let (credentials, authorities) = (self.credentials.clone(), self.ca_certificates()?);
+        let session = Session::new(servers, &app_id, credentials, said, authorities).map_err(BuildError::Client)?;
+        let source = RemoteSource::new(session.clone(), app_id, self.silence);
+        self.launch(Some((session, instance)), source)
     }
 
     /// Starts to follow another source than a server over the network. [`Waygate::control`] is not available then.
@@ -166,12 +252,19 @@ impl WaygateBuilder {
         self.launch(None, source)
     }
 
-    fn launch(self, session: Option<Session>, source: impl Source) -> Result<Waygate, BuildError> {
+    fn launch(self, remote: Option<(Session, InstanceId)>, source: impl Source) -> Result<Waygate, BuildError> {
         let app_id = self.app_id()?;
-        let environment: Option<Environment> =
-            self.environment.as_deref().map(str::parse).transpose().map_err(BuildError::Environment)?;
+        let environment = self.own_environment()?;
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let replica = Arc::new(Replica::new(environment));
+        let cache = match self.cache_dir.clone() {
+            Some(directory) => Some(Cache::new(directory, app_id.clone(), self.origins()?)),
+            None => None,
+        };
+        let kept = cache.as_ref().and_then(Cache::read).map(|kept| (Rules::Cache, kept)).or_else(|| {
+            let file = self.bootstrap_file.as_deref()?;
+            Some((Rules::Bootstrap, cache::bootstrap(file, &app_id)?))
+        });
+        let replica = Arc::new(Replica::new(environment, self.when_unknown, kept));
         let trusted = self.trusted_proxies.iter().map(|range| range.parse());
         let callers = Callers {
             trusted_proxies: trusted.collect::<Result<_, _>>().map_err(BuildError::TrustedProxy)?,
@@ -180,23 +273,67 @@ impl WaygateBuilder {
             warned: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         };
-        let hits = Hits::new(session.is_some());
+        let hits = Hits::new(remote.is_some());
         let backend = self.rate_limit_backend.as_deref();
         let shared = backend.map(|url| Shared::open(url, self.rate_limit_deadline, &app_id)).transpose()?;
         let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits });
         let stop = CancellationToken::new();
-        let reconnect_delay = self.reconnect_delay.min(Self::LONGEST);
-        let syncer = Syncer::new(source, replica.clone(), reconnect_delay, self.silence.min(Self::LONGEST));
+        let pace = Pace {
+            reconnect_delay: self.reconnect_delay.min(Self::LONGEST),
+            silence: self.silence.min(Self::LONGEST),
+            poll_interval: self.poll_interval.clamp(Duration::from_secs(1), Self::LONGEST),
+        };
+        let syncer = Syncer::new(source, replica.clone(), pace);
         let mut tasks = vec![runtime.spawn(syncer.run(stop.clone()))];
-        if let Some(session) = session.clone() {
+        if let Some(cache) = cache {
+            tasks.push(runtime.spawn(cache::keep(replica.clone(), cache, stop.clone())));
+        }
+        if let Some((session, instance)) = remote.clone() {
+            let acknowledger = Acknowledger::new(replica.clone(), session.clone(), app_id.clone(), instance.clone());
+            tasks.push(runtime.spawn(acknowledger.run(stop.clone())));
             let every = self.report_interval;
-            tasks.push(runtime.spawn(report::run(gate.clone(), session, app_id.clone(), every, stop.clone())));
+            tasks.push(runtime.spawn(report::run(
+                gate.clone(),
+                session,
+                app_id.clone(),
+                instance,
+                every,
+                stop.clone(),
+            )));
         }
         if gate.is_shared() {
             let (gate, stop) = (gate.clone(), stop.clone());
             tasks.push(runtime.spawn(async move { stop.run_until_cancelled(gate.reach()).await.unwrap_or_default() }));
         }
+        let session = remote.map(|(session, _)| session);
         Ok(Waygate::new(app_id, replica, gate, session, stop, tasks))
+    }
+
+    fn own_environment(&self) -> Result<Option<Environment>, BuildError> {
+        self.environment.as_deref().map(str::parse).transpose().map_err(BuildError::Environment)
+    }
+
+    /// At least one, each once.
+    fn server_urls(&self) -> Result<Vec<ServerUrl>, BuildError> {
+        let mut urls: Vec<ServerUrl> = Vec::new();
+        for server in &self.servers {
+            let url = server.parse().map_err(BuildError::ServerUrl)?;
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        if urls.is_empty() { Err(BuildError::NoServer) } else { Ok(urls) }
+    }
+
+    fn origins(&self) -> Result<Vec<String>, BuildError> {
+        Ok(self.server_urls()?.iter().map(|url| url.origin().to_owned()).collect())
+    }
+
+    fn ca_certificates(&self) -> Result<Option<Vec<u8>>, BuildError> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| BuildError::CaFile { path: path.clone(), reason: error.to_string() })
+        };
+        self.ca_file.as_ref().map(read).transpose()
     }
 
     fn app_id(&self) -> Result<ServiceId, BuildError> {
@@ -208,7 +345,7 @@ impl fmt::Debug for WaygateBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("WaygateBuilder")
-            .field("server_url", &self.server_url)
+            .field("servers", &self.servers)
             .field("app_id", &self.app_id)
             .field("environment", &self.environment)
             .field("reconnect_delay", &self.reconnect_delay)

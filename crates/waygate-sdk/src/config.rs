@@ -14,6 +14,11 @@ const TOKEN: &str = "WAYGATE_TOKEN";
 const USERNAME: &str = "WAYGATE_USERNAME";
 const PASSWORD: &str = "WAYGATE_PASSWORD";
 const ENVIRONMENT: &str = "WAYGATE_ENV";
+const CA_FILE: &str = "WAYGATE_CA_FILE";
+const INSTANCE: &str = "WAYGATE_INSTANCE";
+const CACHE_DIR: &str = "WAYGATE_CACHE_DIR";
+const BOOTSTRAP_FILE: &str = "WAYGATE_BOOTSTRAP_FILE";
+const WHEN_UNKNOWN: &str = "WAYGATE_WHEN_UNKNOWN";
 const RECONNECT_DELAY: &str = "WAYGATE_RECONNECT_DELAY";
 const TRUSTED_PROXIES: &str = "WAYGATE_TRUSTED_PROXIES";
 const TRUSTED_HOPS: &str = "WAYGATE_TRUSTED_HOPS";
@@ -59,6 +64,23 @@ fn read(variable: impl Fn(&'static str) -> Result<String, VarError>) -> Result<W
     };
     if let Some(environment) = optional(ENVIRONMENT)? {
         builder = builder.environment(&environment);
+    }
+    if let Some(file) = optional(CA_FILE)? {
+        builder = builder.ca_file(file);
+    }
+    if let Some(instance) = optional(INSTANCE)? {
+        builder = builder.instance(instance.trim());
+    }
+    if let Some(directory) = optional(CACHE_DIR)? {
+        builder = builder.cache_dir(directory);
+    }
+    if let Some(file) = optional(BOOTSTRAP_FILE)? {
+        builder = builder.bootstrap_file(file);
+    }
+    if let Some(choice) = optional(WHEN_UNKNOWN)? {
+        let expected = "`open`, `closed` or `maintenance`";
+        let choice = choice.parse().map_err(|_| BuildError::InvalidVariable { name: WHEN_UNKNOWN, expected })?;
+        builder = builder.when_unknown(choice);
     }
     if let Some(seconds) = optional(RECONNECT_DELAY)? {
         builder = builder.reconnect_delay(delay_of(&seconds)?);
@@ -131,6 +153,9 @@ mod tests {
         }
         for bad in ["0", "-1", "50ms", "60001"] {
             assert!(message(&[(RATE_LIMIT_DEADLINE, bad)]).contains("`WAYGATE_RATE_LIMIT_DEADLINE_MS`"), "{bad}");
+        }
+        for bad in ["shut", "Open closed", "1"] {
+            assert!(message(&[(WHEN_UNKNOWN, bad)]).contains("`maintenance`"), "{bad}");
         }
         for bad in ["soon", "-1", "NaN", "inf", "1e9"] {
             assert!(message(&[(RECONNECT_DELAY, bad)]).contains("`WAYGATE_RECONNECT_DELAY`"), "{bad}");

@@ -43,9 +43,11 @@
 //! - [`Control`] switches things at the control plane from within the service.
 //! - [`Source`]: following something else than a server over the network.
 
+mod acknowledge;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod cache;
 mod caller;
 mod clock;
 mod config;
@@ -71,12 +73,13 @@ pub use control::{Control, ControlError};
 pub use declare::Routes;
 pub use error::BuildError;
 pub use limit::RateLimit;
-pub use status::{Outage, Phase, SharedCounters, Status};
+pub use status::{Outage, Phase, Rules, SharedCounters, Status};
 pub use sync::source::{FrameStream, Source};
 pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
 pub use waygate::Waygate;
 pub use waygate_api as api;
 pub use waygate_core as core;
+pub use waygate_core::WhenUnknown;
 
 /// The README's Rust code compiles.
 #[cfg(all(doctest, feature = "axum"))]

@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use waygate_core::{
-    Cursor, Declaration, Environment, LocalKey, PathTemplate, RateLimitPolicy, Revision, Route, RouteMethod,
-    ServiceView, Snapshot, SnapshotCell,
+    Cursor, Declaration, Digest, Environment, LocalKey, PathTemplate, RateLimitPolicy, Revision, Route, RouteMethod,
+    ServiceView, Snapshot, SnapshotCell, Unheard, WhenUnknown,
 };
 
+use crate::acknowledge::{Enforced, Rejections};
+use crate::cache::Kept;
 use crate::clock;
-use crate::status::{Outage, Phase, Status};
+use crate::declare::Declared;
+use crate::status::{Outage, Phase, Rules, Status};
 
 /// The most routes that are taken up because they were seen in use.
 const MOST_OBSERVED: usize = 1000;
@@ -25,6 +28,8 @@ pub(crate) struct Replica {
     status: watch::Sender<Status>,
     /// Wakes the syncer when something was declared.
     declared: Notify,
+    /// Wakes the cache when the control plane has said something.
+    moved: Notify,
     /// Off once the bound is reached, so that requests for unknown routes do not queue for the lock.
     observing: AtomicBool,
 }
@@ -33,6 +38,12 @@ pub(crate) struct Replica {
 struct Model {
     environment: Option<Environment>,
     view: ServiceView,
+    /// Where the view stands; `None` while nothing was ever heard.
+    cursor: Option<Cursor>,
+    /// Whether all of the view could be read.
+    complete: bool,
+    rejections: Rejections,
+    unheard: Unheard,
     declarations: BTreeMap<LocalKey, Declaration>,
     observed: usize,
     /// Moves with each declaration, so that a registration knows whether it is still complete.
@@ -47,13 +58,25 @@ pub(crate) struct Batch {
 }
 
 impl Replica {
-    pub(crate) fn new(environment: Option<Environment>) -> Self {
-        let model = Model { environment: environment.clone(), ..Model::default() };
+    /// Begins with what was kept from before, and where that came from.
+    pub(crate) fn new(
+        environment: Option<Environment>,
+        when_unknown: WhenUnknown,
+        kept: Option<(Rules, Kept)>,
+    ) -> Self {
+        let unheard = Unheard { default: when_unknown, ..Unheard::default() };
+        let mut model = Model { environment: environment.clone(), unheard, ..Model::default() };
+        let mut status = Status::starting(environment);
+        if let Some((rules, kept)) = kept {
+            status = Status { rules, as_of: kept.as_of, cursor: Some(kept.cursor.clone()), ..status };
+            (model.view, model.cursor, model.complete) = (kept.view, Some(kept.cursor), kept.complete);
+        }
         Self {
             snapshot: SnapshotCell::new(model.compile()),
             model: Mutex::new(model),
-            status: watch::Sender::new(Status::starting(environment)),
+            status: watch::Sender::new(status),
             declared: Notify::new(),
+            moved: Notify::new(),
             observing: AtomicBool::new(true),
         }
     }
@@ -63,11 +86,15 @@ impl Replica {
     }
 
     /// Puts declarations in force, below whatever the control plane says about the same routes.
-    pub(crate) fn declare(&self, declarations: impl IntoIterator<Item = Declaration>) {
+    pub(crate) fn declare(&self, declarations: impl IntoIterator<Item = Declared>) {
         let mut model = self.model();
         let before = model.generation;
-        for declaration in declarations {
+        for Declared { declaration, when_unknown } in declarations {
             model.generation += 1;
+            match when_unknown {
+                Some(choice) => drop(model.unheard.routes.insert(declaration.key.clone(), choice)),
+                None => drop(model.unheard.routes.remove(&declaration.key)),
+            }
             model.declarations.insert(declaration.key.clone(), declaration);
         }
         if model.generation != before {
@@ -95,11 +122,82 @@ impl Replica {
         self.declarations_changed(&model);
     }
 
-    /// Puts another view of the control plane in force.
-    pub(crate) fn replace_view(&self, view: ServiceView) {
+    /// Puts another view of the control plane in force. `complete` where all of it could be read.
+    pub(crate) fn replace_view(&self, view: ServiceView, cursor: &Cursor, complete: bool) {
         let mut model = self.model();
-        model.view = view;
+        (model.view, model.cursor, model.complete) = (view, Some(cursor.clone()), complete);
         self.snapshot.store(model.compile());
+        self.heard(cursor);
+    }
+
+    /// The view stands further on, although nothing in it has changed.
+    pub(crate) fn moved_to(&self, cursor: &Cursor) {
+        self.model().cursor = Some(cursor.clone());
+        self.heard(cursor);
+    }
+
+    fn heard(&self, cursor: &Cursor) {
+        self.status.send_modify(|status| {
+            status.cursor = Some(cursor.clone());
+            status.rules = Rules::ControlPlane;
+        });
+        self.moved.notify_one();
+    }
+
+    /// The view is known to be that of the control plane at this time.
+    pub(crate) fn confirmed(&self) {
+        // Too frequent, and too little, to wake those who wait for a status.
+        self.status.send_if_modified(|status| {
+            status.as_of = Some(clock::now());
+            false
+        });
+    }
+
+    /// Waits until the control plane says something.
+    pub(crate) async fn moved(&self) {
+        self.moved.notified().await;
+    }
+
+    /// What the control plane has said, to keep; `None` before it has said anything.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        let (rules, as_of) = {
+            let status = self.status.borrow();
+            (status.rules, status.as_of)
+        };
+        let model = self.model();
+        let cursor = model.cursor.clone().filter(|_| rules == Rules::ControlPlane)?;
+        Some(Kept { view: model.view.clone(), cursor, as_of, complete: model.complete })
+    }
+
+    /// What is in force of what the control plane has said; `None` before it has said anything.
+    pub(crate) fn enforced(&self) -> Option<Enforced> {
+        let (view, cursor, rejected) = {
+            let model = self.model();
+            (model.view.clone(), model.cursor.clone()?, model.rejections.list().to_vec())
+        };
+        Some(Enforced { cursor, digest: Digest::of(&view), rejected })
+    }
+
+    /// Keeps account of what could not be applied.
+    pub(crate) fn rejections(&self, keep: impl FnOnce(&mut Rejections)) {
+        keep(&mut self.model().rejections);
+    }
+
+    /// Where the stream may go on from.
+    pub(crate) fn resumes_after(&self) -> Option<Cursor> {
+        let model = self.model();
+        model.cursor.clone().filter(|_| model.complete)
+    }
+
+    /// Whether all of the view could be read.
+    pub(crate) fn is_complete_view(&self) -> bool {
+        self.model().complete
+    }
+
+    /// Whether the control plane's view has every route that is declared.
+    pub(crate) fn has_all_declared(&self) -> bool {
+        let model = self.model();
+        model.declarations.keys().all(|key| model.view.service.routes.contains_key(key))
     }
 
     /// What the control plane said last.
@@ -134,18 +232,35 @@ impl Replica {
         self.status.send_modify(|status| status.registered = status.declared == 0);
     }
 
-    pub(crate) fn moved_to(&self, cursor: &Cursor) {
-        self.status.send_modify(|status| status.cursor = Some(cursor.clone()));
+    pub(crate) fn drifted(&self) {
+        self.status.send_modify(|status| status.drifted += 1);
+    }
+
+    pub(crate) fn cache_failed(&self) {
+        self.status.send_modify(|status| status.cache_failures += 1);
+    }
+
+    pub(crate) fn follows(&self, server: Option<String>) {
+        self.status.send_if_modified(|status| {
+            let changed = status.server != server;
+            status.server = server;
+            changed
+        });
     }
 
     pub(crate) fn skipped(&self, elements: usize) {
         self.status.send_modify(|status| status.skipped += elements as u64);
     }
 
-    pub(crate) fn live(&self) {
+    /// Changes arrive, as they happen or by polling.
+    pub(crate) fn in_touch(&self, phase: Phase) {
+        self.confirmed();
         self.status.send_if_modified(|status| {
-            let changed = status.phase != Phase::Live;
-            status.phase = Phase::Live;
+            let changed = status.phase != phase;
+            if changed {
+                status.since = clock::now();
+                status.phase = phase;
+            }
             changed
         });
     }
@@ -153,11 +268,10 @@ impl Replica {
     /// Changes do not arrive any more. The time of the first loss is kept.
     pub(crate) fn lost(&self, why: Outage) {
         self.status.send_modify(|status| {
-            let since = match &status.phase {
-                Phase::Stale { since, .. } => *since,
-                Phase::Starting | Phase::Live => clock::now(),
-            };
-            status.phase = Phase::Stale { since, why };
+            if !matches!(status.phase, Phase::Stale { .. }) {
+                status.since = clock::now();
+            }
+            status.phase = Phase::Stale { since: status.since, why };
         });
     }
 
@@ -197,7 +311,10 @@ impl Model {
             let policy = RateLimitPolicy { declared: true, ..policy.clone() };
             Arc::make_mut(&mut view.service).route_limits.insert(key.clone(), Arc::new(policy));
         }
-        Snapshot::compile(view, self.environment.clone())
+        match self.cursor {
+            Some(_) => Snapshot::compile(view, self.environment.clone()),
+            None => Snapshot::compile_unheard(view, self.environment.clone(), &self.unheard),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use waygate_api::instances::InstanceId;
 use waygate_api::paths;
 use waygate_api::rate_limits::{HitReport, HitsReport};
 use waygate_core::{Exceeded, RouteMethod, ServiceId};
@@ -113,14 +114,14 @@ pub(crate) async fn run(
     gate: std::sync::Arc<crate::gate::Gate>,
     session: Session,
     service: ServiceId,
+    instance: InstanceId,
     every: Duration,
     stop: CancellationToken,
 ) {
-    let instance = getrandom::u64().map_or_else(|_| String::new(), |number| format!("{number:016x}"));
     while stop.run_until_cancelled(gate.hits.noted.notified()).await.is_some() {
         let stopped = stop.run_until_cancelled(tokio::time::sleep(every)).await.is_none();
         let Some((hits, dropped)) = gate.hits.drain() else { continue };
-        let report = HitsReport { app_id: service.to_string(), instance: instance.clone(), hits, dropped };
+        let report = HitsReport { app_id: service.to_string(), instance: instance.to_string(), hits, dropped };
         let report = &report;
         let told =
             session.call(|client| async move { client.post::<serde_json::Value>(paths::SDK_HITS, report).await });

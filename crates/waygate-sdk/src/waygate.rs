@@ -38,7 +38,7 @@ struct Inner {
 }
 
 impl Waygate {
-    /// Begins the settings of a connection: the control plane's URL, and the name under which operators know this
+    /// Begins the settings of a connection: the control plane's URL (or those of its servers, joined by commas), and the name under which operators know this
     /// service. Mistakes in either come out at [`WaygateBuilder::start`].
     pub fn builder(server_url: &str, app_id: &str) -> WaygateBuilder {
         WaygateBuilder::new(server_url, app_id)
@@ -48,11 +48,15 @@ impl Waygate {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `WAYGATE_SERVER_URL` | the control plane, such as `http://localhost:9000`; required |
+    /// | `WAYGATE_SERVER_URL` | the control plane, such as `http://localhost:9000`, or its servers, joined by commas; required |
     /// | `WAYGATE_APP_ID` | the name of this service; required |
     /// | `WAYGATE_TOKEN` | a token for this service |
     /// | `WAYGATE_USERNAME`, `WAYGATE_PASSWORD` | or credentials to log in with |
     /// | `WAYGATE_ENV` | the environment that gates compare with |
+    /// | `WAYGATE_INSTANCE` | names this instance to operators: [`WaygateBuilder::instance`] |
+    /// | `WAYGATE_CACHE_DIR` | where the last known rules are kept: [`WaygateBuilder::cache_dir`] |
+    /// | `WAYGATE_BOOTSTRAP_FILE` | rules for when there are none in the cache: [`WaygateBuilder::bootstrap_file`] |
+    /// | `WAYGATE_WHEN_UNKNOWN` | `open`, `closed` or `maintenance`: [`WaygateBuilder::when_unknown`] |
     /// | `WAYGATE_RECONNECT_DELAY` | seconds between two attempts, such as `5` or `0.5` |
     /// | `WAYGATE_TRUSTED_PROXIES` | addresses or ranges, joined by commas: [`WaygateBuilder::trusted_proxies`] |
     /// | `WAYGATE_TRUSTED_HOPS` | how many of them stand one behind the other: [`WaygateBuilder::trusted_hops`] |
@@ -141,7 +145,8 @@ impl Waygate {
     /// How the connection stands.
     pub fn status(&self) -> Status {
         let status = self.0.replica.status().borrow().clone();
-        Status { shared_counters: self.0.gate.shared.as_ref().map(Shared::status), ..status }
+        let unmatched = self.snapshot().unmatched().into_iter().map(ToString::to_string).collect();
+        Status { unmatched, shared_counters: self.0.gate.shared.as_ref().map(Shared::status), ..status }
     }
 
     /// Waits until the service is live and its routes are registered; `false` when `timeout` passes before. Nobody
@@ -150,6 +155,31 @@ impl Waygate {
         let mut status = self.0.replica.status();
         let ready = tokio::time::timeout(timeout, status.wait_for(Status::is_ready)).await;
         matches!(ready, Ok(Ok(_)))
+    }
+
+    /// Whether the rules in force are the control plane's and were confirmed no longer ago than that, for a service that
+    /// would rather get no requests than decide by old rules:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use waygate_sdk::{Waygate, axum::{GuardedRouter, get}};
+    /// # #[tokio::main] async fn main() -> Result<(), waygate_sdk::BuildError> {
+    /// # let waygate = Waygate::builder("http://localhost:9000", "orders-service").start()?;
+    /// use axum::http::StatusCode;
+    ///
+    /// let rules = waygate.clone();
+    /// let readyz = async move || match rules.is_current(Duration::from_secs(3600)) {
+    ///     true => StatusCode::OK,
+    ///     false => StatusCode::SERVICE_UNAVAILABLE,
+    /// };
+    /// let app = GuardedRouter::new().route("/readyz", get(readyz).force_active()).guard(&waygate);
+    /// # let _: axum::Router = app; Ok(()) }
+    /// ```
+    ///
+    /// Rules from the [cache](WaygateBuilder::cache_dir) have the age that they had on the disk. Rules that are only
+    /// declared, and those of a bootstrap file that does not say, are never current.
+    pub fn is_current(&self, max_age: Duration) -> bool {
+        self.0.replica.status().borrow().is_current(max_age)
     }
 
     /// Switches routes and maintenance of this service at the control plane.

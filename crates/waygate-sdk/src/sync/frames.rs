@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waygate_api::stream::{Frame, Skipped};
-use waygate_core::{Change, Cursor, LocalKey, Revision, ServiceView};
+use waygate_core::{Cursor, Digest, DigestKind, LocalKey, Revision, ServiceView};
 
 use crate::status::Outage;
 use crate::sync::Syncer;
@@ -19,36 +19,58 @@ pub(super) enum Step {
     End(Outage),
 }
 
+/// Whether what is known agrees with the digests of the control plane.
+#[derive(Debug, Default)]
+pub(super) struct Agreement {
+    /// All that is known came as one snapshot over this connection.
+    is_fresh: bool,
+    /// Even a snapshot that had just come did not agree: this build and the control plane reckon differently, and
+    /// fetching it again would change nothing.
+    is_hopeless: bool,
+}
+
+impl Agreement {
+    /// A connection begins.
+    pub(super) fn begin(&mut self) {
+        self.is_fresh = false;
+    }
+}
+
 impl<S: Source> Syncer<S> {
     pub(super) fn take(&mut self, frame: Frame) -> Step {
         match frame {
-            Frame::Snapshot { cursor, mut view, skipped } => {
-                let last_known = self.replica.view();
-                for element in &skipped {
-                    keep_last_known(&mut view, &last_known, &element.what);
-                }
-                self.replica.replace_view(*view);
-                self.note(&skipped);
+            Frame::Snapshot { cursor, view, skipped } => {
+                self.replace(cursor, *view, &skipped);
+                self.agreement.is_fresh = true;
                 // It may be another history, or an older place of this one: the declarations are told again. What is
                 // known already changes nothing.
                 self.registration.is_due();
-                self.moved_to(cursor);
                 Step::On
             }
             Frame::Commit { cursor, after, changes, skipped } => {
                 if let Err(outage) = self.check_continuity(&cursor, Some(after)) {
                     return Step::End(outage);
                 }
-                self.apply(&changes);
+                let mut view = self.replica.view();
+                for change in &changes {
+                    view.apply(change);
+                }
+                self.replica.rejections(|rejections| rejections.then(&changes, &skipped));
+                self.replica.replace_view(view, &cursor, self.replica.is_complete_view() && skipped.is_empty());
                 self.note(&skipped);
-                self.moved_to(cursor);
+                self.cursor = Some(cursor);
+                self.agreement.is_fresh = false;
                 Step::On
             }
-            Frame::Bookmark { cursor, .. } => {
-                if let Err(outage) = self.check_continuity(&cursor, None) {
+            Frame::Bookmark { cursor, digest } => {
+                let checked = self.check_continuity(&cursor, None);
+                if let Err(outage) = checked.and_then(|()| self.check_digest(digest.as_deref())) {
                     return Step::End(outage);
                 }
-                self.moved_to(cursor);
+                if self.cursor.as_ref() != Some(&cursor) {
+                    self.replica.moved_to(&cursor);
+                    self.cursor = Some(cursor);
+                }
                 Step::CaughtUp
             }
             Frame::Goodbye { reason, retry_after_ms } => {
@@ -79,19 +101,42 @@ impl<S: Source> Syncer<S> {
         }
     }
 
-    fn apply(&mut self, changes: &[Change]) {
-        let mut view = self.replica.view();
-        for change in changes {
-            view.apply(change);
+    /// Whether the control plane, too, knows what is known here. Where it does not, all of it is fetched anew; what this
+    /// build cannot read is expected to differ.
+    fn check_digest(&mut self, told: Option<&str>) -> Result<(), Outage> {
+        let Some(told) = told.and_then(|told| told.parse::<Digest>().ok()) else { return Ok(()) };
+        if !self.replica.is_complete_view() {
+            return Ok(());
         }
-        self.replica.replace_view(view);
+        let differing: Vec<&str> = Digest::of(&self.replica.view()).differing(told).map(DigestKind::as_str).collect();
+        let kinds = differing.join(", ");
+        if differing.is_empty() {
+            self.agreement.is_hopeless = false;
+            return Ok(());
+        }
+        if self.agreement.is_hopeless {
+            return Ok(());
+        }
+        self.replica.drifted();
+        if self.agreement.is_fresh {
+            self.agreement.is_hopeless = true;
+            tracing::warn!(%kinds, "a snapshot does not agree with the control plane's digest of it; it is believed");
+            return Ok(());
+        }
+        self.cursor = None;
+        Err(Outage::Drifted { kinds })
     }
 
-    fn moved_to(&mut self, cursor: Cursor) {
-        if self.cursor.as_ref() != Some(&cursor) {
-            self.replica.moved_to(&cursor);
-            self.cursor = Some(cursor);
+    /// Puts a snapshot in the place of all that is known.
+    pub(super) fn replace(&mut self, cursor: Cursor, mut view: ServiceView, skipped: &[Skipped]) {
+        let last_known = self.replica.view();
+        for element in skipped {
+            keep_last_known(&mut view, &last_known, &element.what);
         }
+        self.replica.rejections(|rejections| rejections.anew(skipped));
+        self.replica.replace_view(view, &cursor, skipped.is_empty());
+        self.note(skipped);
+        self.cursor = Some(cursor);
     }
 
     fn note(&self, skipped: &[Skipped]) {
