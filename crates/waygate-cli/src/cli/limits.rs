@@ -24,6 +24,9 @@ pub(crate) struct LimitSettings {
     /// What happens to callers without the key: exempt, fallback_ip or block
     #[arg(long, value_name = "RULE")]
     pub(crate) on_missing_key: Option<String>,
+    /// What happens while the service's rate limit backend is away: local, open or closed
+    #[arg(long, value_name = "RULE")]
+    pub(crate) on_backend_failure: Option<String>,
     /// Another limit for callers of a tier, as NAME=LIMIT; the first is for those without; repeat for more
     #[arg(long, value_name = "NAME=LIMIT")]
     pub(crate) tier: Vec<String>,

@@ -13,5 +13,6 @@ mod credentials;
 mod errors;
 mod guide;
 mod output;
+mod rate_limits;
 mod serve;
 mod system;

@@ -26,6 +26,10 @@ pub(super) fn one(view: &LimitView) -> Table {
         ("Service", view.service.clone().unwrap_or_default()),
         ("Route", view.key.clone().unwrap_or_default()),
         ("On missing key", view.on_missing_key.clone().unwrap_or_default()),
+        (
+            "On backend failure",
+            if view.on_backend_failure == "local" { String::new() } else { view.on_backend_failure.clone() },
+        ),
         ("Tiers", tiers.join(", ")),
         ("Exempt routes", view.exempt_routes.join(", ")),
         ("Exempt addresses", view.exempt_ips.join(", ")),
