@@ -2,6 +2,7 @@
 
 use waygate_core::{
     Control, Declaration, Deprecation, Environment, Lifecycle, LocalKey, PathTemplate, RateLimitPolicy, RouteMethod,
+    WhenUnknown,
 };
 
 use crate::limit::RateLimit;
@@ -15,22 +16,37 @@ pub(crate) struct Traits {
     deprecation: Option<Deprecation>,
     force_active: bool,
     rate_limit: Option<Box<RateLimitPolicy>>,
+    when_unknown: Option<WhenUnknown>,
+}
+
+/// A route as its service declares it.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    /// What the control plane is told.
+    pub(crate) declaration: Declaration,
+    /// What only counts where it was never heard of.
+    pub(crate) when_unknown: Option<WhenUnknown>,
 }
 
 impl Traits {
-    pub(crate) fn declaration(self, method: RouteMethod, path: PathTemplate) -> Declaration {
-        Declaration {
+    pub(crate) fn declared(self, method: RouteMethod, path: PathTemplate) -> Declared {
+        let declaration = Declaration {
             key: LocalKey::new(method, path),
             control: self.control,
             deprecation: self.deprecation,
             force_active: self.force_active,
             window: None,
             rate_limit: self.rate_limit,
-        }
+        };
+        Declared { declaration, when_unknown: self.when_unknown }
     }
 
     pub(crate) fn force_active(&mut self) {
         self.force_active = true;
+    }
+
+    pub(crate) fn when_unknown(&mut self, choice: WhenUnknown) {
+        self.when_unknown = Some(choice);
     }
 
     pub(crate) fn rate_limit(&mut self, limit: RateLimit) {
@@ -64,7 +80,7 @@ impl Traits {
     }
 }
 
-/// The six declarations, for each type that has a `last(&mut self) -> &mut Traits`: the method named before.
+/// The declarations, for each type that has a `last(&mut self) -> &mut Traits`: the method named before.
 macro_rules! declarations {
     () => {
         /// The route named before always answers: no maintenance (unless it says `include_force_active`), no
@@ -72,6 +88,16 @@ macro_rules! declarations {
         #[must_use]
         pub fn force_active(mut self) -> Self {
             self.last().force_active();
+            self
+        }
+
+        /// What the route named before answers while the control plane was never heard of and nothing was kept from
+        /// before, in place of
+        /// [`WaygateBuilder::when_unknown`]($crate::WaygateBuilder::when_unknown). What is declared to be shut is
+        /// shut nevertheless, and what is `force_active` answers.
+        #[must_use]
+        pub fn when_unknown(mut self, choice: waygate_core::WhenUnknown) -> Self {
+            self.last().when_unknown(choice);
             self
         }
 
@@ -196,13 +222,13 @@ impl Routes {
         self.routes.extend(below);
     }
 
-    pub(crate) fn into_declarations(self) -> impl Iterator<Item = Declaration> {
+    pub(crate) fn into_declarations(self) -> impl Iterator<Item = Declared> {
         self.routes.into_iter().filter_map(|(method, path, traits)| {
             let path = path
                 .parse()
                 .inspect_err(|error| tracing::error!(%error, "a route cannot be declared and stays unguarded"))
                 .ok()?;
-            Some(traits.declaration(method, path))
+            Some(traits.declared(method, path))
         })
     }
 
@@ -239,7 +265,7 @@ mod tests {
             .any("/b")
             .env_only(["dev", "", "staging"])
             .get("no slash");
-        let declared: Vec<Declaration> = routes.into_declarations().collect();
+        let declared: Vec<Declaration> = routes.into_declarations().map(|declared| declared.declaration).collect();
         let keys: Vec<String> = declared.iter().map(|route| route.key.to_string()).collect();
         assert_eq!(keys, ["GET:/a", "POST:/a", "/b"]);
         assert!(declared[0].force_active && !declared[1].force_active);

@@ -5,13 +5,24 @@ use std::time::Duration;
 use jiff::Timestamp;
 use waygate_core::{Cursor, Environment};
 
+use crate::clock;
+
 /// A moment of the SDK's life, from [`Waygate::status`](crate::Waygate::status).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     pub phase: Phase,
+    /// Since when the phase is of this kind.
+    pub since: Timestamp,
+    /// Where the rules in force come from.
+    pub rules: Rules,
+    /// When the rules in force were last known to be those of the control plane. While in touch it follows the signs of
+    /// life; from a cache it is exact to five minutes. `None` where nobody knows.
+    pub as_of: Option<Timestamp>,
     /// Where in the control plane's history the rules in force stand; `None` while only declared states are known.
     pub cursor: Option<Cursor>,
+    /// The control plane that is followed, or tried, among those that were given; `None` for a source that is no server.
+    pub server: Option<String>,
     /// The environment that gates compare with.
     pub environment: Option<Environment>,
     /// How many routes the service has declared, those included that were observed in use.
@@ -22,6 +33,13 @@ pub struct Status {
     pub rejected: usize,
     /// How many elements of frames could not be read since the start; each kept its last known value.
     pub skipped: u64,
+    /// How often since the start the rules turned out to differ from the control plane's, and were fetched anew.
+    pub drifted: u64,
+    /// How often since the start the cache on disk could not be written.
+    pub cache_failures: u64,
+    /// Routes that no concrete path can be matched to, since their templates are malformed or contradict others. With axum
+    /// they are guarded all the same; where the framework does not tell the template they are not.
+    pub unmatched: Vec<String>,
     /// The counters that the replicas of this service share; `None` without
     /// [`rate_limit_backend`](crate::WaygateBuilder::rate_limit_backend).
     pub shared_counters: Option<SharedCounters>,
@@ -45,14 +63,31 @@ pub struct SharedCounters {
     pub blocked: usize,
 }
 
+/// Where the rules in force come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rules {
+    /// From the code: nothing was ever heard of the control plane, and the choices of
+    /// [`WhenUnknown`](waygate_core::WhenUnknown) apply.
+    Declared,
+    /// From the file that was baked into the service.
+    Bootstrap,
+    /// From the disk: what the control plane said before this process began.
+    Cache,
+    /// From the control plane, to this process.
+    ControlPlane,
+}
+
 /// Whether the rules in force are those of the control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The first attempt is under way; declared states are in force.
+    /// The first attempt is under way; what was kept from before is in force, or else what is declared.
     Starting,
-    /// Every change of the control plane arrives.
+    /// Every change of the control plane arrives as it happens.
     Live,
+    /// No stream gets through, although the control plane can be reached: it is asked for changes from time to time.
+    Polling,
     /// Changes do not arrive at the moment; what was known last stays in force, and attempts go on.
     Stale { since: Timestamp, why: Outage },
 }
@@ -75,6 +110,9 @@ pub enum Outage {
     /// Something between what was known and what came is missing.
     #[error("the stream is not continuous: {reason}")]
     Gap { reason: String },
+    /// What was known is not what the control plane says that it should be. It is fetched anew.
+    #[error("what was known differs from the control plane's {kinds}")]
+    Drifted { kinds: String },
     #[error("the stream has ended")]
     Ended,
     #[error("the control plane ends the stream: {reason}")]
@@ -85,6 +123,18 @@ pub enum Outage {
 }
 
 impl Outage {
+    /// Whether the control plane has answered, and not as it should.
+    pub(crate) fn is_of_one_who_is_there(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized { .. }
+                | Self::Refused { .. }
+                | Self::Malformed { .. }
+                | Self::Gap { .. }
+                | Self::Drifted { .. }
+        )
+    }
+
     /// The wait that the server asked for.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -99,18 +149,36 @@ impl Status {
     pub(crate) fn starting(environment: Option<Environment>) -> Self {
         Self {
             phase: Phase::Starting,
+            since: clock::now(),
+            rules: Rules::Declared,
+            as_of: None,
             cursor: None,
+            server: None,
             environment,
             declared: 0,
             registered: true,
             rejected: 0,
             skipped: 0,
+            drifted: 0,
+            cache_failures: 0,
+            unmatched: Vec::new(),
             shared_counters: None,
         }
     }
 
-    /// Live, with every declared route registered.
+    /// In touch with the control plane, with every declared route registered.
     pub fn is_ready(&self) -> bool {
-        self.phase == Phase::Live && self.registered
+        matches!(self.phase, Phase::Live | Phase::Polling) && self.registered
+    }
+
+    /// How long ago the rules in force were last known to be those of the control plane; `None` where nobody knows.
+    pub fn age(&self) -> Option<Duration> {
+        let as_of = self.as_of?;
+        Some(Duration::try_from(clock::now().duration_since(as_of)).unwrap_or_default())
+    }
+
+    /// Whether the rules in force are the control plane's, and not older than that.
+    pub fn is_current(&self, max_age: Duration) -> bool {
+        self.age().is_some_and(|age| age <= max_age)
     }
 }

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use crate::status::Outage;
 
-/// Keeps attempts apart. While trouble is young it waits at most the base, so that a server that was restarted is
-/// found again soon; after a minute, and at once where the server refuses the credentials, it waits longer and longer.
+/// Keeps attempts apart. A server that is away is looked for at the base's pace for as long as it takes, so that it is
+/// found again within the base. One that is there and refuses is asked ever more slowly: after a minute, and at once
+/// where it refuses the credentials.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     base: Duration,
@@ -42,16 +43,23 @@ impl Backoff {
         *self = Self::new(self.base);
     }
 
+    /// The wait before another server of the list is tried.
+    pub(crate) fn soon() -> Duration {
+        Self::SHORTEST.mul_f64(1.0 + random_fraction())
+    }
+
     /// The wait after a failure, with jitter: between half of it and all of it, or a little over what was asked for. A
     /// goodbye may ask for less, as long as trouble is young.
     pub(crate) fn after(&mut self, outage: &Outage, now: Instant) -> Duration {
         let since = *self.failing_since.get_or_insert(now);
         let is_young = now.duration_since(since) < Self::PATIENCE;
-        let whole = self.base.saturating_mul(1 << self.doublings).min(Self::LONGEST.max(self.base));
-        if matches!(outage, Outage::Unauthorized { .. }) || !is_young {
+        let is_there = outage.is_of_one_who_is_there();
+        let doublings = if is_there { self.doublings } else { 0 };
+        let whole = self.base.saturating_mul(1 << doublings).min(Self::LONGEST.max(self.base));
+        if matches!(outage, Outage::Unauthorized { .. }) || (is_there && !is_young) {
             self.doublings = (self.doublings + 1).min(Self::MOST_DOUBLINGS);
         }
-        let own = whole.mul_f64(0.5 + random_fraction() / 2.0);
+        let own = jittered(whole);
         let asked = outage.retry_after().map(|asked| {
             let spread = self.base.min(Duration::from_secs(1));
             asked.min(Self::LONGEST_ASKED) + spread.mul_f64(random_fraction())
@@ -62,6 +70,11 @@ impl Backoff {
         };
         wait.max(Self::SHORTEST)
     }
+}
+
+/// Between half of it and all of it, so that those who begin together do not stay together.
+pub(crate) fn jittered(whole: Duration) -> Duration {
+    whole.mul_f64(0.5 + random_fraction() / 2.0)
 }
 
 /// At least 0, below 1.
@@ -77,14 +90,30 @@ mod tests {
         Outage::Unreachable { reason: "refused".to_owned() }
     }
 
+    fn refused() -> Outage {
+        Outage::Refused { status: 500, message: "no".to_owned(), retry_after: None }
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn young_trouble_waits_at_most_the_base_and_old_trouble_up_to_thirty_seconds() {
+    async fn one_who_is_away_is_looked_for_at_the_same_pace_for_ever() {
+        let base = Duration::from_secs(2);
+        let mut backoff = Backoff::new(base);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_hours(1) {
+            let wait = backoff.after(&unreachable(), Instant::now());
+            assert!(wait >= base / 2 && wait <= base, "{wait:?}");
+            tokio::time::advance(wait).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_refuses_is_asked_soon_at_first_and_after_a_minute_up_to_thirty_seconds_apart() {
         let base = Duration::from_secs(2);
         let mut backoff = Backoff::new(base);
         let start = Instant::now();
         let mut longest = Duration::ZERO;
         while start.elapsed() < Duration::from_mins(10) {
-            let wait = backoff.after(&unreachable(), Instant::now());
+            let wait = backoff.after(&refused(), Instant::now());
             if start.elapsed() < Duration::from_mins(1) {
                 assert!(wait >= base / 2 && wait <= base, "{wait:?}");
             }
@@ -95,9 +124,9 @@ mod tests {
         assert!(longest > Duration::from_secs(15), "{longest:?}");
 
         backoff.was_healthy_for(Duration::from_secs(59));
-        assert!(backoff.after(&unreachable(), Instant::now()) > base);
+        assert!(backoff.after(&refused(), Instant::now()) > base);
         backoff.was_healthy_for(Duration::from_mins(1));
-        assert!(backoff.after(&unreachable(), Instant::now()) <= base);
+        assert!(backoff.after(&refused(), Instant::now()) <= base);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use tokio::time::timeout;
 use waygate_api::client::ClientError;
 use waygate_api::paths;
 use waygate_api::sdk::{RegisterAnswer, RegisterRequest, RegisteredRoute};
@@ -18,16 +19,54 @@ use crate::sync::source::{FrameStream, Source};
 pub(crate) struct RemoteSource {
     session: Session,
     service: ServiceId,
+    /// So often is looked whether a long frame keeps coming.
+    glance: Duration,
+    polled: Option<Polled>,
+}
+
+/// The last snapshot that was asked for, and what it is called where.
+#[derive(Debug)]
+struct Polled {
+    server: usize,
+    etag: String,
+    cursor: Cursor,
 }
 
 impl RemoteSource {
-    pub(crate) fn new(session: Session, service: ServiceId) -> Self {
-        Self { session, service }
+    /// `silence` is the time without a sign of life after which the connection would be given up.
+    pub(crate) fn new(session: Session, service: ServiceId, silence: Duration) -> Self {
+        Self { session, service, glance: (silence / 4).min(Duration::from_secs(2)), polled: None }
+    }
+
+    async fn ask(&mut self, known: Option<Cursor>) -> Result<Option<Frame>, Outage> {
+        let server = self.session.current();
+        let polled =
+            self.polled.take().filter(|polled| polled.server == server && Some(&polled.cursor) == known.as_ref());
+        let etag = polled.as_ref().map(|polled| polled.etag.as_str());
+        let answer = self
+            .session
+            .call(|client| {
+                let service = self.service.as_str();
+                async move { client.document(paths::SNAPSHOT, &[("service", service)], etag).await }
+            })
+            .await?;
+        let Some(document) = answer else {
+            self.polled = polled;
+            return Ok(None);
+        };
+        let malformed = |reason: String| Outage::Malformed { reason };
+        let frame = Frame::decode("snapshot", &document.text).map_err(|error| malformed(error.to_string()))?;
+        let Some(Frame::Snapshot { cursor, .. }) = &frame else {
+            return Err(malformed("the answer is no snapshot".to_owned()));
+        };
+        self.polled = document.etag.map(|etag| Polled { server, etag, cursor: cursor.clone() });
+        Ok(frame)
     }
 }
 
 impl Source for RemoteSource {
     fn open(&mut self, resume: Option<Cursor>) -> BoxFuture<'_, Result<FrameStream, Outage>> {
+        let glance = self.glance;
         Box::pin(async move {
             let resume = resume.map(|cursor| cursor.to_string());
             let events = self
@@ -37,13 +76,20 @@ impl Source for RemoteSource {
                     async move { client.events(paths::STREAM, &[("service", service.as_str())], resume).await }
                 })
                 .await?;
-            let frames = stream::unfold(events, async |mut events| {
-                let frame = match events.next().await? {
-                    Ok(event) => Frame::decode(&event.event, &event.data)
-                        .map_err(|error| Outage::Malformed { reason: error.to_string() }),
-                    Err(reason) => Err(Outage::Unreachable { reason }),
-                };
-                Some((frame, events))
+            let frames = stream::unfold((events, glance), async |(mut events, glance)| {
+                loop {
+                    let before = events.received();
+                    let frame = match timeout(glance, events.next()).await {
+                        Ok(None) => return None,
+                        Ok(Some(Ok(event))) => Frame::decode(&event.event, &event.data)
+                            .map_err(|error| Outage::Malformed { reason: error.to_string() }),
+                        Ok(Some(Err(reason))) => Err(Outage::Unreachable { reason }),
+                        // A frame on its way over a slow link is a sign of life.
+                        Err(_) if events.received() != before => Ok(None),
+                        Err(_) => continue,
+                    };
+                    return Some((frame, (events, glance)));
+                }
             });
             Ok(Box::pin(frames) as FrameStream)
         })
@@ -58,6 +104,22 @@ impl Source for RemoteSource {
             Ok(answer.value)
         })
     }
+
+    fn poll(&mut self, known: Option<Cursor>) -> Option<BoxFuture<'_, Result<Option<Frame>, Outage>>> {
+        Some(Box::pin(self.ask(known)))
+    }
+
+    fn servers(&self) -> usize {
+        self.session.servers()
+    }
+
+    fn turn(&mut self) {
+        self.session.turn();
+    }
+
+    fn server(&self) -> Option<String> {
+        Some(self.session.url().to_string())
+    }
 }
 
 impl From<ClientError> for Outage {
@@ -68,6 +130,7 @@ impl From<ClientError> for Outage {
                 Self::Refused { status, message: body.error, retry_after: retry_after.map(Duration::from_secs) }
             }
             ClientError::Malformed { .. } => Self::Malformed { reason: error.to_string() },
+            ClientError::Timeout { .. } => Self::Silent { after: Session::PATIENCE },
             _ => Self::Unreachable { reason: error.to_string() },
         }
     }

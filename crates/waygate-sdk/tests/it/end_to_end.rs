@@ -18,23 +18,23 @@ use waygate_store::MemoryStore;
 
 use crate::script::eventually;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-const QUICK: Duration = Duration::from_millis(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const QUICK: Duration = Duration::from_millis(300);
 
 /// A control plane on a port of its own.
-struct ControlPlane {
-    address: SocketAddr,
-    operator: Operator,
+pub(crate) struct ControlPlane {
+    pub(crate) address: SocketAddr,
+    pub(crate) operator: Operator,
     stop: CancellationToken,
     serving: JoinHandle<()>,
 }
 
 impl ControlPlane {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_at(0, settings()).await
     }
 
-    async fn start_at(port: u16, settings: ServerBuilder) -> Self {
+    pub(crate) async fn start_at(port: u16, settings: ServerBuilder) -> Self {
         let server = settings.build().await.unwrap();
         let operator = server.operator("ada").unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
@@ -45,23 +45,23 @@ impl ControlPlane {
         Self { address, operator, stop, serving }
     }
 
-    fn service(&self, app_id: &str) -> WaygateBuilder {
+    pub(crate) fn service(&self, app_id: &str) -> WaygateBuilder {
         Waygate::builder(&format!("http://{}", self.address), app_id).reconnect_delay(QUICK)
     }
 
     /// Stops, and gives the port back.
-    async fn stop(self) -> u16 {
+    pub(crate) async fn stop(self) -> u16 {
         self.stop.cancel();
         self.serving.await.unwrap();
         self.address.port()
     }
 }
 
-fn settings() -> ServerBuilder {
+pub(crate) fn settings() -> ServerBuilder {
     Server::builder().backend(Arc::new(MemoryStore::new().unwrap()))
 }
 
-fn payments(waygate: &Waygate) -> Router {
+pub(crate) fn payments(waygate: &Waygate) -> Router {
     GuardedRouter::new()
         .route("/health", get(async || "ok").force_active())
         .route("/api/payments", get(async || "payments"))
@@ -69,12 +69,12 @@ fn payments(waygate: &Waygate) -> Router {
         .guard(waygate)
 }
 
-async fn status(app: &Router, path: &str) -> u16 {
+pub(crate) async fn status(app: &Router, path: &str) -> u16 {
     let request = Request::builder().uri(path).body(Body::empty()).unwrap();
     app.clone().oneshot(request).await.unwrap().status().as_u16()
 }
 
-async fn eventually_answers(app: &Router, path: &str, expected: u16) {
+pub(crate) async fn eventually_answers(app: &Router, path: &str, expected: u16) {
     let answered = async {
         while status(app, path).await != expected {
             tokio::task::yield_now().await;

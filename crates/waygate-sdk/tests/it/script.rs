@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use waygate_sdk::api::sdk::{RegisterAnswer, RegisteredRoute, Rejected};
 use waygate_sdk::api::stream::{Frame, Skipped};
 use waygate_sdk::core::{
-    Change, Control, Cursor, Lifecycle, Maintenance, MaintenanceScope, Revision, Route, RouteKey, ServiceView,
+    Change, Control, Cursor, Digest, Lifecycle, Maintenance, MaintenanceScope, Revision, Route, RouteKey, ServiceView,
 };
 use waygate_sdk::{FrameStream, Outage, Source, Waygate, WaygateBuilder};
 
@@ -46,9 +46,11 @@ pub(crate) enum Connection {
 }
 
 type Play = Box<dyn FnMut(usize, Option<&Cursor>) -> Connection + Send>;
+type Poll = Box<dyn FnMut(usize) -> Result<Option<Frame>, Outage> + Send>;
 
 pub(crate) struct Script {
     play: Play,
+    poll: Option<Poll>,
     seen: Arc<Mutex<Seen>>,
     refusals: Arc<Mutex<Vec<Outage>>>,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Script {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) opens: Vec<(Instant, Option<Cursor>)>,
+    pub(crate) polls: Vec<(Instant, Option<Cursor>)>,
     pub(crate) registrations: Vec<(Instant, Vec<RegisteredRoute>)>,
 }
 
@@ -71,13 +74,22 @@ impl Script {
     pub(crate) fn new(play: impl FnMut(usize, Option<&Cursor>) -> Connection + Send + 'static) -> (Self, Observer) {
         let (seen, refusals) = (Arc::<Mutex<Seen>>::default(), Arc::<Mutex<Vec<Outage>>>::default());
         let observer = Observer { seen: seen.clone(), refusals: refusals.clone() };
-        (Self { play: Box::new(play), seen, refusals }, observer)
+        (Self { play: Box::new(play), poll: None, seen, refusals }, observer)
+    }
+
+    /// Answers questions for snapshots, too; `answer` gets the number of the question.
+    pub(crate) fn polled(self, answer: impl FnMut(usize) -> Result<Option<Frame>, Outage> + Send + 'static) -> Self {
+        Self { poll: Some(Box::new(answer)), ..self }
     }
 }
 
 impl Observer {
     pub(crate) fn opens(&self) -> Vec<(Instant, Option<Cursor>)> {
         self.seen.lock().unwrap().opens.clone()
+    }
+
+    pub(crate) fn polls(&self) -> Vec<(Instant, Option<Cursor>)> {
+        self.seen.lock().unwrap().polls.clone()
     }
 
     /// The keys of each registration.
@@ -113,6 +125,14 @@ impl Source for Script {
                 }
             })
         })
+    }
+
+    fn poll(&mut self, known: Option<Cursor>) -> Option<BoxFuture<'_, Result<Option<Frame>, Outage>>> {
+        let answer = self.poll.as_mut()?;
+        let mut seen = self.seen.lock().unwrap();
+        seen.polls.push((Instant::now(), known));
+        let answer = answer(seen.polls.len());
+        Some(Box::pin(async move { answer }))
     }
 
     fn register(&mut self, routes: Vec<RegisteredRoute>) -> BoxFuture<'static, Result<RegisterAnswer, Outage>> {
@@ -222,6 +242,12 @@ pub(crate) fn commit(cursor: Cursor, after: u64, changes: impl IntoIterator<Item
 
 pub(crate) fn bookmark(cursor: Cursor) -> Item {
     Item::Frame(Frame::Bookmark { cursor, digest: None })
+}
+
+/// A bookmark that tells what should be known.
+pub(crate) fn checked_bookmark(cursor: Cursor, known: impl IntoIterator<Item = Change>) -> Item {
+    let digest = Digest::of(&view(known)).to_string();
+    Item::Frame(Frame::Bookmark { cursor, digest: Some(digest) })
 }
 
 /// Follows a control plane that has said this and goes on saying nothing.
