@@ -1,5 +1,7 @@
 //! Connections: accepted, served, and ended in time.
 
+mod patience;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -24,11 +26,15 @@ use waygate_store::StoreError;
 
 use crate::api;
 use crate::app::App;
+use crate::serve::patience::Patient;
 
 /// How long a request's head may take to arrive; also how long an idle connection is kept.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what is sent may go unconfirmed: three signs of life of a stream.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNCONFIRMED: Duration = Duration::from_secs(45);
 /// The largest head of a request, in bytes, and the most headers in it.
 const LARGEST_HEAD: usize = 64 << 10;
 const MOST_HEADERS: usize = 100;
@@ -55,6 +61,8 @@ pub enum ServeError {
 pub(crate) struct Connections {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) most: usize,
+    /// A connection that takes nothing for so long is closed.
+    pub(crate) write_timeout: Duration,
 }
 
 pub(crate) async fn serve(
@@ -98,7 +106,13 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = Connection { peer, router: router.clone(), stopping: app.stopping.clone(), place };
+                let connection = Connection {
+                    peer,
+                    router: router.clone(),
+                    stopping: app.stopping.clone(),
+                    write_timeout: how.write_timeout,
+                    place,
+                };
                 connections.spawn(connection.run(stream, how.tls.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -115,6 +129,7 @@ struct Connection {
     peer: SocketAddr,
     router: Router,
     stopping: CancellationToken,
+    write_timeout: Duration,
     /// Held while the connection lives.
     #[expect(dead_code, reason = "dropping it makes room")]
     place: OwnedSemaphorePermit,
@@ -124,6 +139,11 @@ impl Connection {
     async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection goes without TCP_NODELAY");
+        }
+        // What is sent to a peer that is gone is never confirmed: the system would wait for a quarter of an hour.
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNCONFIRMED)) {
+            tracing::debug!(%error, "a connection goes without TCP_USER_TIMEOUT");
         }
         let Some(tls) = tls else {
             return self.serve(stream).await;
@@ -150,7 +170,10 @@ impl Connection {
             .header_read_timeout(HEAD_PATIENCE)
             .max_buf_size(LARGEST_HEAD)
             .max_headers(MOST_HEADERS)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+            .serve_connection(
+                TokioIo::new(Patient::new(stream, self.write_timeout)),
+                TowerToHyperService::new(service),
+            );
         tokio::pin!(served);
         let ended = tokio::select! {
             ended = &mut served => ended,

@@ -88,6 +88,12 @@ impl Parameters {
         Ok(Page { limit: limit.transpose()?, after: after.transpose()? })
     }
 
+    /// The service that the caller speaks for.
+    pub(crate) fn own_service(&self) -> Result<ServiceId, ApiError> {
+        self.service()?
+            .ok_or_else(|| ApiError::invalid_field("service", "expected the service to follow: `?service=…`"))
+    }
+
     /// A service to filter by; empty is no filter.
     pub(crate) fn service(&self) -> Result<Option<ServiceId>, ApiError> {
         self.text("service")

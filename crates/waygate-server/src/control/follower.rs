@@ -56,15 +56,19 @@ async fn follow(inner: &Inner) -> WatchError {
 
 fn apply(inner: &Inner, commit: &Arc<Commit>) -> Result<(), WatchError> {
     let mut state = State::clone(&inner.state.load());
-    let at = state.cursor.clone();
-    state.apply(commit).map_err(|_| WatchError::OtherHistory { after: at })?;
+    let other = || WatchError::OtherHistory { after: inner.state.load().cursor.clone() };
+    // The number alone does not tell: a history that was rolled back has it again.
+    if !commit.follows(&state.cursor) {
+        return Err(other());
+    }
+    state.apply(commit).map_err(|_| other())?;
     publish(inner, Arc::new(state), |feed, state| feed.push(commit, state));
     Ok(())
 }
 
 async fn reload_all(inner: &Inner) -> Result<(), StoreError> {
     let state = Arc::new(inner.store.load().await?);
-    let past = inner.store.history(HistoryQuery { before: None, limit: feed::RING }).await?;
+    let past = inner.store.history(HistoryQuery { before: None, limit: feed::Bounds::default().commits }).await?;
     tracing::warn!(cursor = %state.cursor, "the store's history does not continue ours: loaded it anew");
     publish(inner, state, |feed, state| feed.reset(state, past));
     Ok(())

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use waygate_core::{
-    Cause, Command, Cursor, Declaration, Lineage, MaintenanceScope, MaintenanceSwitch, Platform, ServiceId,
+    Cause, Command, Cursor, Declaration, Digest, Lineage, MaintenanceScope, MaintenanceSwitch, Platform, ServiceId,
     ServiceView, Switch, Timestamp,
 };
 use waygate_store::MemoryStore;
 
-use super::feed::{Due, Subject};
+use super::feed::{Bounds, Due, Feed, Subject};
 use super::{Applied, ControlPlane, ExecuteError};
 
 async fn control() -> ControlPlane {
@@ -54,8 +54,8 @@ fn pay() -> ServiceId {
 }
 
 fn follow(view: &mut ServiceView, due: &Due) {
-    if let Some(state) = &due.snapshot {
-        *view = state.service_view(&pay());
+    if due.anew {
+        *view = due.state.service_view(&pay());
     }
     for commit in &due.commits {
         for change in commit.commit.changes().filter(|change| change.concerns(&pay())) {
@@ -119,7 +119,7 @@ async fn a_stream_resumed_anywhere_ends_at_the_servers_state() {
         let mut view = known;
         let mut subscription = control.feed().subscribe(Subject::Service(pay()), Some(&cursor));
         let due = control.feed().due(&mut subscription);
-        assert!(due.snapshot.is_none(), "{cursor} is within the ring");
+        assert!(!due.anew, "{cursor} is within the ring");
         follow(&mut view, &due);
         assert_eq!((&view, &due.cursor), (&expected, &control.current().cursor));
     }
@@ -137,11 +137,11 @@ async fn a_cursor_of_another_history_gets_a_snapshot() {
     ];
     for cursor in odd {
         let mut subscription = control.feed().subscribe(Subject::Service(pay()), Some(&cursor));
-        assert!(control.feed().due(&mut subscription).snapshot.is_some(), "{cursor}");
+        assert!(control.feed().due(&mut subscription).anew, "{cursor}");
     }
     let mut subscription = control.feed().subscribe(Subject::Service(pay()), Some(&here));
     let due = control.feed().due(&mut subscription);
-    assert!(due.snapshot.is_none() && due.commits.is_empty());
+    assert!(!due.anew && due.commits.is_empty());
 }
 
 #[tokio::test]
@@ -151,11 +151,11 @@ async fn g12_a_service_hears_only_what_concerns_it() {
     register(&control, "orders", &["GET:/a"]).await;
     let mut subscription = control.feed().subscribe(Subject::Service(pay()), None);
     let first = control.feed().due(&mut subscription);
-    assert!(first.snapshot.is_some());
+    assert!(first.anew);
 
     switch(&control, "orders:/a", Switch::disable()).await.unwrap();
     let due = control.feed().due(&mut subscription);
-    assert!(due.commits.is_empty() && due.snapshot.is_none());
+    assert!(due.commits.is_empty() && !due.anew);
     assert_eq!(due.cursor, control.current().cursor, "the cursor moves on all the same");
 
     global(&control, on()).await;
@@ -209,7 +209,8 @@ async fn a_history_that_is_loaded_anew_gives_every_stream_a_snapshot() {
     control.feed().reset(other.current(), past);
     subscription.woken().await;
     let due = control.feed().due(&mut subscription);
-    assert_eq!(due.snapshot.unwrap().cursor, other.current().cursor);
+    assert!(due.anew);
+    assert_eq!(due.state.cursor, other.current().cursor);
 }
 
 #[tokio::test]
@@ -220,4 +221,120 @@ async fn subjects_that_nobody_follows_any_more_are_forgotten() {
         drop(control.feed().subscribe(Subject::Service(service), None));
     }
     assert!(control.feed().subjects() <= 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_encoded_once_while_nothing_concerns_the_service() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let subscribed = || {
+        let mut subscription = control.feed().subscribe(Subject::Service(pay()), None);
+        let due = control.feed().due(&mut subscription);
+        (subscription, due)
+    };
+    let (first, due) = subscribed();
+    let view = first.view(&due, &pay());
+    let (frame, zipped) = (view.frame(), view.zipped());
+    assert_eq!(view.frame().slice(view.frame().len() - 2..), "\n\n");
+    assert!(frame.ends_with(&[&view.document()[..], b"\n\n"].concat()), "the document is a part of the frame");
+
+    // Others change, and more of the same service come.
+    register(&control, "orders", &["GET:/o"]).await;
+    let (second, due) = subscribed();
+    let again = second.view(&due, &pay());
+    assert_eq!((again.frame().as_ptr(), again.zipped().as_ptr()), (frame.as_ptr(), zipped.as_ptr()));
+    assert!(again.cursor().revision < due.cursor.revision, "the older place is as good");
+
+    switch(&control, "pay:/a", Switch::disable()).await.unwrap();
+    let (third, due) = subscribed();
+    let changed = third.view(&due, &pay());
+    assert_ne!(changed.frame().as_ptr(), frame.as_ptr());
+    assert_eq!(changed.cursor(), &due.cursor);
+    assert_eq!(changed.digest(), Digest::of(&control.current().service_view(&pay())).to_string());
+}
+
+#[tokio::test]
+async fn what_is_encoded_of_another_history_is_not_shared() {
+    let control = control().await;
+    let mut subscription = control.feed().subscribe(Subject::Service(pay()), None);
+    let due = control.feed().due(&mut subscription);
+    let before = subscription.view(&due, &pay());
+    // Nothing is known of the service in either: the views are equal.
+    let other = super::tests::control().await;
+    control.feed().reset(other.current(), waygate_store::HistoryPage::default());
+    let due = control.feed().due(&mut subscription);
+    let after = subscription.view(&due, &pay());
+    assert_ne!(before.cursor().epoch, after.cursor().epoch);
+}
+
+#[tokio::test]
+async fn a_commit_that_goes_back_and_forth_between_services_is_told_once() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a", "GET:/b"]).await;
+    register(&control, "orders", &["GET:/a"]).await;
+    let mut subscription = control.feed().subscribe(Subject::Service(pay()), None);
+    control.feed().due(&mut subscription);
+    let route = |name: &str| Command::Route {
+        route: name.parse().unwrap(),
+        to: Switch::disable(),
+        reason: "why".into(),
+        expected: None,
+    };
+    let all = Command::All(vec![route("pay:/a"), route("orders:/a"), route("pay:/b")]);
+    control.execute(all, cause()).await.unwrap();
+    assert_eq!(control.feed().due(&mut subscription).commits.len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_way_is_gone_in_lots_that_join_on() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let start = control.current().cursor.clone();
+    let mut view = control.current().service_view(&pay());
+    for number in 0..150 {
+        let to = if number % 2 == 0 { Switch::disable() } else { Switch::enable() };
+        switch(&control, "/a", to).await.unwrap();
+    }
+    let mut subscription = control.feed().subscribe(Subject::Service(pay()), Some(&start));
+    let (mut lots, mut position) = (Vec::new(), start.revision);
+    loop {
+        let due = control.feed().due(&mut subscription);
+        assert!(!due.anew);
+        for commit in &due.commits {
+            assert_eq!(commit.after, position);
+            position = commit.commit.revision();
+        }
+        follow(&mut view, &due);
+        lots.push(due.commits.len());
+        if !due.more {
+            break;
+        }
+        assert_eq!(due.cursor.revision, position, "it stands where its last commit does");
+    }
+    assert_eq!(lots, [64, 64, 22]);
+    assert_eq!(view, control.current().service_view(&pay()));
+}
+
+/// As many commits as fit in so many bytes can be resumed from; whoever stands before them gets a snapshot.
+#[tokio::test]
+async fn the_ring_is_bounded_by_bytes_too() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let mut cursors = vec![control.current().cursor.clone()];
+    for number in 0..20 {
+        let to = if number % 2 == 0 { Switch::disable() } else { Switch::enable() };
+        switch(&control, "/a", to).await.unwrap();
+        cursors.push(control.current().cursor.clone());
+    }
+    let past = control.history(waygate_store::HistoryQuery { before: None, limit: 100 }).await.unwrap();
+    let size = past.commits[0].size();
+    assert_eq!(size, serde_json::to_vec(&*past.commits[0]).unwrap().len());
+    let feed = Feed::new(control.current(), past, Bounds { commits: 100, bytes: 10 * size });
+    let resumes = |cursor: &Cursor| {
+        let mut subscription = feed.subscribe(Subject::Service(pay()), Some(cursor));
+        !feed.due(&mut subscription).anew
+    };
+    let within = cursors.iter().filter(|cursor| resumes(cursor)).count();
+    assert!((8..=13).contains(&within), "{within} places are left");
+    assert!(resumes(&cursors[20]) && !resumes(&cursors[0]));
 }
