@@ -18,7 +18,7 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 picks a free one [default: 9000]
     #[arg(long, env = "WAYGATE_PORT", hide_env_values = true)]
     pub(crate) port: Option<u16>,
-    /// Where state is kept: memory, file:PATH, or redis://HOST:PORT/DB and rediss:// with --secret-key [default: file:waygate-state.json]
+    /// Where state is kept: memory, file:PATH, or redis://HOST:PORT/DB, rediss://… or redis+sentinel://HOST,HOST/NAME with --secret-key [default: file:waygate-state.json]
     #[arg(long, env = "WAYGATE_BACKEND", hide_env_values = true)]
     pub(crate) backend: Option<Backend>,
     /// Who may log in, as USER:PASSWORD; repeat for more. WAYGATE_AUTH takes user:pw,user2:pw2 and keeps it out of `ps`
@@ -35,6 +35,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_SDK_TOKEN_EXPIRY")]
     #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
     pub(crate) sdk_token_expiry: Option<u64>,
+    /// After how long without a sign of life an instance of a service counts as lost, in seconds [default: 32]
+    #[arg(long, value_name = "SECONDS", env = "WAYGATE_INSTANCE_LIVENESS")]
+    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) instance_liveness: Option<u64>,
     /// Serve without authentication where others can reach it
     #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "YES")]
@@ -46,6 +50,9 @@ pub(crate) struct Serve {
     /// A proxy whose X-Forwarded-* is believed: an address or a range; repeat for more
     #[arg(long, value_name = "CIDR", env = "WAYGATE_TRUSTED_PROXY", hide_env_values = true, value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Cidr>,
+    /// Without authentication: a name by which the server may be called besides addresses, localhost and names without a dot; repeat for more
+    #[arg(long, value_name = "NAME", env = "WAYGATE_ALLOWED_HOST", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) allowed_host: Vec<String>,
     /// The certificate chain to serve TLS with, in PEM
     #[arg(long, value_name = "FILE", env = "WAYGATE_TLS_CERT", hide_env_values = true)]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -79,8 +86,13 @@ impl FromStr for Backend {
         match text.split_once(':') {
             None if text == "memory" => Ok(Backend::Memory),
             Some(("file", path)) if !path.is_empty() => Ok(Backend::File(path.into())),
-            Some(("redis" | "rediss", _)) => Ok(Backend::Redis(RedisAddress(text.to_owned()))),
-            _ => Err("expected `memory`, `file:PATH` or `redis://HOST:PORT/DB`".into()),
+            Some(("redis" | "rediss" | "redis+sentinel" | "rediss+sentinel", _)) => {
+                Ok(Backend::Redis(RedisAddress(text.to_owned())))
+            }
+            _ => {
+                Err("expected `memory`, `file:PATH`, `redis://HOST:PORT/DB` or `redis+sentinel://HOST,HOST/NAME`"
+                    .into())
+            }
         }
     }
 }

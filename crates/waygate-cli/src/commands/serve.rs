@@ -62,8 +62,10 @@ async fn build(settings: Settings) -> CliResult<Server> {
         .auth(settings.users)
         .webhooks(WebhookOptions { allow_private: settings.webhook_allow_private, ..WebhookOptions::default() })
         .trusted_proxies(settings.trusted_proxies)
+        .allowed_hosts(settings.allowed_hosts)
         .token_expiry(settings.token_expiry)
-        .sdk_token_expiry(settings.sdk_token_expiry);
+        .sdk_token_expiry(settings.sdk_token_expiry)
+        .instance_liveness(settings.instance_liveness);
     if let Some((certificate, key)) = &settings.tls {
         builder = builder.tls(pem(certificate)?, pem(key)?);
     }

@@ -5,10 +5,15 @@
 //! they fail, and say what is missing.
 
 mod counters;
+mod crash;
+mod disk;
 mod examples;
 mod guide;
+mod import;
+mod instances;
 mod limits;
 mod outage;
 mod process;
 mod proxy;
+mod restart;
 mod world;

@@ -23,9 +23,11 @@ pub(super) struct FileSettings {
     pub(super) secret_key: Option<SecretString>,
     pub(super) token_expiry: Option<u64>,
     pub(super) sdk_token_expiry: Option<u64>,
+    pub(super) instance_liveness: Option<u64>,
     pub(super) insecure_no_auth: Option<bool>,
     pub(super) webhook_allow_private: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<Cidr>>,
+    pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! What a server is to be like: flags go before the environment, that before the file, that before the defaults.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,9 +23,12 @@ pub(super) struct Settings {
     pub(super) secret_key: Option<SecretString>,
     pub(super) token_expiry: Duration,
     pub(super) sdk_token_expiry: Duration,
+    pub(super) instance_liveness: Duration,
     pub(super) insecure_no_auth: bool,
     pub(super) webhook_allow_private: bool,
     pub(super) trusted_proxies: Vec<Cidr>,
+    /// The names by which a server without authentication may be called.
+    pub(super) allowed_hosts: Vec<String>,
     /// The files of the certificate and of its key.
     pub(super) tls: Option<(PathBuf, PathBuf)>,
 }
@@ -43,23 +47,33 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
         _ => Err(CliError::usage(format!("`{name}` takes seconds, from 1 to 3155760000"))),
     };
     let proxies = if serve.trusted_proxy.is_empty() { file.trusted_proxies } else { Some(serve.trusted_proxy) };
+    let host = serve.host.or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned());
+    let hosts = if serve.allowed_host.is_empty() { file.allowed_hosts } else { Some(serve.allowed_host) };
+    // Whoever listens on a name may be called by it.
+    let own = Some(&host).filter(|host| host.contains('.') && host.parse::<IpAddr>().is_err()).cloned();
     let secret_key = serve.secret_key.map(SecretString::from).filter(is_given).or(file.secret_key).filter(is_given);
     let backend = serve.backend.or(file.backend).unwrap_or_else(|| Backend::File("waygate-state.json".into()));
     if matches!(backend, Backend::Redis(_)) && secret_key.is_none() {
         return Err(CliError::usage("a backend in Redis takes a secret key, the same for every server that shares it")
             .hint("give one: `--secret-key`, WAYGATE_SECRET_KEY"));
     }
+    let liveness = serve.instance_liveness.or(file.instance_liveness).unwrap_or(32);
+    if !(1..=86_400).contains(&liveness) {
+        return Err(CliError::usage("`instance_liveness` takes seconds, from 1 to 86400"));
+    }
     Ok(Settings {
-        host: serve.host.or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned()),
+        host,
         port: serve.port.or(file.port).unwrap_or(9000),
         backend,
         users,
         secret_key,
         token_expiry: expiry("token_expiry", serve.token_expiry.or(file.token_expiry), 86_400)?,
         sdk_token_expiry: expiry("sdk_token_expiry", serve.sdk_token_expiry.or(file.sdk_token_expiry), 31_536_000)?,
+        instance_liveness: Duration::from_secs(liveness),
         insecure_no_auth: serve.insecure_no_auth.or(file.insecure_no_auth).unwrap_or(false),
         webhook_allow_private: serve.webhook_allow_private.or(file.webhook_allow_private).unwrap_or(false),
         trusted_proxies: proxies.unwrap_or_default(),
+        allowed_hosts: hosts.unwrap_or_default().into_iter().chain(own).collect(),
         tls,
     })
 }

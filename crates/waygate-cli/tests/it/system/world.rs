@@ -36,6 +36,16 @@ impl World {
         Self::start_on(auth, false)
     }
 
+    /// The same, open, with more settings.
+    pub(crate) fn with(adjust: impl FnOnce(&mut Command)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = serve_command(&folder, None, false, 0);
+        adjust(&mut command);
+        let server = Process::start("waygate serve", &mut command);
+        let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
+        Self { folder, server, auth: None, memory: false, port }
+    }
+
     /// The same, open, on memory.
     pub(crate) fn in_memory() -> Self {
         Self::start_on(false, true)
@@ -158,6 +168,10 @@ impl World {
 }
 
 fn serve(folder: &TempDir, auth: Option<&str>, memory: bool, port: u16) -> Process {
+    Process::start("waygate serve", &mut serve_command(folder, auth, memory, port))
+}
+
+fn serve_command(folder: &TempDir, auth: Option<&str>, memory: bool, port: u16) -> Command {
     let file = || format!("file:{}", folder.path().join("waygate-state.json").display());
     let mut command = Command::new(waygate());
     command
@@ -169,7 +183,7 @@ fn serve(folder: &TempDir, auth: Option<&str>, memory: bool, port: u16) -> Proce
     if let Some(auth) = auth {
         command.args(["--auth", auth]);
     }
-    Process::start("waygate serve", &mut command)
+    command
 }
 
 pub(crate) fn succeeded(line: &str, output: &Output) -> String {
