@@ -16,4 +16,5 @@ mod outage;
 mod process;
 mod proxy;
 mod restart;
+mod restart;
 mod world;
