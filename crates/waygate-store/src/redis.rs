@@ -265,6 +265,11 @@ async fn reach(replica: &Replica, connect_timeout: Duration) -> Result<(), Store
     };
     match timeout(connect_timeout, trying).await {
         Ok(answer) => answer,
-        Err(_) => Err(trouble),
+        Err(_) => Err(match trouble {
+            StoreError::Unavailable(text) => {
+                StoreError::Unavailable(format!("{text}; gave up after {connect_timeout:?}"))
+            }
+            other => other,
+        }),
     }
 }

@@ -87,3 +87,53 @@ async fn another_history_takes_the_place_of_one_in_one_step_and_the_old_one_is_k
     assert_eq!(kept, newest.to_string());
     commit(&other, 12..13).await;
 }
+
+#[tokio::test]
+async fn g23_a_redis_without_room_refuses_and_goes_on_when_there_is() {
+    if !is_available() {
+        return;
+    }
+    let server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    let newest = commit(&store, 1..3).await;
+    server.tell(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let refused = store.commit(&newest, vec![draft(3), draft(4)]).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Full(_)))), "{refused:?}");
+    assert_eq!(store.load().await.unwrap().cursor, newest, "it can still be read");
+    assert_eq!(store.find(&draft(3).id).await.unwrap(), None);
+    server.tell(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let after = commit(&store, 3..5).await;
+    assert_eq!(after.revision.0, newest.revision.0 + 2);
+}
+
+#[tokio::test]
+async fn g24_what_is_not_whole_in_redis_is_refused_and_left_alone() {
+    if !is_available() {
+        return;
+    }
+    let server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    let newest = commit(&store, 1..6).await;
+    drop(store);
+    let url = format!("{}?connect_timeout=0s", server.url());
+    let refused = async || RedisStore::connect(&url, RedisOptions::default()).await.unwrap_err();
+    let is_corrupt = |error: &StoreError| matches!(error, StoreError::Corrupt(text) if text.contains("{waygate}:head"));
+
+    let checkpoint = server.tell(&["GET", "{waygate}:checkpoint"]).await;
+    for damaged in ["", "{", &checkpoint[..checkpoint.len() / 2]] {
+        server.tell(&["SET", "{waygate}:checkpoint", damaged]).await;
+        let error = refused().await;
+        assert!(is_corrupt(&error), "{damaged:?}: {error:?}");
+        assert_eq!(server.tell(&["GET", "{waygate}:checkpoint"]).await, damaged);
+    }
+    server.tell(&["SET", "{waygate}:checkpoint", &checkpoint]).await;
+    // A commit in the middle that somebody has deleted.
+    let entry = server
+        .tell(&["EVAL", "return redis.call('XRANGE', KEYS[1], '3-0', '3-0')[1][2][4]", "1", "{waygate}:history"])
+        .await;
+    server.tell(&["XDEL", "{waygate}:history", "3-0"]).await;
+    let error = refused().await;
+    assert!(is_corrupt(&error), "{error:?}");
+    assert_eq!(server.tell(&["HGET", "{waygate}:head", "cursor"]).await, newest.to_string());
+    assert!(entry.contains("draft-"), "{entry}");
+}

@@ -270,7 +270,7 @@ async fn a_service_goes_on_under_what_the_reference_had_stored() {
     let key = waygate_api::paths::route("payments-service:GET:/api/payments", Some("enable"));
     let enabled = http().post(format!("{}{key}", reference.url)).json(&json!({"reason": "done"})).send().await.unwrap();
     assert!(enabled.status().is_success(), "{enabled:?}");
-    within(super::world::PATIENCE, &service, "/api/payments", 200).await;
+    // On a file, the reference's server tells its services nothing of this.
     service.kill();
     reference.kill();
 
