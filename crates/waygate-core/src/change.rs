@@ -180,6 +180,54 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action, as logs can be filtered by them.
+    pub const ALL: [Self; 44] = [
+        Self::Enable,
+        Self::Disable,
+        Self::MaintenanceOn,
+        Self::EnvGate,
+        Self::Schedule,
+        Self::ScheduleCancel,
+        Self::Deprecate,
+        Self::Undeprecate,
+        Self::RouteRemove,
+        Self::ServiceRemove,
+        Self::GlobalMaintenanceOn,
+        Self::GlobalMaintenanceOff,
+        Self::GlobalMaintenanceEdit,
+        Self::ServiceMaintenanceOn,
+        Self::ServiceMaintenanceOff,
+        Self::ServiceMaintenanceEdit,
+        Self::Register,
+        Self::TokenIssue,
+        Self::TokenRevoke,
+        Self::Login,
+        Self::LoginFailed,
+        Self::Logout,
+        Self::WebhookSet,
+        Self::WebhookRemoved,
+        Self::WebhookSecretRotated,
+        Self::RlPolicySet,
+        Self::RlPolicyUpdated,
+        Self::RlPolicyDeleted,
+        Self::RlPolicyEnabled,
+        Self::RlPolicyDisabled,
+        Self::RlReset,
+        Self::GlobalRlSet,
+        Self::GlobalRlUpdated,
+        Self::GlobalRlDeleted,
+        Self::GlobalRlEnabled,
+        Self::GlobalRlDisabled,
+        Self::GlobalRlReset,
+        Self::SvcRlSet,
+        Self::SvcRlUpdated,
+        Self::SvcRlDeleted,
+        Self::SvcRlEnabled,
+        Self::SvcRlDisabled,
+        Self::SvcRlReset,
+        Self::Import,
+    ];
+
     /// What services and sessions do by themselves; shown and told only where it is asked for by name.
     pub const fn is_routine(self) -> bool {
         matches!(self, Self::Register | Self::TokenRevoke | Self::Login | Self::LoginFailed | Self::Logout)

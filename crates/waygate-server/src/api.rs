@@ -11,12 +11,12 @@ mod envelope;
 mod explain;
 mod instances;
 mod maintenance;
-mod names;
+pub(crate) mod names;
 mod openapi;
 mod rate_limits;
 mod register;
 mod routes;
-mod schedules;
+pub(crate) mod schedules;
 mod services;
 mod session;
 mod snapshots;
@@ -39,6 +39,7 @@ use waygate_api::paths;
 pub use table::{Endpoint, endpoints};
 
 use crate::app::App;
+use crate::dashboard;
 use crate::auth::{Access, enforce};
 use crate::edge::Client;
 use crate::error::ApiError;
@@ -58,6 +59,10 @@ pub(crate) fn router(app: &App) -> Router {
         };
         router = router.route(endpoint.path, methods);
     }
+    for page in dashboard::table() {
+        let (path, methods) = page.guarded(app);
+        router = router.route(path, methods);
+    }
     let router = router.fallback(unknown_path).method_not_allowed_fallback(method_not_allowed);
     // Around the router as a whole: what it adds to an answer by itself is seen too.
     enveloped(Router::new().fallback_service(router.with_state(app.clone())), app).with_state(app.clone())
@@ -65,7 +70,7 @@ pub(crate) fn router(app: &App) -> Router {
 
 /// Adds what every request and answer has in common.
 fn enveloped(router: Router<App>, app: &App) -> Router<App> {
-    router.layer(CatchPanicLayer::custom(envelope::panicked)).layer(from_fn_with_state(app.clone(), envelope::wrap))
+    router.layer(CatchPanicLayer::custom(envelope::panicked)).layer(from_fn_with_state(app.clone(), dashboard::worded)).layer(from_fn_with_state(app.clone(), envelope::wrap))
 }
 
 /// Strangers are not told which paths exist.

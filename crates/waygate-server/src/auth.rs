@@ -162,6 +162,16 @@ impl Authority {
         }
     }
 
+    /// Refuses a form that does not bear the token of the browser's session, see [`Authority::csrf_token`].
+    pub(crate) fn require_own_form(&self, principal: &Principal, given: &str) -> Result<(), ApiError> {
+        match &principal.token {
+            Some(session) if principal.by_cookie && !self.csrf_tokens.fits(session, given.as_bytes()) => {
+                Err(ApiError::forbidden("this form is of another session, or of none: open it again"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses to end a browser's session unless the wish comes from our own pages or bears its CSRF token.
     pub(crate) fn require_own_logout(&self, id: &TokenId, head: &HeaderMap, client: &Client) -> Result<(), ApiError> {
         match provenance(head, client) {

@@ -28,6 +28,7 @@ mod clients;
 mod clock;
 mod compat;
 mod control;
+mod dashboard;
 mod edge;
 mod embedded;
 mod error;
@@ -44,6 +45,7 @@ pub use auth::{
 };
 pub use builder::{BuildError, ServerBuilder};
 pub use control::{Applied, Concerned, ControlPlane, ExecuteError};
+pub use dashboard::pages;
 pub use embedded::{Operator, OperatorError};
 pub use serve::ServeError;
 pub use server::Server;

@@ -30,13 +30,27 @@ pub(super) async fn list(
     let selector = parameters.filter("route").map(selector).transpose()?;
     let route =
         selector.map(|selector| principal.visible(&state).resolve(&selector.within(only.as_ref()))).transpose()?;
+    let listed = planned(&app, &principal, only.as_ref(), route.as_ref(), now).await?;
+    let total = listed.len();
+    Ok(answer::list(&state, listed, Some(total), None))
+}
+
+/// What a caller may see of it, of one service or of one route where that is wanted.
+pub(crate) async fn planned(
+    app: &App,
+    principal: &Principal,
+    only: Option<&ServiceId>,
+    route: Option<&RouteKey>,
+    now: Timestamp,
+) -> Result<Vec<Scheduled>, ApiError> {
+    let state = app.control.current();
     let mut found = Vec::new();
     if only.is_none() && route.is_none() {
         found.extend(of_scope(None, &state.global.maintenance, now));
         found.extend(of_limit(&Scope::Global, state.global.rate_limit.as_deref(), now));
     }
     for (service, known) in &state.services {
-        if only.as_ref().is_some_and(|only| only != service) || !principal.may_read(service) {
+        if only.is_some_and(|only| only != service) || !principal.may_read(service) {
             continue;
         }
         if route.is_none() {
@@ -45,22 +59,20 @@ pub(super) async fn list(
         }
         for (local, timed) in known.routes.iter().filter(|(_, route)| route.is_timed()) {
             let key = RouteKey::new(service.clone(), local.clone());
-            if route.as_ref().is_none_or(|only| *only == key) {
+            if route.is_none_or(|only| *only == key) {
                 found.extend(of_route(&key, timed, now));
             }
         }
         for (local, policy) in &known.route_limits {
             let key = RouteKey::new(service.clone(), local.clone());
-            if route.as_ref().is_none_or(|only| *only == key) {
+            if route.is_none_or(|only| *only == key) {
                 found.extend(of_limit(&Scope::Route(key), Some(policy), now));
             }
         }
     }
     found.sort_by_key(|(_, scheduled)| scheduled.start.filter(|_| !scheduled.open).unwrap_or(scheduled.end));
-    name_planners(&app, &mut found).await?;
-    let listed: Vec<Scheduled> = found.into_iter().map(|(_, scheduled)| scheduled).collect();
-    let total = listed.len();
-    Ok(answer::list(&state, listed, Some(total), None))
+    name_planners(app, &mut found).await?;
+    Ok(found.into_iter().map(|(_, scheduled)| scheduled).collect())
 }
 
 fn of_scope(service: Option<&ServiceId>, maintenance: &Maintenance, now: Timestamp) -> Option<(Revision, Scheduled)> {

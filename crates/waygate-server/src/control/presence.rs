@@ -245,6 +245,11 @@ impl Presence {
         REFRESH.min(self.0.liveness / 3)
     }
 
+    /// Follows everything that is learnt of instances here.
+    pub(crate) fn learnt(&self) -> watch::Receiver<u64> {
+        self.0.learnt.subscribe()
+    }
+
     /// Wakes those who wait, and has what is unsaid noted.
     fn tell(&self) {
         self.0.learnt.send_modify(|count| *count += 1);

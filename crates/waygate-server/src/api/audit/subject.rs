@@ -56,7 +56,7 @@ impl<'c> Subject<'c> {
     }
 
     /// Whether `name` is its path, or names a route in any of the short forms.
-    pub(super) fn is_called(self, name: &str) -> bool {
+    pub(crate) fn is_called(self, name: &str) -> bool {
         if self.path() == name {
             return true;
         }

@@ -1,0 +1,426 @@
+// Makes the pages live and quick. Every page works without it: links lead to forms, forms are answered by pages.
+
+const base = document.body.dataset.base ?? "";
+const dialog = document.getElementById("dialog");
+const quick = { headers: { "X-Fragment": "1" }, credentials: "same-origin" };
+const $ = (selector, within = document) => within.querySelector(selector);
+const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+const say = (text) => { $("#said").textContent = text; };
+const fail = (text) => { $("#failed").textContent = text; };
+const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+// Times in the zone of the browser, which is named.
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+function localTimes(within = document) {
+  for (const time of $$("time[datetime]", within)) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.valueOf())) continue;
+    const words = full.format(moment);
+    if (time.title) time.title = words;
+    else { time.title = time.textContent; time.textContent = words; }
+  }
+  for (const field of $$("input[data-utc]", within)) {
+    const hint = document.getElementById(`h-${field.name}`);
+    const told = hint?.textContent ?? "";
+    field.addEventListener("input", () => {
+      const moment = new Date(`${field.value}Z`);
+      if (hint) hint.textContent = Number.isNaN(moment.valueOf()) ? told : `${told} For you: ${full.format(moment)}.`;
+    });
+  }
+}
+
+// Regions of a page are replaced by those of a newer one. What somebody is in the middle of stays.
+function busy(element) {
+  return element.contains(document.activeElement) && document.activeElement !== document.body
+    || $("input[name=route]:checked", element) || $(":popover-open", element);
+}
+function renew(page, own = false) {
+  const seen = page.body;
+  document.title = page.title;
+  document.body.dataset.revision = seen.dataset.revision;
+  for (const region of $$("[data-region]")) {
+    const newer = page.getElementById(region.id);
+    if (newer) renewRegion(region, newer, own);
+    else if (region.id === "card") continue;
+    else if (!busy(region)) region.replaceChildren();
+  }
+  const card = page.getElementById("card");
+  if (card && !document.getElementById("card")) $(".body").append(adopted(card));
+  for (const row of $$("[data-late]")) if (!busy(row)) row.removeAttribute("data-late");
+  selection();
+}
+const adopted = (element) => { const copy = document.importNode(element, true); localTimes(copy); return copy; };
+function renewRegion(region, newer, own) {
+  if (region.isEqualNode(newer)) return;
+  if (own || !busy(region)) { region.replaceWith(adopted(newer)); return; }
+  const rows = new Map($$("[data-key]", newer).map((row) => [row.dataset.key, row]));
+  for (const row of $$("[data-key]", region)) {
+    const fresh = rows.get(row.dataset.key);
+    if (!fresh || fresh.dataset.revision === row.dataset.revision) continue;
+    if (!busy(row)) { row.replaceWith(adopted(fresh)); continue; }
+    row.classList.add("marked");
+    row.dataset.late = "";
+    const again = () => setTimeout(() => { if (!busy(row)) row.replaceWith(adopted(fresh)); else row.addEventListener("focusout", again, { once: true }); });
+    row.addEventListener("focusout", again, { once: true });
+  }
+}
+let fetching = null;
+let wanted = false;
+async function refresh() {
+  if (fetching) { wanted = true; return; }
+  fetching = (async () => {
+    try {
+      const url = new URL(location);
+      const card = document.getElementById("card");
+      if (card) url.searchParams.set("done", card.dataset.card);
+      const response = await fetch(url, quick);
+      if (response.status === 401) return ended();
+      if (response.ok) renew(parse(await response.text()));
+    } catch { /* the connection tells */ }
+  })();
+  await fetching;
+  fetching = null;
+  if (wanted) { wanted = false; setTimeout(refresh, 250); }
+}
+
+// One connection for all tabs: the tab with the lock listens and tells the others.
+const told = "BroadcastChannel" in window ? new BroadcastChannel(`waygate ${base}`) : null;
+let last = 0;
+let state = "off";
+function show(next, words) {
+  state = next;
+  const live = document.getElementById("live");
+  live.dataset.live = next;
+  $("[data-words]", live).textContent = words;
+  document.getElementById("stale").hidden = next !== "off";
+}
+function heard(message) {
+  last = Date.now();
+  if (message.bye) { show("wait", "Reconnecting…"); return; }
+  if (state !== "on" || message.revision) show("on", `Live, r${message.revision ?? document.body.dataset.revision}`);
+  if (message.revision && String(message.revision) !== document.body.dataset.revision) refresh();
+  else if (message.fleet && !document.hidden && $("[data-fleet]")) refresh();
+}
+function tell(message) { told?.postMessage(message); heard(message); }
+function listen() {
+  return new Promise((closed) => {
+    const source = new EventSource(`${base}/ui/events`);
+    source.addEventListener("revision", (event) => tell({ revision: JSON.parse(event.data).revision }));
+    source.addEventListener("fleet", () => tell({ fleet: true }));
+    source.addEventListener("heartbeat", () => tell({ fleet: true }));
+    source.addEventListener("bye", () => tell({ bye: true }));
+    source.addEventListener("error", () => {
+      if (state === "on") tell({ bye: true });
+      if (source.readyState === EventSource.CLOSED) setTimeout(closed, 3000);
+    });
+  });
+}
+async function lead() { for (;;) await listen(); }
+if (told) told.addEventListener("message", (event) => heard(event.data));
+if (navigator.locks) navigator.locks.request(`waygate ${base}`, lead); else lead();
+setInterval(() => {
+  if (last && Date.now() - last > 35000) show("off", "Offline: what you see may be old");
+}, 5000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && state === "on") refresh(); });
+
+// Links to forms open a dialog, and the form is sent from there.
+let opener = null;
+function opened(page, from) {
+  const sheet = $("[data-sheet]", page);
+  if (!sheet) return false;
+  opener = from ?? opener;
+  dialog.dataset.from = page.URL;
+  dialog.replaceChildren(adopted(sheet));
+  if (!dialog.open) dialog.showModal();
+  ($("[aria-invalid=true]", dialog) ?? $("[autofocus]", dialog) ?? $("input:not([type=hidden]), select, textarea, button", dialog))?.focus();
+  return true;
+}
+async function open(href, from) {
+  try {
+    const response = await fetch(href, quick);
+    if (response.status === 401) return ended(() => open(href, from));
+    if (!opened(parse(await response.text()), from)) location.assign(href);
+  } catch { fail("The control plane cannot be reached. Nothing was changed."); offline(); }
+}
+function offline() {
+  const note = document.createElement("p");
+  note.className = "error";
+  note.setAttribute("role", "alert");
+  note.textContent = "The control plane cannot be reached. Nothing was changed; try again when it is back.";
+  const sheet = $(".sheet", dialog);
+  if (dialog.open && sheet) { $(".error[role=alert]", sheet)?.remove(); sheet.prepend(note); return; }
+  const alone = document.createElement("div");
+  alone.className = "sheet";
+  const close = document.createElement("button");
+  close.textContent = "Close";
+  close.dataset.close = "";
+  alone.append(note, close);
+  dialog.replaceChildren(alone);
+  dialog.showModal();
+}
+async function send(form, submitter) {
+  const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const buttons = $$("button", form);
+  for (const button of buttons) button.disabled = true;
+  try {
+    const response = await fetch(action, { ...quick, method: "POST", body });
+    if (response.status === 401) {
+      return await ended((csrf) => {
+        for (const field of $$("input[name=csrf]", form)) field.value = csrf;
+        return send(form, submitter);
+      });
+    }
+    const page = parse(await response.text());
+    if (!response.redirected) { if (!opened(page)) fail("That did not work."); return; }
+    const target = new URL(response.url);
+    const row = opener?.dataset?.row;
+    dialog.close();
+    const number = target.searchParams.get("done");
+    document.getElementById("card")?.remove();
+    if (target.pathname === location.pathname) {
+      renew(page, true);
+      ((row && $(`[data-key="${row}"] a`)) || $("#page")).focus();
+      say(number ? `Change r${number} is stored.` : "Done.");
+    } else location.assign(response.url);
+  } catch { offline(); } finally { for (const button of buttons) button.disabled = false; }
+}
+dialog.addEventListener("close", () => {
+  dialog.replaceChildren();
+  const back = opener?.isConnected ? opener : opener?.dataset?.row && $(`[data-key="${opener.dataset.row}"] a`);
+  (back || $("#page"))?.focus();
+  opener = null;
+});
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+// The session has ended: sign in over the page, and go on with what was typed.
+let entry = null;
+async function ended(then) {
+  if (entry) return;
+  const page = parse(await (await fetch(`${base}/login`, quick)).text());
+  const form = $("form", page);
+  if (!form) return;
+  entry = document.createElement("dialog");
+  entry.setAttribute("aria-label", "Sign in");
+  const sheet = document.createElement("div");
+  sheet.className = "sheet";
+  const title = document.createElement("h1");
+  title.textContent = "Your session has ended";
+  sheet.append(title, adopted(form));
+  entry.append(sheet);
+  document.body.append(entry);
+  entry.showModal();
+  entry.addEventListener("close", () => { entry?.remove(); entry = null; });
+  sheet.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const fields = new FormData(event.target);
+    fields.set("next", `${base}/settings`);
+    const response = await fetch(`${base}/login`, { ...quick, method: "POST", body: new URLSearchParams(fields) });
+    const page = parse(await response.text());
+    const csrf = $("input[name=csrf]", page)?.value;
+    if (csrf === undefined || response.url.includes("/login")) {
+      title.textContent = "That user name and password do not fit together";
+      return;
+    }
+    for (const field of $$("input[name=csrf]")) field.value = csrf;
+    entry.close();
+    if (then) await then(csrf); else refresh();
+  });
+}
+
+// Selection.
+let anchor = null;
+const ticks = () => $$("input[name=route]");
+function selection() {
+  const bar = $("[data-bulk-bar]");
+  if (!bar) return;
+  const count = ticks().filter((tick) => tick.checked).length;
+  bar.classList.add("bulk");
+  bar.hidden = count === 0;
+  $("[data-bulk-count]", bar).textContent = `${count} selected`;
+  for (const tick of ticks()) tick.closest("tr")?.setAttribute("aria-selected", tick.checked);
+}
+document.addEventListener("click", (event) => {
+  const tick = event.target.closest?.("input[name=route]");
+  if (tick) {
+    const all = ticks();
+    if (event.shiftKey && anchor && all.includes(anchor)) {
+      const [from, to] = [all.indexOf(anchor), all.indexOf(tick)].sort((a, b) => a - b);
+      for (const between of all.slice(from, to + 1)) between.checked = tick.checked;
+    }
+    anchor = tick;
+    selection();
+    return;
+  }
+  const link = event.target.closest?.("a");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  if (link.matches("[data-dialog]")) {
+    event.preventDefault();
+    const row = link.closest("[data-key]");
+    const trigger = link.closest("[popover]") ? $(`[popovertarget="${link.closest("[popover]").id}"]`) : link;
+    link.closest("[popover]")?.hidePopover();
+    if (row && trigger) trigger.dataset.row = row.dataset.key;
+    open(link.href, trigger);
+  } else if (link.matches("[data-close]") && dialog.contains(link)) {
+    event.preventDefault();
+    dialog.close();
+  } else if (link.matches("[data-dismiss]")) {
+    event.preventDefault();
+    document.getElementById("card")?.remove();
+    const plain = new URL(location);
+    plain.searchParams.delete("done");
+    history.replaceState(null, "", plain);
+  }
+});
+dialog.addEventListener("click", (event) => { if (event.target.closest("button[data-close]")) dialog.close(); });
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (dialog.contains(form) && form.method === "post") {
+    event.preventDefault();
+    send(form, event.submitter);
+  } else if (form.matches("[data-bulk]")) {
+    event.preventDefault();
+    const query = new URLSearchParams(new FormData(form, event.submitter));
+    open(`${form.action}?${query}`, event.submitter);
+  }
+});
+
+// Filters act while one types, and stand in the address.
+let pause = 0;
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("[data-filter-text]")) return;
+  clearTimeout(pause);
+  pause = setTimeout(() => filter(event.target.form), 200);
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("[data-filter]");
+  if (form && event.target.matches("select, input[type=checkbox]")) filter(form);
+});
+function filter(form) {
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) query.set(name, value);
+  history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+  refresh();
+}
+
+// The palette: the results of the search page in a dialog, moved through by arrows.
+async function find(text) {
+  const response = await fetch(`${base}/search?q=${encodeURIComponent(text)}`, quick);
+  const found = parse(await response.text()).getElementById("found");
+  const list = document.getElementById("palette-found");
+  if (!list || !found) return;
+  list.replaceChildren(...adopted(found).childNodes);
+  $$("a", list).forEach((link, index) => {
+    link.id = `found-${index}`;
+    link.setAttribute("role", "option");
+    link.setAttribute("aria-selected", index === 0);
+  });
+  $("#palette").setAttribute("aria-activedescendant", $("a", list) ? "found-0" : "");
+}
+function openPalette(from, text = "") {
+  opener = from;
+  const sheet = document.createElement("div");
+  sheet.className = "sheet";
+  const title = document.createElement("h2");
+  title.id = "dialog-title";
+  title.textContent = "Search";
+  const field = document.createElement("input");
+  Object.assign(field, { id: "palette", type: "search", value: text, autocomplete: "off", placeholder: "Route, service, change, or what to do" });
+  for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"], ["aria-controls", "palette-found"], ["aria-label", "Search"]]) field.setAttribute(name, value);
+  const list = document.createElement("div");
+  Object.assign(list, { id: "palette-found", className: "found" });
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Found");
+  sheet.append(title, field, list);
+  dialog.replaceChildren(sheet);
+  if (!dialog.open) dialog.showModal();
+  field.focus();
+  let wait = 0;
+  field.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(() => find(field.value), 120); });
+  field.addEventListener("keydown", (event) => {
+    const options = $$("[role=option]", list);
+    const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && options.length) {
+      event.preventDefault();
+      const next = (at + step + options.length) % options.length;
+      options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
+      field.setAttribute("aria-activedescendant", options[next].id);
+      options[next].scrollIntoView({ block: "nearest" });
+    } else if (event.key === "Enter" && options[at]) {
+      event.preventDefault();
+      options[at].click();
+      if (!options[at].matches("[data-dialog]")) location.assign(options[at].href);
+    }
+  });
+  if (text) find(text);
+}
+
+// Keys. Single ones can be switched off in the settings, and are off in fields.
+const goes = { o: "/", r: "/routes", f: "/fleet", t: "/traffic", l: "/limits", s: "/schedule", a: "/audit" };
+const acts = { d: "disable", e: "enable", m: "maintenance", s: "schedule" };
+const help = [["j, k", "next, previous route"], ["Enter", "open it"], ["x", "select it"], ["d, e, m, s", "disable, enable, maintenance, schedule"],
+  ["/", "filter"], ["Ctrl K", "search"], ["g, then o r f t l s a", "go to a page"], ["?", "this list"], ["Esc", "close"]];
+let chord = 0;
+const rows = () => $$("tr[data-key]");
+const current = () => document.activeElement?.closest?.("tr[data-key]");
+function step(by) {
+  const all = rows();
+  const at = all.indexOf(current());
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
+  $("a", next ?? document.createElement("i"))?.focus();
+}
+function showHelp() {
+  const sheet = document.createElement("div");
+  sheet.className = "sheet";
+  const title = document.createElement("h2");
+  title.id = "dialog-title";
+  title.textContent = "Keys";
+  const list = document.createElement("dl");
+  list.className = "keys";
+  for (const [key, words] of help) {
+    const [name, what] = [document.createElement("dt"), document.createElement("dd")];
+    const mark = document.createElement("kbd");
+    mark.textContent = key;
+    name.append(mark);
+    what.textContent = words;
+    list.append(name, what);
+  }
+  const close = document.createElement("button");
+  Object.assign(close, { textContent: "Close", type: "button" });
+  close.dataset.close = "";
+  sheet.append(title, list, close);
+  opener = document.activeElement;
+  dialog.replaceChildren(sheet);
+  dialog.showModal();
+  close.focus();
+}
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(document.activeElement); return; }
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && dialog.open) { $("[data-submit]", dialog)?.click(); return; }
+  const field = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+  if (field || dialog.open || event.ctrlKey || event.metaKey || event.altKey || !document.body.dataset.keys) return;
+  const now = Date.now();
+  if (chord && now - chord < 1500 && goes[event.key]) { chord = 0; location.assign(base + goes[event.key]); return; }
+  chord = event.key === "g" ? now : 0;
+  const row = current();
+  switch (event.key) {
+    case "j": step(1); break;
+    case "k": step(-1); break;
+    case "x": if (row) $("input[name=route]", row)?.click(); break;
+    case "/": event.preventDefault(); ($("[data-filter-text]") ?? $("#search"))?.focus(); break;
+    case "?": showHelp(); break;
+    case "Escape": for (const tick of ticks()) tick.checked = false; selection(); break;
+    default:
+      if (row && acts[event.key]) {
+        const link = $(`a[href*="/${acts[event.key]}"][data-dialog]`, row);
+        if (link) { event.preventDefault(); const trigger = $("a", row); trigger.dataset.row = row.dataset.key; open(link.href, trigger); }
+      }
+  }
+});
+$("[data-palette]")?.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.value) { event.preventDefault(); openPalette(event.target, event.target.value); }
+});
+
+localTimes();
+selection();

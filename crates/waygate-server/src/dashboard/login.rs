@@ -1,0 +1,48 @@
+//! The sign-in page.
+
+use askama::Template;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+
+use crate::api::names::Parameters;
+use crate::app::App;
+use crate::dashboard::assets::{Assets, assets};
+use crate::dashboard::visit::{Preferences, base_of, local, page, see_other};
+use crate::error::ApiError;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    base: String,
+    assets: &'static Assets,
+    theme: Option<&'static str>,
+    next: String,
+    username: String,
+    error: Option<String>,
+}
+
+/// Where nobody needs to sign in, it leads on at once.
+pub(super) async fn show(
+    State(app): State<App>,
+    OriginalUri(original): OriginalUri,
+    uri: Uri,
+    head: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let base = base_of(original.path(), uri.path()).to_owned();
+    let next = parameters
+        .filter("next")
+        .map_or_else(|| if base.is_empty() { "/".to_owned() } else { base.clone() }, |next| local(next).to_owned());
+    if !app.authority.is_required() {
+        return Ok(see_other(&next));
+    }
+    page(&LoginPage {
+        base,
+        assets: assets(),
+        theme: Preferences::of(&head).theme,
+        next,
+        username: parameters.filter("username").unwrap_or_default().chars().take(128).collect(),
+        error: parameters.filter("error").map(|_| "That user name and password do not fit together.".to_owned()),
+    })
+}

@@ -1,0 +1,176 @@
+//! One route: what callers get and why, what is planned, what was done to it.
+
+use askama::Template;
+use axum::response::Response;
+use waygate_core::{LimitExpression, RateLimitPolicy, Route, RouteKey, Scope, ServiceState, State};
+use waygate_store::HistoryQuery;
+
+use crate::api::names::NamedRoute;
+use crate::dashboard::audit::Entry;
+use crate::dashboard::fleet::Fleet;
+use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::routes::{Row, status_of};
+use crate::dashboard::visit::{Visit, page};
+use crate::dashboard::words::{Kind, Moment};
+use crate::error::ApiError;
+
+/// How many commits are searched for what was done to the route.
+const SEARCHED: usize = 1000;
+const SHOWN: usize = 20;
+
+#[derive(Template)]
+#[template(path = "route.html")]
+struct RoutePage {
+    frame: Frame,
+    row: Row,
+    kind: Kind,
+    cause: String,
+    protected: bool,
+    chain: Vec<Step>,
+    limits: Vec<Limit>,
+    windows: Vec<Planned>,
+    deprecation: Option<Announced>,
+    answer: Option<String>,
+    history: Vec<Entry>,
+}
+
+/// One layer of the decision.
+struct Step {
+    name: &'static str,
+    words: String,
+    wins: bool,
+}
+
+struct Limit {
+    layer: &'static str,
+    limit: String,
+    details: String,
+}
+
+struct Planned {
+    id: u32,
+    start: Moment,
+    end: Moment,
+    reason: String,
+    state: &'static str,
+}
+
+struct Announced {
+    since: Moment,
+    sunset: Option<String>,
+    successor: Option<String>,
+}
+
+pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRoute) -> Result<Response, ApiError> {
+    let (state, fleet) = (visit.state(), Fleet::of(&visit).await);
+    let key = state.resolve(&route)?;
+    let known = state.services.get(&key.service).ok_or_else(ApiError::internal)?;
+    let route = known.routes.get(&key.local).ok_or_else(ApiError::internal)?;
+    let (kind, cause) = status_of(&visit, &state, known, &key, route);
+    page(&RoutePage {
+        frame: Frame::with(&visit, &state, Section::Routes, &fleet).await,
+        row: Row::of(&visit, &state, &fleet, &key, known, route),
+        kind,
+        cause,
+        protected: route.force_active,
+        chain: chain(&visit, &state, known, &key, route),
+        limits: limits(&state, &key),
+        windows: windows(&visit, route),
+        deprecation: route.deprecation.as_ref().map(|deprecation| Announced {
+            since: Moment(deprecation.since),
+            sunset: deprecation.sunset.clone(),
+            successor: deprecation.successor.clone(),
+        }),
+        answer: answer(kind),
+        history: history(&visit, &key).await?,
+    })
+}
+
+fn chain(visit: &Visit, state: &State, known: &ServiceState, key: &RouteKey, route: &Route) -> Vec<Step> {
+    let view =
+        waygate_api::routes::RouteState::of(key, route, &state.global.maintenance, &known.maintenance, visit.now);
+    let cause = view.cause.as_deref().unwrap_or_default();
+    let maintenance = |maintenance: &waygate_core::Maintenance| match maintenance.is_on(|| visit.now) {
+        false => "not in maintenance".to_owned(),
+        true if maintenance.enforcement.is_shadow() => format!("counts only: {}", maintenance.reason),
+        true if maintenance.exempts(Some(key.local.method), key.local.path.as_str()) => {
+            format!("in maintenance, but this route is exempt: {}", maintenance.reason)
+        }
+        true => format!("in maintenance: {}", maintenance.reason),
+    };
+    let window = route.windows.iter().find(|window| window.is_open(visit.now));
+    let base = &route.base;
+    let mut own = Kind(base.lifecycle.kind()).word().to_owned();
+    if base.enforcement.is_shadow() {
+        own.push_str(", counts only");
+    }
+    if !base.reason.is_empty() {
+        own = format!("{own}: {}", base.reason);
+    }
+    let timed = route.temporary.as_ref().filter(|temporary| visit.now < temporary.until).map(|temporary| {
+        let word = Kind(temporary.control.lifecycle.kind()).word();
+        format!("{word} until {}: {}", Moment(temporary.until).words(), temporary.control.reason)
+    });
+    vec![
+        Step { name: "Everything", words: maintenance(&state.global.maintenance), wins: cause == "global_maintenance" },
+        Step { name: "Service", words: maintenance(&known.maintenance), wins: cause == "service_maintenance" },
+        Step {
+            name: "Window",
+            words: window.map_or_else(
+                || "none is open".to_owned(),
+                |window| format!("open until {}: {}", Moment(window.end).words(), window.reason),
+            ),
+            wins: cause == "window",
+        },
+        Step { name: "Timed switch", words: timed.unwrap_or_else(|| "none".to_owned()), wins: cause == "temporary" },
+        Step {
+            name: "Route",
+            words: if route.force_active { format!("{own}; always answers (force_active)") } else { own },
+            wins: cause == "route" || cause == "force_active",
+        },
+    ]
+}
+
+fn limits(state: &State, key: &RouteKey) -> Vec<Limit> {
+    let limit = |layer, policy: &RateLimitPolicy| Limit {
+        layer,
+        limit: LimitExpression::to_string(&policy.limit),
+        details: if policy.enabled { "in force".to_owned() } else { "paused".to_owned() },
+    };
+    let scopes = [("Everything", Scope::Global), ("Service", Scope::Service(key.service.clone()))];
+    let outer = scopes.iter().filter_map(|(layer, scope)| state.rate_limit(scope).map(|policy| limit(layer, policy)));
+    let own = state.services.get(&key.service).and_then(|known| known.limit_of(&key.local));
+    outer.chain(own.map(|(_, policy)| limit("Route", policy))).collect()
+}
+
+fn windows(visit: &Visit, route: &Route) -> Vec<Planned> {
+    let windows = route.windows.iter().filter(|window| visit.now < window.end);
+    windows
+        .map(|window| Planned {
+            id: window.id,
+            start: Moment(window.start),
+            end: Moment(window.end),
+            reason: window.reason.clone(),
+            state: if window.is_open(visit.now) { "open" } else { "planned" },
+        })
+        .collect()
+}
+
+/// What callers of a stopped route get.
+fn answer(kind: Kind) -> Option<String> {
+    use waygate_core::LifecycleKind::{Active, Deprecated, Disabled, EnvGated, Maintenance};
+    let words = match kind.0 {
+        Active => return None,
+        Deprecated => "The route's own answer, with the headers Deprecation, Sunset and Link.",
+        Maintenance => "503 with the code MAINTENANCE_MODE, the reason, and Retry-After where an end is known.",
+        Disabled => "503 with the code ROUTE_DISABLED and the reason.",
+        EnvGated => "403 with the code ENV_GATED, outside of the environments that are listed.",
+    };
+    Some(words.to_owned())
+}
+
+async fn history(visit: &Visit, key: &RouteKey) -> Result<Vec<Entry>, ApiError> {
+    let page = visit.app.control.history(HistoryQuery { before: None, limit: SEARCHED }).await?;
+    let concerned = page.commits.iter().flat_map(|commit| Entry::all_of(commit, visit.now));
+    Ok(concerned.filter(|entry| entry.is_about(key)).take(SHOWN).collect())
+}
