@@ -24,6 +24,8 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// Sent as `X-Waygate-Platform`.
     pub platform: Option<&'static str>,
+    /// Authorities that are trusted for https besides those of the system: certificates in PEM.
+    pub ca_certificates: Option<Vec<u8>>,
     /// Sent as `X-Waygate-App-Id`.
     pub app_id: Option<String>,
     /// Sent with every call besides.
@@ -59,6 +61,7 @@ impl Default for ClientOptions {
             wait: None,
             dry_run: false,
             observer: None,
+            ca_certificates: None,
         }
     }
 }
@@ -119,6 +122,7 @@ impl Client {
             fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
         }
         let http = reqwest::Client::builder()
+            .tls_certs_merge(authorities(options.ca_certificates.as_deref())?)
             .default_headers(fixed)
             .user_agent(&options.user_agent)
             .connect_timeout(options.connect_timeout)
@@ -287,6 +291,13 @@ impl Client {
         }
         url
     }
+}
+
+pub(super) fn authorities(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let Some(pem) = pem else { return Ok(Vec::new()) };
+    let read = reqwest::Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
+    let expected = "the certificates of authorities cannot be read: expected PEM with at least one `BEGIN CERTIFICATE`";
+    read.ok_or_else(|| ClientError::Setup(expected.to_owned()))
 }
 
 pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {

@@ -1,8 +1,8 @@
 //! Commands apart from their timing: refusals, resolution, maintenance, tokens, bundles.
 
 use waygate_core::{
-    Action, Change, Command, CommandError, Commit, Declaration, Deprecation, IssuedToken, LONGEST_REASON, Lifecycle,
-    MOST_TOKENS, MaintenanceScope, MaintenanceSwitch, Platform, Revision, Scope, Switch, TokenKind,
+    Action, Change, Command, CommandError, Commit, Declaration, Deprecation, Draft, IssuedToken, LONGEST_REASON,
+    Lifecycle, MOST_TOKENS, MaintenanceScope, MaintenanceSwitch, Platform, Revision, Scope, Switch, TokenKind,
 };
 
 use crate::world::{World, at, commit_after, empty_state, maintain, of_service, on, parsed, register, switch};
@@ -396,7 +396,9 @@ fn only_the_very_next_commit_of_the_same_history_is_applied() {
     assert_eq!(state, world.state);
 
     let records = world.run(&switch("/one", Switch::disable(), ""), at(0)).records;
-    let placed = [at(1), at(2)].map(|now| commit_after(&state, records.clone(), now).cursor);
-    assert_eq!(placed[0].revision, placed[1].revision);
-    assert_ne!(placed[0].lineage, placed[1].lineage, "the same revision of another history is told apart");
+    let placed = commit_after(&state, records, at(1));
+    let id = "another-draft-0000".to_owned().try_into().unwrap();
+    let other = Commit::after(&state.cursor, Draft { id, ..placed.draft.clone() });
+    assert_eq!(placed.cursor.revision, other.cursor.revision);
+    assert_ne!(placed.cursor.lineage, other.cursor.lineage, "the same revision of another history is told apart");
 }

@@ -206,7 +206,7 @@ async fn g55_lists_and_routes_show_what_callers_get_and_why() {
         [text("status"), text("effective"), text("cause")]
     };
     let (own, other) = ("payments:GET:/only", "orders:GET:/api/orders");
-    assert_eq!(shown(own).await, ["active", "active", "-"]);
+    assert_eq!(shown(own).await, ["active", "active", "route"]);
     let window = json!({"start": jiff::Timestamp::now(), "end": "2999-01-01"});
     admin.post(&route(own, "schedule"), window).await;
     assert_eq!(shown(own).await, ["maintenance", "maintenance", "window"]);
@@ -216,7 +216,7 @@ async fn g55_lists_and_routes_show_what_callers_get_and_why() {
     assert_eq!(shown(own).await, ["env_gated", "env_gated", "route"]);
     admin.post("/api/services/payments/maintenance/enable", json!({})).await;
     assert_eq!(shown(own).await, ["env_gated", "maintenance", "service_maintenance"]);
-    assert_eq!(shown(other).await, ["active", "active", "-"]);
+    assert_eq!(shown(other).await, ["active", "active", "route"]);
     admin.post("/api/global/enable", json!({})).await;
     assert_eq!(shown(own).await, ["env_gated", "maintenance", "global_maintenance"]);
     assert_eq!(shown(other).await, ["active", "maintenance", "global_maintenance"]);
