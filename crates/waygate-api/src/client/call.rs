@@ -293,7 +293,7 @@ impl Client {
     }
 }
 
-pub(super) fn authorities(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ClientError> {
+fn authorities(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ClientError> {
     let Some(pem) = pem else { return Ok(Vec::new()) };
     let read = reqwest::Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
     let expected = "the certificates of authorities cannot be read: expected PEM with at least one `BEGIN CERTIFICATE`";
