@@ -46,7 +46,7 @@ async fn list(context: &Context, service: Option<&str>, holder: Option<&str>) ->
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
     let Read { raw, value: tokens } = context.connect()?.get::<Vec<TokenView>>(paths::TOKENS, &query).await?;
-    let mut table = Table::new(vec!["ID", "Holder", "Kind", "Platform", "Service", "Issued", "Expires"]);
+    let mut table = Table::new(vec!["ID", "Holder", "Kind", "Platform", "Service", "Issued", "Expires", "Last used"]);
     for token in &tokens {
         table.push(vec![
             Cell::new(&token.id),
@@ -56,6 +56,7 @@ async fn list(context: &Context, service: Option<&str>, holder: Option<&str>) ->
             Cell::new(token.service.as_deref().unwrap_or("-")),
             Cell::new(moment::shown(token.issued)),
             Cell::new(moment::shown(token.expires)),
+            Cell::new(token.last_used.map_or_else(|| "-".to_owned(), moment::shown)),
         ]);
     }
     context.printer.list(raw.get(), &table, "no tokens are in use");
