@@ -1,34 +1,19 @@
-//! The settings of a connection, and its start.
+//! The settings of a connection.
+
+mod launch;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
-use waygate_api::client::ServerUrl;
-use waygate_api::instances::InstanceId;
-use waygate_core::{Environment, LocalCounters, ServiceId, WhenUnknown};
+use waygate_core::WhenUnknown;
 
-use crate::acknowledge::{self, Acknowledger};
-use crate::cache::{self, Cache};
-use crate::caller::{ByAddress, Callers, Identity};
-use crate::error::BuildError;
-use crate::gate::Gate;
-use crate::replica::Replica;
-use crate::report::{self, Hits};
-use crate::session::{Credentials, Session};
-use crate::shared::Shared;
-use crate::status::Rules;
-use crate::sync::remote::RemoteSource;
-use crate::sync::source::Source;
-use crate::sync::{Pace, Syncer};
-use crate::waygate::Waygate;
+use crate::caller::{ByAddress, Identity};
+use crate::session::Credentials;
 
-/// The settings of a connection; see [`Waygate::builder`] and [`Waygate::from_env`].
+/// The settings of a connection; see [`Waygate::builder`](crate::Waygate::builder) and
+/// [`Waygate::from_env`](crate::Waygate::from_env).
 #[must_use = "nothing happens before `start`"]
 pub struct WaygateBuilder {
     servers: Vec<String>,
@@ -58,8 +43,6 @@ impl WaygateBuilder {
     const POLL_INTERVAL: Duration = Duration::from_secs(10);
     const REPORT_INTERVAL: Duration = Duration::from_secs(10);
     const RATE_LIMIT_DEADLINE: Duration = Duration::from_millis(50);
-    /// What is longer than a day is a day.
-    const LONGEST: Duration = Duration::from_hours(24);
 
     pub(crate) fn new(server_url: &str, app_id: &str) -> Self {
         Self {
@@ -84,8 +67,8 @@ impl WaygateBuilder {
         }
     }
 
-    /// The servers of one control plane, in place of the one that [`Waygate::builder`] names. The first is tried first, and
-    /// at whatever trouble the next one, which goes on where the one before has ended.
+    /// The servers of one control plane, in place of the one that [`Waygate::builder`](crate::Waygate::builder) names. The
+    /// first is tried first, and at whatever trouble the next one, which goes on where the one before has ended.
     pub fn servers<'a>(mut self, urls: impl IntoIterator<Item = &'a str>) -> Self {
         self.servers = urls.into_iter().map(|url| url.trim().to_owned()).collect();
         self
@@ -221,123 +204,6 @@ impl WaygateBuilder {
     pub fn rate_limit_deadline(mut self, deadline: Duration) -> Self {
         self.rate_limit_deadline = deadline;
         self
-    }
-
-    /// Starts to follow the control plane, and returns at once, whether or not it is there.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] when a setting is not usable, or outside of a tokio runtime. Anything that happens later is in
-    /// [`Waygate::status`] and in the log.
-    pub fn start(self) -> Result<Waygate, BuildError> {
-        let app_id = self.app_id()?;
-        let servers = self.server_urls()?;
-        let instance = match &self.instance {
-            Some(id) => id.parse().map_err(BuildError::Instance)?,
-            None => acknowledge::random_id().ok_or(BuildError::NoRandomness)?,
-        };
-        let said = acknowledge::introduction(&instance, self.own_environment()?.as_ref());
-        let (credentials, authorities) = (self.credentials.clone(), self.ca_certificates()?);
-        let session = Session::new(servers, &app_id, credentials, said, authorities).map_err(BuildError::Client)?;
-        let source = RemoteSource::new(session.clone(), app_id, self.silence);
-        self.launch(Some((session, instance)), source)
-    }
-
-    /// Starts to follow another source than a server over the network. [`Waygate::control`] is not available then.
-    ///
-    /// # Errors
-    ///
-    /// As for [`WaygateBuilder::start`].
-    pub fn start_with(self, source: impl Source) -> Result<Waygate, BuildError> {
-        self.launch(None, source)
-    }
-
-    fn launch(self, remote: Option<(Session, InstanceId)>, source: impl Source) -> Result<Waygate, BuildError> {
-        let app_id = self.app_id()?;
-        let environment = self.own_environment()?;
-        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let cache = match self.cache_dir.clone() {
-            Some(directory) => Some(Cache::new(directory, app_id.clone(), self.origins()?)),
-            None => None,
-        };
-        let kept = cache.as_ref().and_then(Cache::read).map(|kept| (Rules::Cache, kept)).or_else(|| {
-            let file = self.bootstrap_file.as_deref()?;
-            Some((Rules::Bootstrap, cache::bootstrap(file, &app_id)?))
-        });
-        let replica = Arc::new(Replica::new(environment, self.when_unknown, kept));
-        let trusted = self.trusted_proxies.iter().map(|range| range.parse());
-        let callers = Callers {
-            trusted_proxies: trusted.collect::<Result<_, _>>().map_err(BuildError::TrustedProxy)?,
-            identity: self.identity,
-            hops: self.hops,
-            warned: AtomicBool::new(false),
-            panicked: AtomicBool::new(false),
-        };
-        let hits = Hits::new(remote.is_some());
-        let backend = self.rate_limit_backend.as_deref();
-        let shared = backend.map(|url| Shared::open(url, self.rate_limit_deadline, &app_id)).transpose()?;
-        let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits });
-        let stop = CancellationToken::new();
-        let pace = Pace {
-            reconnect_delay: self.reconnect_delay.min(Self::LONGEST),
-            silence: self.silence.min(Self::LONGEST),
-            poll_interval: self.poll_interval.clamp(Duration::from_secs(1), Self::LONGEST),
-        };
-        let syncer = Syncer::new(source, replica.clone(), pace);
-        let mut tasks = vec![runtime.spawn(syncer.run(stop.clone()))];
-        if let Some(cache) = cache {
-            tasks.push(runtime.spawn(cache::keep(replica.clone(), cache, stop.clone())));
-        }
-        if let Some((session, instance)) = remote.clone() {
-            let acknowledger = Acknowledger::new(replica.clone(), session.clone(), app_id.clone(), instance.clone());
-            tasks.push(runtime.spawn(acknowledger.run(stop.clone())));
-            let every = self.report_interval;
-            tasks.push(runtime.spawn(report::run(
-                gate.clone(),
-                session,
-                app_id.clone(),
-                instance,
-                every,
-                stop.clone(),
-            )));
-        }
-        if gate.is_shared() {
-            let (gate, stop) = (gate.clone(), stop.clone());
-            tasks.push(runtime.spawn(async move { stop.run_until_cancelled(gate.reach()).await.unwrap_or_default() }));
-        }
-        let session = remote.map(|(session, _)| session);
-        Ok(Waygate::new(app_id, replica, gate, session, stop, tasks))
-    }
-
-    fn own_environment(&self) -> Result<Option<Environment>, BuildError> {
-        self.environment.as_deref().map(str::parse).transpose().map_err(BuildError::Environment)
-    }
-
-    /// At least one, each once.
-    fn server_urls(&self) -> Result<Vec<ServerUrl>, BuildError> {
-        let mut urls: Vec<ServerUrl> = Vec::new();
-        for server in &self.servers {
-            let url = server.parse().map_err(BuildError::ServerUrl)?;
-            if !urls.contains(&url) {
-                urls.push(url);
-            }
-        }
-        if urls.is_empty() { Err(BuildError::NoServer) } else { Ok(urls) }
-    }
-
-    fn origins(&self) -> Result<Vec<String>, BuildError> {
-        Ok(self.server_urls()?.iter().map(|url| url.origin().to_owned()).collect())
-    }
-
-    fn ca_certificates(&self) -> Result<Option<Vec<u8>>, BuildError> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| BuildError::CaFile { path: path.clone(), reason: error.to_string() })
-        };
-        self.ca_file.as_ref().map(read).transpose()
-    }
-
-    fn app_id(&self) -> Result<ServiceId, BuildError> {
-        self.app_id.parse().map_err(BuildError::AppId)
     }
 }
 

@@ -1,20 +1,22 @@
 //! The service's own copy of the rules: what the control plane says, over what the code declares.
 
-use std::collections::BTreeMap;
+mod model;
+
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use waygate_core::{
-    Cursor, Declaration, Digest, Environment, LocalKey, PathTemplate, RateLimitPolicy, Revision, Route, RouteMethod,
-    ServiceView, Snapshot, SnapshotCell, Unheard, WhenUnknown,
+    Cursor, Declaration, Digest, Environment, LocalKey, PathTemplate, RouteMethod, ServiceView, SnapshotCell, Unheard,
+    WhenUnknown,
 };
 
 use crate::acknowledge::{Enforced, Rejections};
 use crate::cache::Kept;
 use crate::clock;
 use crate::declare::Declared;
+use crate::replica::model::Model;
 use crate::status::{Outage, Phase, Rules, Status};
 
 /// The most routes that are taken up because they were seen in use.
@@ -32,22 +34,6 @@ pub(crate) struct Replica {
     moved: Notify,
     /// Off once the bound is reached, so that requests for unknown routes do not queue for the lock.
     observing: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Model {
-    environment: Option<Environment>,
-    view: ServiceView,
-    /// Where the view stands; `None` while nothing was ever heard.
-    cursor: Option<Cursor>,
-    /// Whether all of the view could be read.
-    complete: bool,
-    rejections: Rejections,
-    unheard: Unheard,
-    declarations: BTreeMap<LocalKey, Declaration>,
-    observed: usize,
-    /// Moves with each declaration, so that a registration knows whether it is still complete.
-    generation: u64,
 }
 
 /// The declarations as they stand at one time.
@@ -291,44 +277,5 @@ impl Replica {
     fn model(&self) -> MutexGuard<'_, Model> {
         // Nothing panics while it is held, and each value in it is whole at any time.
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Model {
-    /// The control plane's word wins; a route that it does not know is what the code declares.
-    fn compile(&self) -> Snapshot {
-        let mut view = self.view.clone();
-        let known = &self.view.service;
-        let new_routes = self.declarations.iter().filter(|(key, _)| !known.routes.contains_key(*key));
-        let new_limits = self.declarations.iter().filter_map(|(key, declaration)| {
-            let policy = declaration.rate_limit.as_deref().filter(|_| !known.route_limits.contains_key(key))?;
-            Some((key, policy))
-        });
-        for (key, declaration) in new_routes {
-            Arc::make_mut(&mut view.service).routes.insert(key.clone(), Arc::new(route_of(declaration)));
-        }
-        for (key, policy) in new_limits {
-            let policy = RateLimitPolicy { declared: true, ..policy.clone() };
-            Arc::make_mut(&mut view.service).route_limits.insert(key.clone(), Arc::new(policy));
-        }
-        match self.cursor {
-            Some(_) => Snapshot::compile(view, self.environment.clone()),
-            None => Snapshot::compile_unheard(view, self.environment.clone(), &self.unheard),
-        }
-    }
-}
-
-fn route_of(declaration: &Declaration) -> Route {
-    Route {
-        declared: declaration.control.clone(),
-        base: declaration.control.clone(),
-        switched: false,
-        temporary: None,
-        windows: Vec::new(),
-        last_window: 0,
-        declared_deprecation: declaration.deprecation.clone(),
-        deprecation: declaration.deprecation.clone(),
-        force_active: declaration.force_active,
-        changed_at: Revision::ZERO,
     }
 }

@@ -38,8 +38,8 @@ struct Inner {
 }
 
 impl Waygate {
-    /// Begins the settings of a connection: the control plane's URL (or those of its servers, joined by commas), and the name under which operators know this
-    /// service. Mistakes in either come out at [`WaygateBuilder::start`].
+    /// Begins the settings of a connection: the control plane's URL (or those of its servers, joined by commas), and the
+    /// name under which operators know this service. Mistakes in either come out at [`WaygateBuilder::start`].
     pub fn builder(server_url: &str, app_id: &str) -> WaygateBuilder {
         WaygateBuilder::new(server_url, app_id)
     }
@@ -48,7 +48,7 @@ impl Waygate {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `WAYGATE_SERVER_URL` | the control plane, such as `http://localhost:9000`, or its servers, joined by commas; required |
+    /// | `WAYGATE_SERVER_URL` | the control plane, such as `http://localhost:9000`, or its servers with commas between; required |
     /// | `WAYGATE_APP_ID` | the name of this service; required |
     /// | `WAYGATE_TOKEN` | a token for this service |
     /// | `WAYGATE_USERNAME`, `WAYGATE_PASSWORD` | or credentials to log in with |

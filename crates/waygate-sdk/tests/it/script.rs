@@ -51,6 +51,7 @@ type Poll = Box<dyn FnMut(usize) -> Result<Option<Frame>, Outage> + Send>;
 pub(crate) struct Script {
     play: Play,
     poll: Option<Poll>,
+    servers: usize,
     seen: Arc<Mutex<Seen>>,
     refusals: Arc<Mutex<Vec<Outage>>>,
 }
@@ -74,7 +75,12 @@ impl Script {
     pub(crate) fn new(play: impl FnMut(usize, Option<&Cursor>) -> Connection + Send + 'static) -> (Self, Observer) {
         let (seen, refusals) = (Arc::<Mutex<Seen>>::default(), Arc::<Mutex<Vec<Outage>>>::default());
         let observer = Observer { seen: seen.clone(), refusals: refusals.clone() };
-        (Self { play: Box::new(play), poll: None, seen, refusals }, observer)
+        (Self { play: Box::new(play), poll: None, servers: 1, seen, refusals }, observer)
+    }
+
+    /// As if there were several servers that all do the same.
+    pub(crate) fn of_servers(self, servers: usize) -> Self {
+        Self { servers, ..self }
     }
 
     /// Answers questions for snapshots, too; `answer` gets the number of the question.
@@ -125,6 +131,10 @@ impl Source for Script {
                 }
             })
         })
+    }
+
+    fn servers(&self) -> usize {
+        self.servers
     }
 
     fn poll(&mut self, known: Option<Cursor>) -> Option<BoxFuture<'_, Result<Option<Frame>, Outage>>> {

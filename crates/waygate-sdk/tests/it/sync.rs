@@ -365,6 +365,37 @@ async fn assert_no_loop(what: &str, make: impl Fn() -> Connection + Send + Clone
 }
 
 #[tokio::test(start_paused = true)]
+async fn g5_several_servers_are_tried_in_turn_without_haste() {
+    for delay in [Duration::ZERO, Duration::from_secs(5)] {
+        let (script, seen) = Script::new(|_, _| Connection::Refused(Outage::Unreachable { reason: String::new() }));
+        let waygate = builder().reconnect_delay(delay).start_with(script.of_servers(3)).unwrap();
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        let opens = seen.opens();
+        let is_loop = opens.windows(5).any(|five| five[4].0 - five[0].0 < Duration::from_secs(1));
+        assert!(!is_loop, "{delay:?}: five attempts in a second");
+        if !delay.is_zero() {
+            let waits: Vec<Duration> = opens.windows(2).map(|pair| pair[1].0 - pair[0].0).take(30).collect();
+            for pass in waits.chunks(3) {
+                assert!(pass[0] <= Duration::from_millis(500) && pass[1] <= Duration::from_millis(500), "{pass:?}");
+                assert!(pass[2] >= delay / 2 && pass[2] <= delay, "{pass:?}");
+            }
+        }
+        waygate.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_is_the_pace_of_all_servers() {
+    let goodbye = Item::Frame(Frame::Goodbye { reason: "shutdown".to_owned(), retry_after_ms: 1500 });
+    let (script, seen) =
+        in_turn(vec![Connection::Silent(caught_up(1, [goodbye])), Connection::Silent(caught_up(1, []))]);
+    let waygate = builder().start_with(script.of_servers(3)).unwrap();
+    eventually("back", || seen.opens().len() == 2).await;
+    assert!(seen.opens()[1].0 - seen.opens()[0].0 >= Duration::from_millis(1500));
+    ready(&waygate).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_server_asks_for_is_waited() {
     let asks = || Outage::Refused { status: 429, message: String::new(), retry_after: Some(Duration::from_secs(20)) };
     let (script, seen) = in_turn(vec![Connection::Refused(asks()), Connection::Silent(caught_up(1, []))]);
@@ -393,7 +424,7 @@ async fn a_restarted_server_is_found_within_the_reconnect_delay_however_long_it_
 }
 
 #[tokio::test(start_paused = true)]
-async fn g8_what_has_drifted_from_the_control_plane_is_fetched_anew_and_counted() {
+async fn a16_what_has_drifted_from_the_control_plane_is_fetched_anew_and_counted() {
     let (send, more) = mpsc::unbounded_channel();
     let agreed = || vec![snapshot(at(1), [disabled("GET:/a")]), checked_bookmark(at(1), [disabled("GET:/a")])];
     let (script, seen) = in_turn(vec![
@@ -440,8 +471,8 @@ async fn a_digest_says_nothing_where_not_all_could_be_read() {
     assert_eq!((waygate.status().drifted, seen.opens().len()), (0, 1));
 }
 
-fn polled(cursor: Cursor, changes: impl IntoIterator<Item = Change>) -> Option<Frame> {
-    Some(Frame::Snapshot { cursor, view: Box::new(view(changes)), skipped: Vec::new() })
+fn polled(cursor: Cursor, changes: impl IntoIterator<Item = Change>) -> Frame {
+    Frame::Snapshot { cursor, view: Box::new(view(changes)), skipped: Vec::new() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -453,9 +484,9 @@ async fn where_no_stream_gets_through_the_control_plane_is_polled_and_the_stream
             if begin.elapsed() < cleared_after { swallowing() } else { Connection::Silent(caught_up(9, [])) }
         });
         let script = script.polled(|question| match question {
-            1 => Ok(polled(at(3), [])),
+            1 => Ok(Some(polled(at(3), []))),
             2..5 => Ok(None),
-            5 => Ok(polled(at(7), [disabled("GET:/a")])),
+            5 => Ok(Some(polled(at(7), [disabled("GET:/a")]))),
             _ => Ok(None),
         });
         let waygate = builder().start_with(script).unwrap();
@@ -482,7 +513,7 @@ async fn where_no_stream_gets_through_the_control_plane_is_polled_and_the_stream
 async fn polling_that_fails_too_is_an_outage_like_any_other() {
     let (script, seen) = Script::new(|_, _| Connection::Ending(vec![]));
     let script = script.polled(|question| match question {
-        1..=3 => Ok(polled(at(3), [disabled("GET:/a")])),
+        1..=3 => Ok(Some(polled(at(3), [disabled("GET:/a")]))),
         _ => Err(Outage::Refused { status: 502, message: "bad gateway".to_owned(), retry_after: None }),
     });
     let waygate = builder().start_with(script).unwrap();
