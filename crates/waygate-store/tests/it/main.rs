@@ -3,6 +3,7 @@
 
 mod child;
 mod conformance;
+mod cost;
 mod damage;
 mod directory;
 mod failing;
