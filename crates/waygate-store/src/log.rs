@@ -18,11 +18,13 @@ pub struct Retention {
     pub commits: usize,
     /// How much older than the newest commit; 90 days by default. The newest thousand commits stay at any age.
     pub age: SignedDuration,
+    /// How many bytes they are as JSON, all together; 256 MiB by default.
+    pub bytes: usize,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { commits: 10_000, age: SignedDuration::from_hours(90 * 24) }
+        Self { commits: 10_000, age: SignedDuration::from_hours(90 * 24), bytes: 256 << 20 }
     }
 }
 
@@ -32,12 +34,15 @@ pub(crate) struct CommitLog {
     /// The place right before the oldest kept commit.
     start: Cursor,
     commits: VecDeque<Arc<Commit>>,
+    /// How many bytes each of them is, and all together.
+    sizes: VecDeque<usize>,
+    bytes: usize,
     retention: Retention,
 }
 
 impl CommitLog {
     pub(crate) fn new(start: Cursor, retention: Retention) -> Self {
-        Self { start, commits: VecDeque::new(), retention }
+        Self { start, commits: VecDeque::new(), sizes: VecDeque::new(), bytes: 0, retention }
     }
 
     #[cfg(feature = "file")]
@@ -51,16 +56,20 @@ impl CommitLog {
 
     /// Takes the next commit in and lets go of what is beyond retention. The caller vouches that it is the next.
     pub(crate) fn push(&mut self, commit: Arc<Commit>) {
-        let newest_at = commit.draft.cause.at;
+        let (newest_at, size) = (commit.draft.cause.at, commit.size());
         self.commits.push_back(commit);
+        self.sizes.push_back(size);
+        self.bytes += size;
         while let Some(oldest) = self.commits.front()
             && self.commits.len() > 1
             && (self.commits.len() > self.retention.commits
+                || self.bytes > self.retention.bytes
                 || (self.commits.len() > KEPT_WHATEVER_THE_TIME
                     && newest_at.duration_since(oldest.draft.cause.at) > self.retention.age))
         {
             self.start = oldest.cursor.clone();
             self.commits.pop_front();
+            self.bytes -= self.sizes.pop_front().unwrap_or_default();
         }
     }
 
@@ -147,5 +156,16 @@ mod tests {
         assert_eq!(log.commits.len(), 13, "and what follows at the right time stays too");
         let log = log_of(0..100, Retention { commits: 20, ..Retention::default() });
         assert_eq!(log.commits.len(), 20, "their number is bounded all the same");
+    }
+
+    #[test]
+    fn a_log_is_bounded_by_bytes_too() {
+        let one = log_of([0], Retention::default()).bytes;
+        let log = log_of(0..100, Retention { bytes: 10 * one, ..Retention::default() });
+        assert!((9..=10).contains(&log.commits.len()), "{}", log.commits.len());
+        assert_eq!(log.bytes, log.commits.iter().map(|commit| commit.size()).sum::<usize>());
+        assert_eq!(log.start.revision.next(), log.commits[0].revision());
+        let log = log_of(0..3, Retention { bytes: 1, ..Retention::default() });
+        assert_eq!(log.commits.len(), 1, "the newest one always stays");
     }
 }

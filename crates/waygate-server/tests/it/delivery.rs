@@ -2,11 +2,14 @@
 
 mod admission;
 mod ends;
+mod lineage;
 mod nodes;
 mod outage;
 mod redis;
 mod slow;
 mod snapshots;
+
+use std::sync::Arc;
 
 use serde_json::json;
 use waygate_store::{FileStore, MemoryStore, Store};
@@ -24,8 +27,7 @@ async fn switch(caller: &Caller, key: &str, action: &str) -> u64 {
 async fn g1_g4_bookmarks_agree_with_what_a_stream_has_told_on_memory_and_on_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    let stores: [std::sync::Arc<dyn Store>; 2] =
-        [std::sync::Arc::new(MemoryStore::new().unwrap()), std::sync::Arc::new(file)];
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new().unwrap()), Arc::new(file)];
     for store in stores {
         let server = TestServer::start_on(store, |server| server).await;
         server.register("pay", &["GET:/a", "GET:/b"]).await;
@@ -52,4 +54,28 @@ async fn g1_g4_bookmarks_agree_with_what_a_stream_has_told_on_memory_and_on_file
         assert_eq!((follower.status("GET:/a"), follower.status("GET:/b")), ("disabled", "maintenance"));
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn g4_streams_and_polls_go_on_over_a_restart_on_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || Arc::new(FileStore::open(folder.path().join("state.json")).await.unwrap());
+    let server = TestServer::start_on(open().await, |server| server).await;
+    server.register("pay", &["GET:/a"]).await;
+    server.register("orders", &["GET:/o"]).await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    let mut follower = Follower::caught_up(&service, "pay").await;
+    let polled = service.get("/api/sdk/snapshot?service=pay").await;
+    let tag = polled.header("etag").unwrap().to_owned();
+    switch(&admin, "orders:GET:/o", "disable").await;
+    server.stop().await;
+
+    let server = TestServer::start_on(open().await, |server| server).await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    assert_eq!(service.with("if-none-match", tag).get("/api/sdk/snapshot?service=pay").await.status, 304);
+    let made = switch(&admin, "pay:GET:/a", "disable").await;
+    follower.resume(&service).await;
+    follower.until(made).await;
+    assert_eq!((follower.snapshots, follower.commits.len()), (1, 1), "what came meanwhile is all that it is told");
+    server.stop().await;
 }

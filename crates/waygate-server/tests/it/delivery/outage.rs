@@ -1,6 +1,5 @@
 //! Redis goes away, loses everything, or forgets what a node has not read yet.
 
-use jiff::SignedDuration;
 use serde_json::json;
 use waygate_store::Retention;
 
@@ -109,7 +108,7 @@ async fn g9_a_node_that_was_cut_off_for_longer_than_is_kept_begins_anew() {
     }
     let redis = Redis::start().await;
     let mut way = Way::to(redis.address()).await;
-    let short = Retention { commits: 20, age: SignedDuration::from_hours(1) };
+    let short = Retention { commits: 20, ..Retention::default() };
     let (near, far) = (node_at(&redis.address(), short).await, node_at(&way.address(), short).await);
     register(&near, "pay", "GET:/a").await;
     eventually(async || far.revision() == 1).await;
