@@ -4,6 +4,7 @@
 
 mod declare;
 mod effect;
+mod examples;
 mod fleet;
 mod global;
 mod import;
@@ -18,12 +19,13 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
 pub(crate) use effect::Effect;
-pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand};
+pub(crate) use examples::command;
+pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand, Watch};
 use global::Global;
 pub(crate) use import::{Import, Source};
 pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
 pub(crate) use routes::{
-    Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch,
+    Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, Wait,
 };
 pub(crate) use serve::{Backend, RedisAddress, Serve};
 pub(crate) use session::{ConfigCommand, ContextCommand, Login, TokenCommand};
@@ -117,13 +119,35 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
   waygate maintenance GET:/api/payments --start 2026-12-01T02:00Z --end 2026-12-01T04:00Z")]
     Maintenance(RouteMaintenance),
     /// Plan the maintenance of a route; list or cancel what is planned
-    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    #[command(
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
+        after_help = "Examples:
+  waygate schedule GET:/api/payments --start \"tomorrow 02:00\" --end 2h --reason \"DB migration\"
+  waygate schedule list
+  waygate schedule cancel GET:/api/payments"
+    )]
     Schedule(Schedule),
     /// Limit a route to environments
     #[command(subcommand)]
     Env(EnvCommand),
+    /// Wait until callers find a route as it is to be
+    #[command(after_help = "Examples:
+  waygate wait GET:/api/payments --for active --within 30m
+  waygate wait payments-service:/api/refunds --for maintenance")]
+    Wait(Wait),
+    /// Show routes, then every change of them as it happens
+    #[command(after_help = "Examples:
+  waygate watch --service payments-service
+  waygate watch 'GET:/api/*' -o jsonl")]
+    Watch(Watch),
     /// Show who did what, newest first
-    #[command(visible_alias = "log")]
+    #[command(
+        visible_alias = "log",
+        after_help = "Examples:
+  waygate log --service payments-service --since 2026-12-01T10:00Z
+  waygate log -f -o jsonl"
+    )]
     Audit(Audit),
     /// Maintenance of everything: every route of every service
     #[command(subcommand)]
@@ -209,7 +233,11 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
     /// List every command and what it takes, for tools
     #[command(after_help = "Example:
   waygate commands --json")]
-    Commands,
+    Commands {
+        /// As the reference of the command line
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Hash a password for a file of settings; it is asked for, or read from stdin
     HashPassword,
     /// Take over an installation of the PyPI package: routes, maintenance, rate limits and audit log
@@ -229,12 +257,10 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

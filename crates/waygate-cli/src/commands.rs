@@ -8,6 +8,7 @@ mod declare;
 mod doctor;
 mod env;
 mod explain;
+mod follow;
 mod hash_password;
 mod history;
 mod import;
@@ -25,8 +26,10 @@ mod session;
 mod status;
 mod token;
 mod tree;
+mod wait;
+mod watch;
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, FromArgMatches as _};
 
 use crate::cli::{Cli, Command, Effect};
 use crate::completion;
@@ -39,7 +42,7 @@ pub(crate) fn run() -> ExitStatus {
     if completion::answered() {
         return ExitStatus::Success;
     }
-    let parsed = Cli::command()
+    let parsed = crate::cli::command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, reason_of(&matches))));
     let (cli, reason) = match parsed {
@@ -54,6 +57,7 @@ pub(crate) fn run() -> ExitStatus {
         }
     };
     let effect = cli.command.effect();
+    let at_server = !matches!(cli.command, Command::Import(_));
     let rehearsal = cli.global.dry_run && effect == Effect::Changes;
     let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal));
     let context = Context::new(printer, cli.global.settings());
@@ -65,6 +69,12 @@ pub(crate) fn run() -> ExitStatus {
         Ok(()) if printer.has_told_all() => {
             if rehearsal {
                 printer.note("dry run: nothing has been changed");
+            } else if at_server
+                && effect == Effect::Changes
+                && context.settings.wait.is_none()
+                && printer.output.is_for_people()
+            {
+                printer.note("stored; `--wait` waits until every instance enforces it");
             }
             ExitStatus::Success
         }
@@ -127,6 +137,8 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Maintenance(maintenance) => lifecycle::maintenance(context, maintenance).await,
             Command::Schedule(schedule) => schedule::run(context, schedule).await,
             Command::Env(command) => env::run(context, command).await,
+            Command::Wait(wait) => wait::run(context, wait).await,
+            Command::Watch(watch) => watch::run(context, watch).await,
             Command::Explain(explain) => explain::run(context, explain).await,
             Command::Export(export) => declare::export(context, export).await,
             Command::Apply(apply) => declare::apply(context, apply).await,
@@ -144,12 +156,10 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::ServiceRateLimit(command) => rate_limit::of_service(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Doctor => doctor::run(context).await,
-            Command::Completion { shell } => {
-                completion::script(shell).map(|script| context.printer.text(&script))
-            }
+            Command::Completion { shell } => completion::script(shell).map(|script| context.printer.text(&script)),
             Command::Man { directory } => tree::manuals(context, &directory),
-            Command::Commands => {
-                tree::list(context);
+            Command::Commands { markdown } => {
+                tree::list(context, markdown);
                 Ok(())
             }
             Command::HashPassword => hash_password::run(context),

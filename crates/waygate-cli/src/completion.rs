@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::ArgValueCandidates;
 use clap_complete::env::Shells;
@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
 
-use crate::cli::Cli;
 use crate::context::{Context, Settings};
 use crate::error::{CliError, CliResult};
 use crate::printer::{Manner, Printer};
@@ -54,7 +53,7 @@ pub(crate) fn script(shell: Shell) -> CliResult<String> {
 
 /// The command line with what its names may be.
 fn offering() -> clap::Command {
-    offer(Cli::command())
+    offer(crate::cli::command())
 }
 
 fn offer(command: clap::Command) -> clap::Command {

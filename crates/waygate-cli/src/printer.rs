@@ -2,13 +2,16 @@
 //!
 //! Stored text may hold anything: whatever a terminal would interpret is shown escaped.
 
+mod ask;
 mod format;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub(crate) use ask::{ask, can_ask};
 pub(crate) use format::{ColourChoice, Format, Output};
+use serde_json::value::RawValue;
 use waygate_api::client::Call;
 
 use crate::error::CliError;
@@ -65,6 +68,8 @@ pub(crate) struct Printer {
     colour_notes: bool,
     /// Something of the data could not be written.
     lost: AtomicBool,
+    /// The reader of stdout has gone away.
+    unheard: AtomicBool,
 }
 
 impl Printer {
@@ -83,6 +88,7 @@ impl Printer {
             colour: coloured(terminal),
             colour_notes: coloured(std::io::stderr().is_terminal()),
             lost: AtomicBool::new(false),
+            unheard: AtomicBool::new(false),
         }
     }
 
@@ -145,6 +151,33 @@ impl Printer {
         }
     }
 
+    /// Some more elements of something that goes on; `first` is said once.
+    pub(crate) fn stream(&self, raw: &[Box<RawValue>], table: &Table, first: bool) {
+        if self.format == Format::Json {
+            for element in raw {
+                match self.output {
+                    Output::Yaml => self.text(&format!("---\n{}", render::yaml::of_json(element.get()))),
+                    _ => self.text(&render::json::lines(element.get())),
+                }
+            }
+            return;
+        }
+        let headers = self.manner.headers && first;
+        let text = match self.output {
+            Output::Csv => table.csv(headers),
+            Output::Name => table.names(),
+            output => table.plain(output == Output::Wide, headers),
+        };
+        if !table.is_empty() || first {
+            self.text(&text);
+        }
+    }
+
+    /// Whether whoever read stdout has gone away.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.unheard.load(Ordering::Relaxed)
+    }
+
     /// One thing: what the API answered, its row, its name, or what `told` says of it.
     pub(crate) fn answer(&self, raw: &str, table: impl FnOnce() -> Table, told: impl FnOnce(&Self)) {
         match self.output {
@@ -162,8 +195,10 @@ impl Printer {
     fn put(&self, line: &str) {
         let mut stdout = std::io::stdout().lock();
         let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-        if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
-            self.lost.store(true, Ordering::Relaxed);
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.unheard.store(true, Ordering::Relaxed),
+            Err(_) => self.lost.store(true, Ordering::Relaxed),
         }
     }
 
@@ -183,24 +218,6 @@ impl Printer {
             emit(&mut stderr, &format!("  {}", literal(hint)));
         }
     }
-}
-
-/// Asks on stderr and reads one line; `None` where nobody can answer.
-pub(crate) fn ask(question: &str) -> Option<String> {
-    if !can_ask() {
-        return None;
-    }
-    let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "{}", literal(question));
-    let _ = stderr.flush();
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line).ok()?;
-    (read > 0).then(|| line.trim().to_owned())
-}
-
-/// Whether a person can be asked.
-pub(crate) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Tells one call: for `--verbose`.

@@ -44,10 +44,12 @@ impl Command {
             | Self::Login(_)
             | Self::Logout { .. }
             | Self::Serve(_) => Effect::Acts,
-            Self::Doctor
+            Self::Wait(_)
+            | Self::Watch(_)
+            | Self::Doctor
             | Self::Completion { .. }
             | Self::Man { .. }
-            | Self::Commands
+            | Self::Commands { .. }
             | Self::Explain(_)
             | Self::Export(_)
             | Self::Diff(_)

@@ -23,8 +23,19 @@ pub(crate) struct Audit {
     /// Before: 2026-12-01T10:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
+    /// Go on with every further entry as it is written, over losses of the connection
+    #[arg(long, short, conflicts_with_all = ["page", "until"])]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) page: Page,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Only routes that fit a pattern, such as 'GET:/api/*'
+    pub(crate) pattern: Option<String>,
+    #[command(flatten)]
+    pub(crate) service: InService,
 }
 
 /// How a whole scope is put into maintenance.

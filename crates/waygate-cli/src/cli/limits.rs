@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::routes::{InService, Page};
+use crate::cli::routes::{Ending, InService, Page};
 
 /// What a limit is set to.
 #[derive(Debug, Args)]
@@ -39,9 +39,8 @@ pub(crate) struct LimitSettings {
     /// Count what would be denied, and deny nothing
     #[arg(long)]
     pub(crate) shadow: bool,
-    /// When it ends by itself: 30m, 1h30m, 2d or 2026-12-01T10:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) ending: Ending,
     /// Why; the audit log is told
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
@@ -87,6 +86,9 @@ pub(crate) enum RouteLimitCommand {
         /// Only this route
         #[arg(long, short)]
         route: Option<String>,
+        /// Go on with every further one as it is reported
+        #[arg(long, short, conflicts_with = "page")]
+        follow: bool,
         #[command(flatten)]
         service: InService,
         #[command(flatten)]

@@ -1,7 +1,11 @@
 //! Routes, one at a time or listed.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use waygate_core::LifecycleKind;
+
+use crate::moment;
 
 /// Limits a command to one service.
 #[derive(Debug, Args)]
@@ -66,6 +70,20 @@ fn kind(text: &str) -> Result<LifecycleKind, String> {
         .into_iter()
         .find(|kind| kind.as_str() == wanted)
         .ok_or_else(|| format!("expected one of {}", kinds.map(LifecycleKind::as_str).join(", ")))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// /path, METHOD:/path, service:/path or service:METHOD:/path
+    pub(crate) route: String,
+    /// What callers are to find: active, maintenance, disabled, env_gated or deprecated
+    #[arg(long = "for", value_name = "STATUS", value_parser = kind, default_value = "active")]
+    pub(crate) wanted: LifecycleKind,
+    /// How long to wait; exit 7 after it
+    #[arg(long, value_name = "DURATION", value_parser = moment::length, default_value = "1m")]
+    pub(crate) within: Duration,
+    #[command(flatten)]
+    pub(crate) service: InService,
 }
 
 /// Routes and why they are switched.
@@ -162,6 +180,8 @@ pub(crate) enum ScheduleCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnvCommand {
     /// Let a route answer only in these environments
+    #[command(after_help = "Example:
+  waygate env set GET:/api/debug dev staging --for 2d")]
     Set {
         /// The route
         route: String,

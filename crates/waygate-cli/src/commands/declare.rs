@@ -13,6 +13,7 @@ use crate::cli::{Apply, Diff, Documents, Export};
 use crate::clock;
 use crate::commands::batch;
 use crate::commands::confirm::{self, Weight};
+use crate::commands::propagation;
 use crate::context::{Connection, Context, Read, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::printer::{Format, Output};
@@ -53,7 +54,10 @@ pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
     let detailed = apply.detailed_exitcode;
     let applied = apply_all(context, apply).await;
     match applied {
-        Ok(true) if detailed => Err(CliError::outcome(ExitStatus::Usage)),
+        Ok(true) if detailed => {
+            propagation::tell(context).map_err(|error| error.with_status(ExitStatus::Failed))?;
+            Err(CliError::outcome(ExitStatus::Usage))
+        }
         Ok(_) => Ok(()),
         // 2 says there that something has changed.
         Err(error) if detailed => Err(error.with_status(ExitStatus::Failed)),

@@ -73,14 +73,9 @@ impl Ending {
     pub(crate) fn at(&self) -> CliResult<Option<Timestamp>> {
         match &self.duration {
             Some(text) => moment::lasting("--for", text, clock::now()).map(Some),
-            None => until_of(self.until.as_deref()),
+            None => self.until.as_deref().map(|text| moment::future("--until", text, clock::now())).transpose(),
         }
     }
-}
-
-/// When a switch ends by itself, checked before anything is sent.
-pub(crate) fn until_of(text: Option<&str>) -> CliResult<Option<Timestamp>> {
-    text.map(|text| moment::future("--until", text, clock::now())).transpose()
 }
 
 async fn switch_all(context: &Context, switch: &Switch, deed: Deed, body: &impl Serialize) -> CliResult {

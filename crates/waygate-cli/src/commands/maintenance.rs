@@ -1,10 +1,11 @@
 //! `global` and `service-maintenance`: maintenance of everything, or of one service.
 
+mod scope;
+
 use serde_json::value::RawValue;
 use waygate_api::client::Answer;
 use waygate_api::maintenance::{MaintenanceRequest, MaintenanceView};
-use waygate_api::paths;
-use waygate_core::{LocalKey, ServiceId};
+use waygate_core::LocalKey;
 
 use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
 use crate::commands::confirm::{self, Weight};
@@ -12,70 +13,7 @@ use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::{Colour, Printer};
-use crate::render::table::{Cell, Table};
-
-/// What is put into maintenance.
-#[derive(Clone)]
-enum Scope {
-    Everything,
-    Service(ServiceId),
-}
-
-impl Scope {
-    fn service(name: &str) -> CliResult<Self> {
-        name.parse().map(Self::Service).map_err(|error| CliError::usage(format!("{error}")))
-    }
-
-    fn path(&self, action: Option<&str>) -> String {
-        let path = match self {
-            Self::Everything => paths::GLOBAL.to_owned(),
-            Self::Service(service) => paths::service(service.as_str(), "maintenance"),
-        };
-        action.map_or(path.clone(), |action| format!("{path}/{action}"))
-    }
-
-    fn id(&self) -> Option<&ServiceId> {
-        match self {
-            Self::Everything => None,
-            Self::Service(service) => Some(service),
-        }
-    }
-
-    fn table(&self, view: &MaintenanceView) -> Table {
-        let name = self.id().map_or_else(|| "global".to_owned(), ToString::to_string);
-        let mut table = Table::new(vec!["Scope", "Maintenance", "Reason", "Exempt", "Until"]).widened(&[
-            "Include force_active",
-            "Shadow",
-            "Revision",
-        ]);
-        table.push(vec![
-            Cell::new(name),
-            Cell::new(if view.enabled { "ON" } else { "OFF" }),
-            Cell::new(&view.reason),
-            Cell::new(view.exempt_paths.join(" ")),
-            Cell::new(view.until.map(moment::shown).unwrap_or_default()),
-            Cell::new(view.include_force_active.to_string()),
-            Cell::new(view.shadow.to_string()),
-            Cell::new(view.changed_at.to_string()),
-        ]);
-        table
-    }
-
-    fn title(&self) -> String {
-        match self {
-            Self::Everything => "Global maintenance".to_owned(),
-            Self::Service(service) => format!("Service maintenance ({service})"),
-        }
-    }
-
-    /// What to type to block it, said to whoever restored what was not blocked.
-    fn way_to_block(&self) -> String {
-        match self {
-            Self::Everything => "to block every route use waygate global enable".to_owned(),
-            Self::Service(service) => format!("to block its routes use waygate sm enable {service}"),
-        }
-    }
-}
+use scope::Scope;
 
 pub(crate) async fn global(context: &Context, command: GlobalCommand) -> CliResult {
     let scope = Scope::Everything;

@@ -39,7 +39,10 @@ pub(crate) async fn of_routes(context: &Context, command: RouteLimitCommand) -> 
         }
         RouteLimitCommand::Get(route) => get_route(context, &route).await,
         RouteLimitCommand::List { service, page } => lists::limits(context, service.name.as_deref(), &page).await,
-        RouteLimitCommand::Hits { route, service, page } => {
+        RouteLimitCommand::Hits { route, follow: true, service, page } => {
+            lists::follow(context, route.as_deref(), service.name.as_deref(), &page).await
+        }
+        RouteLimitCommand::Hits { route, service, page, .. } => {
             lists::hits(context, route.as_deref(), service.name.as_deref(), &page).await
         }
         RouteLimitCommand::Disable(route) => switch(context, &Target::route(&route)?, Switch::Disable).await,

@@ -1,17 +1,21 @@
 //! `services` and `current-service`.
 
+use std::collections::BTreeMap;
+
+use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_api::paths;
 use waygate_api::services::ServiceSummary;
 
-use crate::context::{Context, Read, service, text_variable};
-use crate::error::CliResult;
+use crate::context::{Connection, Context, Read, service, text_variable};
+use crate::error::{CliResult, ExitStatus};
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
 pub(crate) async fn list(context: &Context) -> CliResult {
     let connection = context.connect()?;
     let Read { raw, value } = connection.get::<Vec<ServiceSummary>>(paths::SERVICES, &[("details", "true")]).await?;
-    let mut table = Table::new(vec!["Service", "Routes", "Effective", "Maintenance", "Planned"]);
+    let instances = instances(&connection).await?;
+    let mut table = Table::new(vec!["Service", "Routes", "Effective", "Maintenance", "Planned", "Instances"]);
     for service in &value {
         table.push(vec![
             Cell::new(&service.service).coloured(Colour::Cyan),
@@ -19,10 +23,55 @@ pub(crate) async fn list(context: &Context) -> CliResult {
             Cell::new(counts(service.effective.iter().map(|(kind, count)| (kind.as_str(), *count)))),
             if service.maintenance { Cell::new("ON").coloured(Colour::Yellow) } else { Cell::new("OFF") },
             Cell::new(service.planned.to_string()),
+            Cell::new(instances.get(&service.service).map(Counted::told).unwrap_or_default()),
         ]);
     }
     context.printer.list(raw.get(), &table, "no services are registered");
     Ok(())
+}
+
+/// Instances of one service.
+#[derive(Debug, Default)]
+struct Counted {
+    running: usize,
+    /// Those of them that do not enforce the newest, as far as they say.
+    behind: usize,
+    lost: usize,
+}
+
+impl Counted {
+    fn told(&self) -> String {
+        let mut told = self.running.to_string();
+        if self.behind > 0 {
+            told.push_str(&format!(", {} behind", self.behind));
+        }
+        if self.lost > 0 {
+            told.push_str(&format!(", {} lost", self.lost));
+        }
+        told
+    }
+}
+
+/// By service; of a server that knows of none, nothing.
+async fn instances(connection: &Connection) -> CliResult<BTreeMap<String, Counted>> {
+    let mut counted: BTreeMap<String, Counted> = BTreeMap::new();
+    let known = match connection.get::<Vec<InstanceView>>(paths::INSTANCES, &[]).await {
+        Ok(known) => known.value,
+        Err(error) if error.status == ExitStatus::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    for instance in known {
+        let of_service = counted.entry(instance.service.to_string()).or_default();
+        match instance.state {
+            InstanceState::Left => {}
+            InstanceState::Lost => of_service.lost += 1,
+            InstanceState::Behind => {
+                (of_service.running, of_service.behind) = (of_service.running + 1, of_service.behind + 1)
+            }
+            InstanceState::InSync | InstanceState::Applying | InstanceState::Unconfirmed => of_service.running += 1,
+        }
+    }
+    Ok(counted)
 }
 
 /// `5 active, 1 disabled`.

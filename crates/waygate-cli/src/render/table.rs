@@ -183,7 +183,7 @@ mod tests {
         let mut table = Table::new(vec!["Route", "Time (UTC)"]).widened(&["Set by"]);
         table.push_named("pay:GET:/a", vec![Cell::new("GET:/a"), Cell::new("a \"b\",\nc"), Cell::new("")]);
         assert_eq!(table.plain(false, false), "GET:/a  a \"b\",\\nc\n");
-        assert_eq!(table.plain(true, true).lines().next(), Some("ROUTE   TIME (UTC)   SET BY"));
+        assert_eq!(table.plain(true, true).lines().next(), Some("ROUTE   TIME (UTC)  SET BY"));
         assert_eq!(table.csv(true), "route,time_utc,set_by\nGET:/a,\"a \"\"b\"\",\nc\",\n");
         assert_eq!(table.names(), "pay:GET:/a\n");
     }

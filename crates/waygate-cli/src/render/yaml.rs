@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn blocks_keep_order_and_quote_what_could_be_misread() {
-        let json = r#"{"b":[{"x":1,"y":[]},"no","- a"],"a":{"GET:/p/{id}":"a: b","t":"2026-01-01T00:00:00Z","e":{}},"s":"é\u001b"}"#;
-        let expected = "b:\n  - x: 1\n    y: []\n  - \"no\"\n  - \"- a\"\na:\n  GET:/p/{id}: \"a: b\"\n  t: \"2026-01-01T00:00:00Z\"\n  e: {}\ns: \"é\\u001b\"\n";
+        let json = r#"{"b":[{"x":1,"z":[]},"no","- a"],"a":{"GET:/p/{id}":"a: b","t":"2026-01-01T00:00:00Z","e":{}},"s":"é\u001b"}"#;
+        let expected = "b:\n  - x: 1\n    z: []\n  - \"no\"\n  - \"- a\"\na:\n  GET:/p/{id}: \"a: b\"\n  t: \"2026-01-01T00:00:00Z\"\n  e: {}\ns: \"é\\u001b\"\n";
         assert_eq!(of_json(json), expected);
         assert_eq!(of_json("[]"), "[]");
         assert_eq!(of_json("3.50"), "3.5");

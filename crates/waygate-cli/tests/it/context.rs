@@ -27,6 +27,22 @@ pub(crate) fn shown(output: &Output) -> String {
     )
 }
 
+/// A control plane that listens, and where.
+fn serve(home: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut server = waygate(home)
+        .arg("serve")
+        .args(arguments)
+        .env("WAYGATE_LOG", "error")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let mut line = String::new();
+    let stdout = server.stdout.take().expect("stdout is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line on stdout");
+    let url = line.trim().strip_prefix("waygate listening on ").expect("the line names the URL").to_owned();
+    (server, url)
+}
+
 /// A control plane in memory, with the guide's two services, and a user's home.
 pub(crate) struct Fleet {
     pub(crate) home: TempDir,
@@ -45,19 +61,23 @@ impl Fleet {
         Self::start(&["--auth", "admin:secret"])
     }
 
-    fn start(arguments: &[&str]) -> Self {
+    /// Like [`Fleet::open`], and its state survives a restart.
+    pub(crate) fn kept() -> Self {
+        Self::start(&["--backend", "file:state.json"])
+    }
+
+    /// Ends the control plane and starts it again at the same place.
+    pub(crate) fn restart(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let port = self.url.rsplit(':').next().expect("a port").to_owned();
+        (self.server, _) = serve(self.home.path(), &["--port", &port, "--backend", "file:state.json"]);
+    }
+
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a directory");
-        let mut server = waygate(home.path())
-            .args(["serve", "--port", "0", "--backend", "memory"])
-            .args(arguments)
-            .env("WAYGATE_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut line = String::new();
-        let stdout = server.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("a line on stdout");
-        let url = line.trim().strip_prefix("waygate listening on ").expect("the line names the URL").to_owned();
+        let backend = if arguments.contains(&"--backend") { &[][..] } else { &["--backend", "memory"] };
+        let (server, url) = serve(home.path(), &[&["--port", "0"], backend, arguments].concat());
         let fleet = Self { home, url, server };
         fleet.ok(&["config", "set-url", &fleet.url]);
         fleet
@@ -85,6 +105,13 @@ impl Fleet {
             runtime.block_on(client.post::<Value>(paths::REGISTER, &body)).expect("a registration");
         }
         self
+    }
+
+    /// A call that the command line does not make.
+    pub(crate) fn post(&self, path: &str, body: &Value) {
+        let client = Client::new(self.url.parse().expect("a URL"), &ClientOptions::default()).expect("a client");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(client.post::<Value>(path, body)).expect("an answer");
     }
 
     pub(crate) fn logged_in(self) -> Self {

@@ -36,7 +36,8 @@ fn g29_what_is_unknown_is_not_found_with_near_matches() {
           `--allow-unknown` takes a service that is yet to come
         "#);
     fleet.ok(&["sm", "enable", "yet-to-come", "--allow-unknown"]);
-    assert!(fleet.json(&["services"]).as_array().unwrap().contains(&"yet-to-come".into()));
+    let services = fleet.ok(&["services", "-o", "name"]).stdout;
+    assert!(String::from_utf8(services).unwrap().lines().any(|service| service == "yet-to-come"));
 }
 
 #[test]
@@ -175,4 +176,59 @@ fn a_server_that_says_nothing_is_given_up() {
     let output = waygate(home.path()).args(["--server", &url, "--timeout", "1", "services"]).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{}", shown(&output));
     assert!(began.elapsed() < Duration::from_secs(8));
+}
+
+/// Eight at once, each with an edit of its own: all eight are there afterwards.
+#[test]
+fn g31_no_edit_of_several_at_once_is_lost() {
+    let fleet = Fleet::open().with_services();
+    let edits: Vec<_> = (0..8)
+        .map(|number| fleet.command(&["global", "exempt-add", &format!("/edit-{number}")]).spawn().unwrap())
+        .collect();
+    for mut edit in edits {
+        assert!(edit.wait().unwrap().success());
+    }
+    assert_eq!(fleet.json(&["global", "status"])["exempt_paths"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn g58_nothing_fails_for_the_locale() {
+    let fleet = Fleet::open().with_services();
+    for arguments in
+        [&["disable", "/api/refunds", "--reason", "é🙂"][..], &["status"], &["log"], &["history"], &["export"]]
+    {
+        let output = fleet.command(arguments).env("LC_ALL", "C").env("LANG", "C").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    }
+}
+
+/// `GET /api/payments` is a route of two services; within one it is one.
+#[test]
+fn g30_bare_paths_resolve_within_the_service_in_every_command() {
+    let fleet = Fleet::open().with_services();
+    let commands: [&[&str]; 16] = [
+        &["disable", "/api/payments"],
+        &["enable", "/api/payments"],
+        &["maintenance", "/api/payments"],
+        &["env", "set", "/api/payments", "dev"],
+        &["env", "clear", "/api/payments"],
+        &["schedule", "/api/payments", "--start", "1h", "--end", "1h"],
+        &["schedule", "cancel", "/api/payments"],
+        &["status", "/api/payments"],
+        &["wait", "/api/payments"],
+        &["history", "/api/payments"],
+        &["log", "--route", "/api/payments"],
+        &["rl", "set", "/api/payments", "5/minute"],
+        &["rl", "get", "/api/payments"],
+        &["rl", "reset", "/api/payments"],
+        &["rl", "hits", "--route", "/api/payments"],
+        &["rl", "delete", "/api/payments"],
+    ];
+    for arguments in commands {
+        let output = fleet.command(arguments).env("WAYGATE_SERVICE", "orders-service").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}\n{}", shown(&output));
+    }
+    for entry in fleet.json(&["history"]).as_array().unwrap() {
+        assert_eq!(entry["service"], "orders-service", "{entry}");
+    }
 }

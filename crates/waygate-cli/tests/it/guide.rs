@@ -13,9 +13,9 @@ fn quick_setup() {
     assert_snapshot!(fleet.told(&["services"]), @r#"
         exit: 0
         -- stdout
-        SERVICE
-        orders-service
-        payments-service
+        SERVICE           ROUTES  EFFECTIVE  MAINTENANCE  PLANNED
+        orders-service    4       4 active   OFF          0
+        payments-service  3       3 active   OFF          0
         -- stderr
         "#);
     assert_snapshot!(fleet.told(&["status", "--service", "payments-service"]), @r#"
@@ -69,6 +69,7 @@ fn a_service_in_the_environment_scopes_every_command() {
         GET:/health        ACTIVE    ACTIVE (force_active)  —       —     —
         -- stderr
         Service: payments-service
+        3 routes: 2 active, 1 disabled
         "#);
     assert_snapshot!(scoped(&["status", "--service", "orders-service"]), @r#"
         exit: 0
@@ -143,6 +144,7 @@ fn global_maintenance() {
         -- stderr
         Service: payments-service
         ⚠ everything is in maintenance: Deploying v3; exempt: /health, /ready
+        3 routes: 1 active, 2 maintenance
         "#);
     assert_snapshot!(fleet.told(&["global", "status"]), @r#"
         exit: 0

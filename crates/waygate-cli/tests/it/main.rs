@@ -10,9 +10,18 @@
 
 mod context;
 mod credentials;
+mod declare;
 mod errors;
+mod explain;
+mod failures;
+mod following;
 mod guide;
 mod output;
+mod radius;
 mod rate_limits;
+mod scripting;
 mod serve;
+mod sessions;
 mod system;
+mod tls;
+mod transcript;

@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use waygate_api::document::{ControlDocument, Document, LimitDocument, MaintenanceDocument, RouteDocument};
 use waygate_api::rate_limits::LimitSettings;
-use waygate_core::{
-    Cidr, Environment, LifecycleKind, LimitExpression, LocalKey, RateLimitPolicy, RouteMethod, ServiceId, Tier,
-};
+use waygate_core::{Cidr, Environment, LifecycleKind, LimitExpression, LocalKey, RateLimitPolicy, ServiceId, Tier};
 
 /// Checks every name, time and limit, and writes each as the control plane does.
 ///
@@ -27,7 +25,7 @@ pub(crate) fn normal(document: &mut Document) -> Result<(), String> {
         service.routes = std::mem::take(&mut service.routes)
             .into_iter()
             .map(|(key, mut told)| {
-                let key = route_key(&key, false).map_err(|problem| format!("routes.{key}: {problem}"))?;
+                let key = route_key(&key).map_err(|problem| format!("routes.{key}: {problem}"))?;
                 route(&mut told).map_err(|problem| format!("routes.{key}: {problem}"))?;
                 Ok((key, told))
             })
@@ -36,7 +34,7 @@ pub(crate) fn normal(document: &mut Document) -> Result<(), String> {
         service.route_limits = std::mem::take(&mut service.route_limits)
             .into_iter()
             .map(|(key, told)| {
-                let key = route_key(&key, true).map_err(|problem| format!("route_limits.{key}: {problem}"))?;
+                let key = route_key(&key).map_err(|problem| format!("route_limits.{key}: {problem}"))?;
                 let mut told = Some(told);
                 limit(&mut told).map_err(|problem| format!("route_limits.{key}: {problem}"))?;
                 Ok((key, told.unwrap_or_default()))
@@ -55,14 +53,9 @@ fn all<T: FromStr<Err: Display>>(texts: &[String]) -> Result<Vec<T>, String> {
     texts.iter().map(|text| read(text)).collect()
 }
 
-/// A key with a method: a path alone could mean several routes. For limits `ALL:/path` is one.
-fn route_key(text: &str, of_limit: bool) -> Result<String, String> {
-    let key: LocalKey = read(text)?;
-    let names_all = text.to_ascii_uppercase().starts_with("ALL:");
-    if key.method == RouteMethod::Any && !(of_limit && names_all) && !names_all {
-        return Err(format!("name the method too, such as `GET:{}`", key.path));
-    }
-    Ok(key.to_string())
+/// The one way to write a key; of a path alone every method is meant.
+fn route_key(text: &str) -> Result<String, String> {
+    read::<LocalKey>(text).map(|key| key.to_string())
 }
 
 fn maintenance(told: &mut Option<MaintenanceDocument>) -> Result<(), String> {

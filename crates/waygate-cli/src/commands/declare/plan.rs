@@ -147,6 +147,11 @@ impl Plan {
     }
 }
 
+/// The whole key; of a path alone every method is meant, which has to be said where one route is looked for.
+fn whole_key(service: &str, key: &str) -> String {
+    if key.starts_with('/') { format!("{service}:ALL:{key}") } else { format!("{service}:{key}") }
+}
+
 fn same(now: &MaintenanceDocument, wanted: &MaintenanceDocument) -> bool {
     let plain = |told: &MaintenanceDocument| {
         let mut told = MaintenanceDocument { changed_at: None, ..told.clone() };

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, cmd};
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::cli::Source;
 use crate::commands::import::entries::Installation;
@@ -42,7 +41,7 @@ pub(super) fn read_file(path: &Path) -> CliResult<Installation> {
     let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default().to_ascii_lowercase();
     let read = match kind.as_str() {
         "json" => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        "yaml" | "yml" => yaml(&text),
+        "yaml" | "yml" => crate::yaml::read(&text),
         "toml" => toml::from_str(&text).map_err(|error| error.message().to_owned()),
         _ => {
             let text = format!("`{shown}` is named like none of the state files: .json, .yaml, .yml or .toml");
@@ -88,36 +87,6 @@ fn installation(document: Value) -> Result<Installation, String> {
 
 fn length(value: &Value) -> usize {
     value.as_array().map_or_else(|| value.as_object().map_or(0, Map::len), Vec::len)
-}
-
-fn yaml(text: &str) -> Result<Value, String> {
-    let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
-    match documents.as_slice() {
-        [document] => value(document),
-        [] => Err("it is empty".to_owned()),
-        _ => Err("it holds more than one document".to_owned()),
-    }
-}
-
-fn value(yaml: &Yaml<'_>) -> Result<Value, String> {
-    Ok(match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(flag)) => Value::Bool(*flag),
-        Yaml::Value(Scalar::Integer(number)) => Value::from(*number),
-        Yaml::Value(Scalar::FloatingPoint(number)) => {
-            Number::from_f64(number.into_inner()).map_or(Value::Null, Value::Number)
-        }
-        Yaml::Value(Scalar::String(text)) => Value::String(text.to_string()),
-        Yaml::Sequence(items) => Value::Array(items.iter().map(value).collect::<Result<_, _>>()?),
-        Yaml::Mapping(fields) => {
-            let field = |(name, content): (&Yaml<'_>, &Yaml<'_>)| match name.as_str() {
-                Some(name) => Ok((name.to_owned(), value(content)?)),
-                None => Err("a key of it is not a text".to_owned()),
-            };
-            Value::Object(fields.iter().map(field).collect::<Result<_, _>>()?)
-        }
-        _ => return Err("it uses tags or aliases, which that package does not write".to_owned()),
-    })
 }
 
 pub(super) async fn read_redis(url: &str) -> CliResult<Installation> {

@@ -1,15 +1,24 @@
 //! The limits of routes, and the requests that were denied.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use waygate_api::paths;
 use waygate_api::rate_limits::{HitView, LimitView};
 
 use super::{said, shown};
 use crate::cli::Page;
+use crate::commands::follow::Follower;
 use crate::commands::status::{ROWS, array};
-use crate::context::{Connection, Context, selector, service};
+use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
 use crate::printer::Format;
+
+/// How many come before those that follow.
+const FOLLOWED: u32 = 10;
+/// So often it is looked for further ones.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 pub(super) async fn limits(context: &Context, within: Option<&str>, page: &Page) -> CliResult {
     let within = service(within)?;
@@ -69,6 +78,51 @@ pub(super) async fn hits(context: &Context, route: Option<&str>, within: Option<
         printer.note(&format!("  --page {next} →"));
     }
     Ok(())
+}
+
+/// Shows the last few denied requests, oldest first, then every further one as it is reported, until interrupted.
+pub(super) async fn follow(context: &Context, route: Option<&str>, within: Option<&str>, page: &Page) -> CliResult {
+    let within = service(within)?;
+    let route = route.map(|route| selector(route, within.as_ref())).transpose()?.map(|route| route.to_string());
+    let mut query = vec![("limit", "10000")];
+    query.extend(route.as_deref().map(|route| ("route", route)));
+    query.extend(within.as_ref().map(|service| ("service", service.as_str())));
+    let connection = context.connect()?;
+    let mut follower = Follower::new(context, &connection);
+    let first: Read<Vec<Box<RawValue>>> = connection.get(paths::RATE_LIMIT_HITS, &query).await?;
+    let mut seen: BTreeSet<String> = ids(&connection, &first.value)?;
+    let mut new: Vec<Box<RawValue>> = first.value;
+    new.truncate(page.per_page.unwrap_or(FOLLOWED) as usize);
+    let mut is_first = true;
+    loop {
+        new.reverse();
+        let views = read_all::<HitView>(&connection, new.clone())?;
+        context.printer.stream(&new, &shown::hits(&views), is_first);
+        is_first = false;
+        if context.printer.is_unheard() {
+            return Ok(());
+        }
+        let all: Vec<Box<RawValue>> = loop {
+            // Reports come in by themselves; no event tells of them.
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            match connection.get(paths::RATE_LIMIT_HITS, &query).await {
+                Ok(read) => break read.value,
+                Err(error) => follower.lost(error).await?,
+            }
+        };
+        follower.is_well();
+        let now = ids(&connection, &all)?;
+        new = all.into_iter().filter(|raw| !seen.contains(&id(&connection, raw).unwrap_or_default())).collect();
+        seen = now;
+    }
+}
+
+fn ids(connection: &Connection, rows: &[Box<RawValue>]) -> CliResult<BTreeSet<String>> {
+    rows.iter().map(|raw| id(connection, raw)).collect()
+}
+
+fn id(connection: &Connection, raw: &RawValue) -> CliResult<String> {
+    connection.read::<HitView>(raw.to_owned()).map(|read| read.value.id)
 }
 
 /// The rows of a page, and the number of the next one.

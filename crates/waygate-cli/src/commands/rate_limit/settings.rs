@@ -4,7 +4,6 @@ use waygate_api::rate_limits::{LimitRequest, TierView};
 use waygate_core::{Algorithm, Cidr, KeyStrategy, LimitExpression, OnBackendFailure, OnMissingKey};
 
 use crate::cli::LimitSettings;
-use crate::commands::lifecycle::until_of;
 use crate::commands::maintenance::exemption;
 use crate::error::{CliError, CliResult};
 
@@ -40,7 +39,7 @@ pub(super) fn request(settings: Box<LimitSettings>) -> CliResult<LimitRequest> {
             exempt_roles: settings.exempt_role,
             exempt_routes,
             shadow: settings.shadow,
-            until: until_of(settings.until.as_deref())?,
+            until: settings.ending.at()?,
             on_backend_failure: settings.on_backend_failure,
         },
         reason: settings.reason,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waygate_api::document::{LimitDocument, ServiceDocument};
 
-use crate::commands::declare::plan::{Plan, Planner, Unnamed};
+use crate::commands::declare::plan::{Plan, Planner, Unnamed, whole_key};
 use crate::moment;
 
 /// What is limited.
@@ -16,10 +16,10 @@ pub(super) enum Subject<'s> {
 impl Planner<'_> {
     pub(super) fn route_limits(&self, service: &str, now: &ServiceDocument, wanted: &ServiceDocument, plan: &mut Plan) {
         for (key, limit) in &wanted.route_limits {
-            self.limit(&Subject::Route(format!("{service}:{key}")), now.route_limits.get(key), Some(limit), plan);
+            self.limit(&Subject::Route(whole_key(service, key)), now.route_limits.get(key), Some(limit), plan);
         }
         for (key, limit) in now.route_limits.iter().filter(|(key, _)| !wanted.route_limits.contains_key(*key)) {
-            self.limit(&Subject::Route(format!("{service}:{key}")), Some(limit), None, plan);
+            self.limit(&Subject::Route(whole_key(service, key)), Some(limit), None, plan);
         }
     }
 

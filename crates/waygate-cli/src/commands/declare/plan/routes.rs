@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use waygate_api::document::{ControlDocument, RouteDocument, ServiceDocument, TemporaryDocument, WindowDocument};
 use waygate_core::LifecycleKind;
 
-use crate::commands::declare::plan::{Plan, Planner, Unnamed};
+use crate::commands::declare::plan::{Plan, Planner, Unnamed, whole_key};
 use crate::moment;
 use crate::render::route::word;
 
 impl Planner<'_> {
     pub(super) fn routes(&self, service: &str, now: &ServiceDocument, wanted: &ServiceDocument, plan: &mut Plan) {
         for (key, wanted) in &wanted.routes {
-            let subject = format!("{service}:{key}");
+            let subject = whole_key(service, key);
             match now.routes.get(key) {
                 Some(now) if now.force_active => {}
                 Some(now) => self.route(subject, now, wanted, plan),
@@ -30,7 +30,7 @@ impl Planner<'_> {
         for (key, route) in others {
             // What the code announces is the code's.
             let plain = RouteDocument { deprecation: route.deprecation.clone(), ..default() };
-            self.route(format!("{service}:{key}"), route, &plain, plan);
+            self.route(whole_key(service, key), route, &plain, plan);
         }
     }
 
