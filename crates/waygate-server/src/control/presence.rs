@@ -8,9 +8,10 @@
 mod publish;
 mod record;
 mod standing;
+mod table;
 mod wait;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use waygate_core::{Revision, ServiceId};
 use waygate_store::SideStore;
 
 use self::record::{Connection, Delivered, Heard, Instance, Name};
+use self::table::{Table, Which};
 use crate::clients::{About, Client};
 use crate::clock;
 use crate::control::ControlPlane;
@@ -34,8 +36,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const REFRESH: Duration = Duration::from_secs(10);
 /// How long those that are gone are remembered.
 const KEPT: Duration = Duration::from_hours(24);
-/// How many instances a node knows first hand.
-const MOST: usize = 20_000;
 
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -52,24 +52,6 @@ struct Inner {
     learnt: watch::Sender<u64>,
     /// Something is to be noted.
     unsaid: Notify,
-}
-
-#[derive(Default)]
-struct Table {
-    /// What this node knows first hand.
-    own: BTreeMap<Name, Instance>,
-    /// What is not noted yet.
-    unsaid: BTreeSet<(Name, Which)>,
-    /// What others had noted when it was read last; for when it cannot be.
-    others: BTreeMap<Name, Instance>,
-    /// Counts the streams.
-    streams: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Which {
-    Connection,
-    Heard,
 }
 
 /// Somebody who opens a stream.
@@ -119,7 +101,7 @@ impl Presence {
         let mut table = self.table();
         let place = id.map(|id| Name { service, id }).filter(|name| table.has_room_for(name));
         let Some(name) = place else {
-            tracing::warn!(most = MOST, "there are more instances than are kept; some are not listed");
+            tracing::warn!(most = table::MOST, "there are more instances than are kept; some are not listed");
             return Present { presence: self.clone(), place: None, delivered };
         };
         table.streams += 1;
@@ -288,29 +270,6 @@ impl Drop for Present {
         if let Some((name, number)) = self.place.take() {
             self.presence.leave(&name, number);
         }
-    }
-}
-
-impl Table {
-    /// Makes room by forgetting the one that was heard of least lately, among those that have no stream.
-    fn has_room_for(&mut self, name: &Name) -> bool {
-        if self.own.len() < MOST || self.own.contains_key(name) {
-            return true;
-        }
-        let gone = self.own.iter().filter(|(_, instance)| !instance.here);
-        let oldest = gone.min_by_key(|(_, instance)| instance.last_known()).map(|(name, _)| name.clone());
-        oldest.is_some_and(|oldest| self.own.remove(&oldest).is_some())
-    }
-
-    fn hear(&mut self, name: &Name, heard: Heard) {
-        if let Some(instance) = self.own.get_mut(name) {
-            instance.heard = Some(Arc::new(heard));
-            self.say(name, Which::Heard);
-        }
-    }
-
-    fn say(&mut self, name: &Name, which: Which) {
-        self.unsaid.insert((name.clone(), which));
     }
 }
 

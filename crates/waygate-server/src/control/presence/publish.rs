@@ -10,7 +10,8 @@ use waygate_core::ServiceId;
 use waygate_store::{SideValue, StoreError};
 
 use super::record::{self, Connection, Instance, Name, Note, Part};
-use super::{Inner, KEPT, Presence, Table, Which, is_past};
+use super::table::{Table, Which};
+use super::{Inner, KEPT, Presence, is_past};
 use crate::clock;
 
 /// How many notes go at once.

@@ -1,6 +1,7 @@
 use waygate_core::Cursor;
 use waygate_store::MemoryStore;
 
+use super::table::MOST;
 use super::*;
 
 async fn presence() -> (ControlPlane, Presence) {
