@@ -38,7 +38,7 @@ async fn a_mounted_server_keeps_its_exact_public_paths() {
         let path = format!("/waygate{}", endpoint.path.replace("{path_key}", "login").replace("{service}", "static"));
         assert_eq!(caller.open(endpoint.method, &path, None).await.status(), 401, "{path}");
     }
-    assert_eq!(caller.get("/waygate/login").await.refusal(), (401, "unauthorized"));
+    assert_eq!(caller.get("/waygate/api/login").await.refusal(), (401, "unauthorized"));
     let login = caller.post("/waygate/api/auth/login", json!({"username": "admin", "password": "secret"})).await;
     let admin = caller.with("x-waygate-token", login.body["token"].as_str().unwrap());
     assert_eq!(admin.get("/waygate/api/routes").await.body, json!([]));
