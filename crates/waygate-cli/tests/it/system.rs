@@ -7,6 +7,7 @@
 mod counters;
 mod crash;
 mod disk;
+mod durable;
 mod examples;
 mod guide;
 mod import;
@@ -15,6 +16,6 @@ mod limits;
 mod outage;
 mod process;
 mod proxy;
-mod restart;
+mod redis;
 mod restart;
 mod world;

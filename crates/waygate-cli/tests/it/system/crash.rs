@@ -3,7 +3,7 @@
 //! `scripts/crash --rounds 500` does it often; a few rounds run with every test.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use waygate_api::paths;
 
 use super::process::{Process, waygate};
+use super::redis::Redis;
 use super::world::{PATIENCE, get, http};
 
 const WRITERS: u64 = 8;
@@ -32,45 +33,20 @@ type Promised = BTreeMap<u64, Vec<String>>;
 /// A store, and whom to kill.
 struct Scene {
     backend: String,
-    folder: TempDir,
+    _folder: Option<TempDir>,
     redis: Option<Redis>,
-}
-
-struct Redis {
-    child: Child,
-    port: u16,
-}
-
-impl Redis {
-    fn start(port: u16, directory: &std::path::Path) -> Child {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        command.args(["--appendonly", "yes", "--appendfsync", "always"]).arg("--dir").arg(directory);
-        command.stdout(Stdio::null()).spawn().expect("redis-server is installed; scripts/redis does so")
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if let Some(redis) = &mut self.redis {
-            let _ = redis.child.kill();
-            let _ = redis.child.wait();
-        }
-    }
 }
 
 impl Scene {
     fn on_file() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = format!("file:{}", folder.path().join("state.json").display());
-        Self { backend, folder, redis: None }
+        Self { backend, _folder: Some(folder), redis: None }
     }
 
     fn on_redis() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Redis::start(port, folder.path());
-        Self { backend: format!("redis://127.0.0.1:{port}/"), folder, redis: Some(Redis { child, port }) }
+        let redis = Redis::start();
+        Self { backend: redis.url(), _folder: None, redis: Some(redis) }
     }
 
     fn serve(&self) -> Process {
@@ -84,12 +60,11 @@ impl Scene {
     fn kill(&mut self, server: &mut Process, round: u64) {
         match &mut self.redis {
             Some(redis) if !round.is_multiple_of(3) => {
-                redis.child.kill().unwrap();
-                redis.child.wait().unwrap();
+                redis.kill();
                 if round % 3 == 1 {
                     server.kill();
                 }
-                redis.child = Redis::start(redis.port, self.folder.path());
+                redis.bring_back();
             }
             _ => server.kill(),
         }
@@ -177,6 +152,7 @@ async fn check(scene: &Scene, number: u64, promised: &Promised) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "who asks for many rounds wants to see them go")]
 async fn crash(make: impl Fn() -> Scene) {
     let rounds = rounds();
     let mut scene = make();
@@ -210,10 +186,9 @@ async fn g22_a_server_or_its_redis_killed_right_after_an_answer_has_lost_nothing
 async fn a_server_started_while_redis_is_away_waits_for_it_and_gives_up_in_time() {
     let mut scene = Scene::on_redis();
     let redis = scene.redis.as_mut().unwrap();
-    redis.child.kill().unwrap();
-    redis.child.wait().unwrap();
-    let port = redis.port;
-    let url = format!("redis://127.0.0.1:{port}/");
+    redis.kill();
+    let port = redis.port();
+    let url = redis.url();
     let begun = Instant::now();
     let mut refused = Command::new(waygate());
     refused.args(["serve", "--port", "0", "--secret-key", "a key"]).env_remove("WAYGATE_AUTH");
@@ -233,7 +208,7 @@ async fn a_server_started_while_redis_is_away_waits_for_it_and_gives_up_in_time(
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let (asked, _) = tokio::time::timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
     drop((asked, listener));
-    scene.redis.as_mut().unwrap().child = Redis::start(port, scene.folder.path());
+    scene.redis.as_mut().unwrap().bring_back();
     let server = tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
     assert_eq!(get(&server, paths::ROUTES).await.body, Value::Array(Vec::new()));
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::process::{Process, peer, repository, waygate};
+use super::redis::Redis;
 use super::world::{get, http, within};
 
 /// Lets the reference's engine fill a backend.
@@ -157,50 +157,21 @@ async fn files_of_the_reference_are_taken_over_whole() {
     assert_taken_over(&serve(&aside), &json_of(&folder.path().join("state.json"))).await;
 }
 
-/// A Redis of one's own.
-struct Redis {
-    child: Child,
-    url: String,
-    _directory: TempDir,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]).arg("--dir").arg(directory.path());
-        let child = command.stdout(Stdio::null()).spawn().expect("redis-server is installed; scripts/redis does so");
-        let begun = std::time::Instant::now();
-        while tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_err() {
-            assert!(begun.elapsed().as_secs() < 20);
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        Self { child, url: format!("redis://127.0.0.1:{port}/3"), _directory: directory }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_redis_of_the_reference_is_taken_over_whole_and_in_place() {
-    let redis = Redis::start().await;
+    let redis = Redis::start();
+    let url = redis.url().replace("/0", "/3");
     let folder = tempfile::tempdir().unwrap();
     let twin = folder.path().join("twin.json");
-    let none = refused(&import(&[&redis.url, "--into", &redis.url]), 1);
+    let none = refused(&import(&[&url, "--into", &url]), 1);
     assert!(none.contains("no installation"), "{none}");
     // Ids and times differ, but for the audit log the twin in a file is what the Redis holds.
-    fill(&redis.url, &[]);
+    fill(&url, &[]);
     fill(twin.to_str().unwrap(), &[]);
     let mut expected = json_of(&twin);
-    let done = succeeded(&import(&[&redis.url, "--into", &redis.url, "--json"]));
+    let done = succeeded(&import(&[&url, "--into", &url, "--json"]));
     assert_eq!((&done["routes"], &done["audit"], &done["skipped"]), (&json!(18), &json!(18), &json!([])), "{done}");
-    let server = serve(&redis.url);
+    let server = serve(&url);
     let audit = answer(&server, "/api/audit?limit=1000").await;
     let found = audit.as_array().unwrap()[1..].iter().rev();
     for (entry, found) in expected["audit"].as_array_mut().unwrap().iter_mut().zip(found) {
@@ -210,12 +181,12 @@ async fn a_redis_of_the_reference_is_taken_over_whole_and_in_place() {
     assert_taken_over(&server, &expected).await;
 
     // Once more: refused, unless it is said. A server that runs meanwhile goes over to what is new.
-    let again = refused(&import(&[&redis.url, "--into", &redis.url]), 5);
+    let again = refused(&import(&[&url, "--into", &url]), 5);
     assert!(again.contains("is not empty") && again.contains("--replace"), "{again}");
     let client = http();
     let key = waygate_api::paths::route("pay:GET:/whole", Some("disable"));
     assert!(client.post(format!("{}{key}", server.url)).json(&json!({})).send().await.is_ok());
-    let replaced = succeeded(&import(&[&redis.url, "--into", &redis.url, "--replace", "--json"]));
+    let replaced = succeeded(&import(&[&url, "--into", &url, "--replace", "--json"]));
     assert!(replaced["moved_to"].as_str().unwrap().contains("{waygate}:replaced:"), "{replaced}");
     assert_ne!(replaced["cursor"], done["cursor"]);
     let begun = std::time::Instant::now();
