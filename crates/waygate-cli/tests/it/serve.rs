@@ -1,7 +1,8 @@
 //! `waygate serve`: settings, start and end.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -209,4 +210,36 @@ fn tls_takes_a_certificate_and_its_key() {
     assert!(code == Some(2) && err.contains("cannot read `cert.pem`"), "{err}");
     let (code, _, err) = run(home.path(), &["serve", "--trusted-proxy", "10.0.0.0/33"], "", "");
     assert!(code == Some(2) && err.contains("10.0.0.0/33"), "{err}");
+}
+
+/// DNS rebinding: without a token to ask for, the name in `Host` is all that gives a foreign page away.
+#[test]
+fn g40_an_open_server_answers_to_the_names_that_it_is_told() {
+    let status = |url: &str, host: &str| {
+        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+        let request = format!("GET /api/routes HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("settings.toml"), "allowed_hosts = [\"waygate.example\"]\n").unwrap();
+    for (arguments, variables) in [
+        (&["--allowed-host", "waygate.example"][..], &[][..]),
+        (&[], &[("WAYGATE_ALLOWED_HOST", "other.example,waygate.example")]),
+        (&["--config", "settings.toml"], &[]),
+    ] {
+        let (child, url) = serve(home.path(), &[&["--backend", "memory"], arguments].concat(), variables);
+        for (host, expected) in
+            [("127.0.0.1", 200), ("localhost:9000", 200), ("waygate.example", 200), ("evil.example", 421)]
+        {
+            assert_eq!(status(&url, host), expected, "{host} {arguments:?}");
+        }
+        stop(child, "-TERM");
+    }
+    let (child, _) = serve(home.path(), &["--backend", "memory", "--allowed-host", "http://x"], &[]);
+    let output = child.wait_with_output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && words.contains("`http://x` is no host"), "{words}");
 }
