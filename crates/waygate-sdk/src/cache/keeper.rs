@@ -14,6 +14,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// So often at the least is it written down that the rules are still current, and how far the control plane has got.
 const REFRESH: Duration = Duration::from_mins(5);
 
+/// How long the last write may take when the service stops.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// Writes whatever the control plane has said, soon after it did, until `stop` and then once more.
 pub(crate) async fn keep(replica: Arc<Replica>, cache: Cache, stop: CancellationToken) {
     let mut written: Option<(Kept, Instant)> = None;
@@ -24,7 +27,16 @@ pub(crate) async fn keep(replica: Arc<Replica>, cache: Cache, stop: Cancellation
         if let Some(kept) = replica.kept()
             && is_due(&kept, written.as_ref(), stopped)
         {
-            match write(&cache, &kept).await {
+            // A disk that hangs does not keep the service from stopping.
+            let parting = async {
+                stop.cancelled().await;
+                tokio::time::sleep(PARTING).await;
+            };
+            let done = tokio::select! {
+                done = write(&cache, &kept) => done,
+                () = parting => return,
+            };
+            match done {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
                         tracing::info!("the cache of the rules is written again");

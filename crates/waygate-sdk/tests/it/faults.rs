@@ -121,6 +121,68 @@ async fn g11_a_half_open_connection_is_noticed_and_everything_caught_up() {
     world.end().await;
 }
 
+/// What a service that starts now knows.
+async fn fresh(server: &ControlPlane) -> waygate_sdk::core::ServiceView {
+    let waygate = server.service("pay").start().unwrap();
+    let _app = payments(&waygate);
+    assert!(waygate.ready(PATIENCE).await, "{:?}", waygate.status());
+    let view = waygate.snapshot().view().clone();
+    waygate.shutdown().await;
+    view
+}
+
+#[tokio::test]
+async fn a03_reconnecting_ends_in_the_state_that_a_fresh_start_gives() {
+    for fault in [None, Some(Fault::Paused), Some(Fault::Closed), Some(Fault::BlackHole)] {
+        let world = World::start(Fault::None).await;
+        world.ready().await;
+        let operator = &world.server.operator;
+        operator.disable("pay:/api/payments", "before").await.unwrap();
+        operator.enable_service_maintenance("pay", "before", &["/api/payments"]).await.unwrap();
+        eventually_answers(&world.app, "/unknown", 503).await;
+        match fault {
+            None => world.proxy.cut_off(),
+            Some(fault) => world.proxy.set(fault),
+        }
+        // Set, cleared, changed twice.
+        operator.enable_global_maintenance("meanwhile", &["/api/payments", "/api/refunds/{id}"]).await.unwrap();
+        operator.disable_service_maintenance("pay").await.unwrap();
+        operator.enable("pay:/api/payments", "").await.unwrap();
+        operator.enable("pay:/api/refunds/{id}", "").await.unwrap();
+        operator.disable("pay:/api/refunds/{id}", "meanwhile").await.unwrap();
+        world.proxy.set(Fault::None);
+        let expected = fresh(&world.server).await;
+        let agrees = || *world.waygate.snapshot().view() == expected;
+        eventually("as if it had just started", agrees).await;
+        assert_eq!(status(&world.app, "/api/payments").await, 200, "{fault:?}");
+        assert_eq!(status(&world.app, "/api/refunds/7").await, 503, "{fault:?}");
+        assert_eq!(status(&world.app, "/unknown").await, 503, "{fault:?}");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a10_g3_changes_during_a_slow_subscription_are_not_lost() {
+    for _ in 0..5 {
+        let world = World::start(Fault::Paused).await;
+        let other = world.server.service("pay").start().unwrap();
+        let _app = payments(&other);
+        assert!(other.ready(PATIENCE).await);
+        for number in 0..50 {
+            if number == 25 {
+                world.proxy.set(Fault::None);
+            }
+            let route = ["pay:/api/payments", "pay:/api/refunds/{id}"][number % 2];
+            world.server.operator.disable(route, &format!("change {number}")).await.unwrap();
+        }
+        let expected = fresh(&world.server).await;
+        eventually("all of them", || *world.waygate.snapshot().view() == expected).await;
+        assert_eq!(status(&world.app, "/api/payments").await, 503);
+        other.shutdown().await;
+        world.end().await;
+    }
+}
+
 #[tokio::test]
 async fn a_trickle_is_slow_and_enough() {
     let world = World::start(Fault::Trickle).await;
