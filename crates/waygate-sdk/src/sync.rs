@@ -55,6 +55,8 @@ pub(crate) struct Syncer<S> {
     fruitless: usize,
     /// How long to poll before the stream is tried again.
     polling_for: Duration,
+    /// Polling has failed a moment ago, and is not tried again before.
+    no_poll_before: Option<Instant>,
     /// What was told in the log last.
     reported: Option<Outage>,
 }
@@ -78,6 +80,7 @@ impl<S: Source> Syncer<S> {
             failures: 0,
             fruitless: 0,
             polling_for: pace.poll_interval * Self::INTERVALS,
+            no_poll_before: None,
             reported: None,
         }
     }
@@ -93,10 +96,13 @@ impl<S: Source> Syncer<S> {
         loop {
             self.replica.follows(self.source.server());
             let mut outage = self.follow().await;
-            if self.fruitless >= Self::FRUITLESS {
+            if self.fruitless >= Self::FRUITLESS && self.no_poll_before.is_none_or(|before| before <= Instant::now()) {
                 match self.poll().await {
                     Some(Ok(())) => continue,
-                    Some(Err(why)) => outage = why,
+                    Some(Err(why)) => {
+                        self.no_poll_before = Some(Instant::now() + self.pace.poll_interval);
+                        outage = why;
+                    }
                     None => {}
                 }
             }

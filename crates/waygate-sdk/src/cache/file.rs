@@ -160,3 +160,34 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         out
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_build_has_written_is_enforced_and_fetched_anew() {
+        let service: ServiceId = "pay".parse().unwrap();
+        let cursor = "firsthistory:7:0000000000000007".parse().unwrap();
+        let kept = Kept { view: ServiceView::default(), cursor, as_of: None, complete: true };
+        let own = encoded(&kept, &service, "http://a").unwrap();
+        assert!(decoded(&own, &service, Some("http://a")).unwrap().complete);
+
+        let (first, rules) = own.trim_end().split_once('\n').unwrap();
+        let mut head: Head = serde_json::from_str(first).unwrap();
+        (head.sdk, head.sha256) = ("0.0.0".to_owned(), String::new());
+        head.sha256 = checksum(&head, rules).unwrap();
+        let other = format!("{}\n{rules}\n", serde_json::to_string(&head).unwrap());
+        let read = decoded(&other, &service, Some("http://a")).unwrap();
+        assert_eq!((read.complete, read.cursor), (false, kept.cursor));
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let read = read(&path, &"pay".parse().unwrap(), None);
+        assert!(matches!(read, Err(Unusable::TooLarge)), "{read:?}");
+    }
+}

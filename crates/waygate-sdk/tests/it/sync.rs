@@ -485,7 +485,6 @@ async fn where_no_stream_gets_through_the_control_plane_is_polled_and_the_stream
         });
         let script = script.polled(|question| match question {
             1 => Ok(Some(polled(at(3), []))),
-            2..5 => Ok(None),
             5 => Ok(Some(polled(at(7), [disabled("GET:/a")]))),
             _ => Ok(None),
         });
@@ -507,6 +506,21 @@ async fn where_no_stream_gets_through_the_control_plane_is_polled_and_the_stream
         assert!(begin.elapsed() < Duration::from_mins(40));
         waygate.shutdown().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn g5_streams_that_bring_nothing_and_polls_that_fail_make_no_loop() {
+    let (script, seen) = Script::new(|_, _| Connection::Ending(vec![]));
+    let bad = || Outage::Refused { status: 502, message: "bad gateway".to_owned(), retry_after: None };
+    let script = script.polled(move |_| Err(bad()));
+    let waygate = builder().reconnect_delay(Duration::ZERO).poll_interval(Duration::ZERO).start_with(script).unwrap();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let asked = seen.opens().into_iter().chain(seen.polls()).map(|(at, _)| at);
+    let mut asked: Vec<Instant> = asked.collect();
+    asked.sort();
+    assert!(!seen.polls().is_empty());
+    assert!(asked.windows(6).all(|six| six[5] - six[0] >= Duration::from_secs(1)), "more than five in a second");
+    waygate.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
