@@ -1,5 +1,6 @@
 //! Counters that replicas share, in a real Redis.
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,6 +36,16 @@ impl Redis {
         // Machines that run tests are slow.
         let url = format!("redis://127.0.0.1:{}/1", self.port);
         builder().environment("dev").rate_limit_backend(&url).rate_limit_deadline(Duration::from_secs(2))
+    }
+
+    /// How often it has run a script since its start.
+    fn scripts_run(&self) -> u64 {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        connection.write_all(b"INFO commandstats\r\nQUIT\r\n").unwrap();
+        let mut told = String::new();
+        connection.read_to_string(&mut told).unwrap();
+        let calls = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        calls.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
     }
 
     fn kill(&mut self) {
@@ -108,6 +119,20 @@ async fn replicas_count_together_over_all_layers() {
     assert_eq!(statuses(&apps[1], "GET /a", "192.0.2.8", 1).await, [200], "another caller");
     assert!(first.status().shared_counters.unwrap().blocked > 0);
     assert_eq!(statuses(&apps[0], "GET /health", caller, 1).await, [200]);
+}
+
+#[tokio::test]
+async fn a_request_takes_one_round_trip_for_all_limits_and_none_once_it_is_known_to_be_denied() {
+    let Some(redis) = Redis::start() else { return };
+    let rules =
+        vec![limit("service", of("90/hour;50/minute")), limit("GET:/a", of("3/hour")), limit("global", of("90/hour"))];
+    let app = limited(redis.settings(), rules).await;
+    // The connection is made before anybody asks: the script is tried, loaded, and tried again.
+    crate::script::eventually("connected", || redis.scripts_run() == 2).await;
+    assert_eq!(statuses(&app, "GET /a", "192.0.2.7", 20).await[..5], [200, 200, 200, 429, 429]);
+    assert_eq!(redis.scripts_run(), 2 + 4, "three that pass, and one that is denied");
+    assert_eq!(statuses(&app, "GET /health", "192.0.2.7", 3).await, [200, 200, 200]);
+    assert_eq!(redis.scripts_run(), 2 + 4, "what no limit charges asks nobody");
 }
 
 #[tokio::test]
