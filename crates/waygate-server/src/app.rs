@@ -11,6 +11,7 @@ use waygate_core::Command;
 use crate::admission::Admission;
 use crate::auth::{Authority, FailedLogins, Principal, TokenUses};
 use crate::clock;
+use crate::compat::Absences;
 use crate::control::presence::Presence;
 use crate::control::{Applied, ControlPlane};
 use crate::edge::{Client, Edge};
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) webhooks: Webhooks,
     pub(crate) hits: Hits,
     pub(crate) presence: Presence,
+    pub(crate) absences: Absences,
     pub(crate) admission: Admission,
     /// Cancelled when the server begins to stop: streams end then, and readiness is over.
     pub(crate) stopping: CancellationToken,
@@ -63,6 +65,7 @@ impl App {
         Self {
             held: Arc::new(Held { control: control.clone(), stopping: stopping.clone() }),
             token_uses: TokenUses::start(&control),
+            absences: Absences::new(&control.describe_store(), clock::now()),
             control,
             authority: Arc::new(authority),
             edge: Arc::new(edge),

@@ -12,6 +12,7 @@ use crate::api::stream::{Frames, Holder, respond};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::clients::{self, About, Client};
+use crate::clock;
 use crate::compat::Envelopes;
 use crate::control::feed::Subject;
 use crate::control::presence::Arrival;
@@ -72,7 +73,11 @@ pub(super) async fn events(
         })),
         Subject::Everything => None,
     };
-    let envelopes = Envelopes { control: app.control.clone(), present };
+    let attendance = match &subject {
+        Subject::Service(service) => Some(app.absences.attend(service, clock::now())),
+        Subject::Everything => None,
+    };
+    let envelopes = Envelopes { control: app.control.clone(), present, attendance };
     Ok(respond(&app, subject, None, envelopes, holder))
 }
 

@@ -7,14 +7,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
-use waygate_core::{
-    Audience, Change, LocalKey, MaintenanceScope, Record, Revision, Scope, ServiceId, State, Timestamp,
-};
+use waygate_core::{Change, LocalKey, MaintenanceScope, Record, Revision, Scope, ServiceId, State, Timestamp};
 
 use crate::api::stream::{Ending, Protocol};
 use crate::clock;
+use crate::compat::absences::{Attendance, Missed};
 use crate::compat::{rate_limits, render};
 use crate::control::ControlPlane;
 use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
@@ -26,16 +24,21 @@ pub(crate) struct Envelopes {
     pub(crate) control: ControlPlane,
     /// Where it is a service's.
     pub(crate) present: Option<Present>,
+    pub(crate) attendance: Option<Attendance>,
 }
-
-/// How long a client that was away is told of limits that are gone. It tells nobody whether it was away or has just
-/// started, and what it is told goes before what its own code declares.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Protocol for Envelopes {
     fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
         let now = clock::now();
-        subscription.envelopes(due, now, || self.everything(subscription.subject(), &due.state, now))
+        let everything = subscription.envelopes(due, now, || everything(subscription.subject(), &due.state, now));
+        let (Subject::Service(service), Some(attendance)) = (subscription.subject(), &self.attendance) else {
+            return everything;
+        };
+        let gone = rate_limits::again(&due.state, service, &self.gone_limits(service, attendance.missed()), now);
+        if gone.is_empty() {
+            return everything;
+        }
+        [&everything[..], gone.iter().map(event).collect::<String>().as_bytes()].concat().into()
     }
 
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {
@@ -66,32 +69,11 @@ impl Protocol for Envelopes {
 }
 
 impl Envelopes {
-    /// What is in force.
-    fn everything(&self, subject: &Subject, state: &State, now: Timestamp) -> Bytes {
-        let states: Vec<Value> = match subject {
-            Subject::Service(service) => render::route_list(state, service, now),
-            Subject::Everything => {
-                let global = render::maintenance(&MaintenanceScope::Global, &state.global.maintenance, now);
-                // The record of the global maintenance leads each list; once is enough.
-                let own = |service| render::route_list(state, service, now).into_iter().skip(1);
-                std::iter::once(global).chain(state.services.keys().flat_map(own)).collect()
-            }
-        };
-        let mut events: String = states.iter().map(state_event).collect();
-        if let Subject::Service(service) = subject {
-            let gone = self.gone_limits(service, now);
-            let limits = rate_limits::announcements(state, service, &gone, now);
-            events.extend(limits.iter().map(event));
-        }
-        events.into()
-    }
-
-    /// The routes whose limits were taken away, or were others, not long ago.
-    fn gone_limits(&self, service: &ServiceId, now: Timestamp) -> Vec<LocalKey> {
-        let since = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    /// The routes whose limits were taken away, or were others, while a client may have been away.
+    fn gone_limits(&self, service: &ServiceId, missed: Missed) -> Vec<LocalKey> {
         let mut gone = Vec::new();
-        self.control.feed().look_back(since, |commit| {
-            for record in &commit.draft.records {
+        self.control.feed().look_back(missed.oldest(), |commit| {
+            for record in commit.draft.records.iter().filter(|_| missed.holds(commit.draft.cause.at)) {
                 gone.extend(rate_limits::limits_before(&record.before, service));
             }
         });
@@ -102,9 +84,9 @@ impl Envelopes {
         let mut events: Vec<String> = states_of(record, now).iter().map(state_event).collect();
         // The newest state: what a later commit has changed again is told again with it.
         let state = self.control.current();
-        let limits = match &record.change {
+        let (service, limits) = match &record.change {
             Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => {
-                rate_limits::changes(&state, scope, now)
+                (scope.service(), rate_limits::changes(&state, scope, now))
             }
             Change::RouteSet { key, .. } | Change::RouteRemoved { key } => {
                 // A route that comes or goes takes or leaves the limit that is set for its path.
@@ -112,20 +94,50 @@ impl Envelopes {
                 let known = state.services.get(&key.service);
                 let limited = known.is_some_and(|known| known.limit_of(&key.local).is_some())
                     || record.before.iter().any(|change| matches!(change, Change::RateLimitSet { .. }));
-                if limited { rate_limits::changes(&state, &scope, now) } else { Vec::new() }
+                let limits = if limited { rate_limits::changes(&state, &scope, now) } else { Vec::new() };
+                (Some(&key.service), limits)
             }
-            Change::ServiceRemoved { service } => rate_limits::limits_before(&record.before, service)
-                .flat_map(|local| {
+            Change::ServiceRemoved { service } => {
+                let limits = rate_limits::limits_before(&record.before, service).flat_map(|local| {
                     let key = waygate_core::RouteKey::new(service.clone(), local);
                     rate_limits::changes(&state, &Scope::Route(key), now)
-                })
-                .collect(),
-            _ => Vec::new(),
+                });
+                (Some(service), limits.collect())
+            }
+            _ => (None, Vec::new()),
         };
-        let told = matches!(subject, Subject::Service(_)) || record.change.audience() == Audience::Everyone;
-        events.extend(limits.iter().filter(|_| told).map(event));
+        events.extend(limits.into_iter().map(|limit| match (subject, service) {
+            (Subject::Everything, Some(service)) => event(&rate_limits::of_service(service, limit)),
+            _ => event(&limit),
+        }));
         events
     }
+}
+
+/// What is in force.
+fn everything(subject: &Subject, state: &State, now: Timestamp) -> Bytes {
+    let states: Vec<Value> = match subject {
+        Subject::Service(service) => render::route_list(state, service, now),
+        Subject::Everything => {
+            let global = render::maintenance(&MaintenanceScope::Global, &state.global.maintenance, now);
+            // The record of the global maintenance leads each list; once is enough.
+            let own = |service| render::route_list(state, service, now).into_iter().skip(1);
+            std::iter::once(global).chain(state.services.keys().flat_map(own)).collect()
+        }
+    };
+    let mut events: String = states.iter().map(state_event).collect();
+    match subject {
+        Subject::Service(service) => {
+            events.extend(rate_limits::announcements(state, service, now).iter().map(event));
+        }
+        Subject::Everything => {
+            for service in state.services.keys() {
+                let limits = rate_limits::announcements(state, service, now).into_iter();
+                events.extend(limits.map(|limit| event(&rate_limits::of_service(service, limit))));
+            }
+        }
+    }
+    events.into()
 }
 
 fn states_of(record: &Record, now: Timestamp) -> Vec<Value> {

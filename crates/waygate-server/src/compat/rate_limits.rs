@@ -30,11 +30,15 @@ pub(crate) fn limit_list(state: &State, service: &ServiceId, now: Timestamp) -> 
     keys_of(state, service, None).iter().filter_map(|key| enforced(state, service, key, now)).collect()
 }
 
-/// What tells a client that has just (re)connected which limits are in force, and that those of `gone` are not.
-pub(super) fn announcements(state: &State, service: &ServiceId, gone: &[LocalKey], now: Timestamp) -> Vec<Value> {
+/// What tells a client that has just (re)connected which limits are in force.
+pub(super) fn announcements(state: &State, service: &ServiceId, now: Timestamp) -> Vec<Value> {
     let limited = |key: &LocalKey| state.services.get(service).is_some_and(|known| known.limit_of(key).is_some());
-    let mut keys: BTreeSet<LocalKey> = keys_of(state, service, None).into_iter().filter(limited).collect();
-    keys.extend(gone.iter().flat_map(|key| asked_as(state, service, key)));
+    keys_of(state, service, None).iter().filter(|key| limited(key)).map(|key| event(state, service, key, now)).collect()
+}
+
+/// What tells it how it stands with some routes, of which it may know limits that are gone.
+pub(super) fn again(state: &State, service: &ServiceId, routes: &[LocalKey], now: Timestamp) -> Vec<Value> {
+    let keys: BTreeSet<LocalKey> = routes.iter().flat_map(|key| asked_as(state, service, key)).collect();
     keys.iter().map(|key| event(state, service, key, now)).collect()
 }
 
@@ -47,6 +51,16 @@ pub(super) fn changes(state: &State, scope: &Scope, now: Timestamp) -> Vec<Value
         }
         Scope::Global | Scope::Service(_) => vec![json!({"type": "state", "payload": sentinel(state, scope, now)})],
     }
+}
+
+/// An event about a limit of a service for those who hear of all services: its key names the service, as those of routes
+/// do.
+pub(super) fn of_service(service: &ServiceId, mut event: Value) -> Value {
+    if let Some(key) = event["key"].as_str() {
+        event["key"] = format!("{service}:{key}").into();
+        event["service"] = service.as_str().into();
+    }
+    event
 }
 
 /// The routes of a service with limits that a record has taken away or changed.

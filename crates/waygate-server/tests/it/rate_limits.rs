@@ -333,6 +333,24 @@ async fn g50_every_change_of_a_limit_is_announced_to_who_follows() {
 }
 
 #[tokio::test]
+async fn who_follows_everything_is_told_of_limits_by_their_whole_keys() {
+    let (_server, admin) = served().await;
+    admin.post(SCOPES[0], body(SCOPES[0], json!({"limit": "7/minute"}))).await;
+    let follower = admin.clone();
+    let gone = |seen: &[Value]| limits_told(seen).contains(&"delete pay:GET:/a".to_owned());
+    let following = tokio::spawn(async move { events(&follower, gone).await });
+    let route = format!("/api/rate-limits/{}", path_key("pay:GET:/a"));
+    // Until the one who follows is told, whenever it came.
+    while !following.is_finished() {
+        admin.post(SCOPES[0], body(SCOPES[0], json!({"limit": "9/minute"}))).await;
+        delete(&admin, &route).await;
+    }
+    let seen = following.await.unwrap();
+    assert!(limits_told(&seen)[0].contains(" pay:GET:/a"), "{seen:?}");
+    assert!(seen.iter().all(|event| event["type"] != "rl_policy" || event["service"] == "pay"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn what_connected_clients_cannot_do_is_said_by_name() {
     let (server, admin) = served().await;
     let sdk = server.sdk("pay").await;
