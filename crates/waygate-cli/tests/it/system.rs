@@ -18,4 +18,5 @@ mod process;
 mod proxy;
 mod redis;
 mod restart;
+mod sentinel;
 mod world;
