@@ -17,7 +17,7 @@ pub(crate) struct Absences(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Of what was before, nobody knows who has missed it.
+    /// Who was away before, nobody knows.
     begun: Timestamp,
     /// When clients of a service ended that have not come back.
     ended: Mutex<BTreeMap<ServiceId, Vec<Timestamp>>>,
@@ -28,25 +28,14 @@ struct Inner {
 pub(crate) struct Attendance {
     absences: Absences,
     service: ServiceId,
-    missed: Missed,
-}
-
-/// What a client may have missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Missed {
-    /// Everything from this time on.
-    oldest: Timestamp,
-    /// Nothing between this time and `since`.
-    begun: Timestamp,
-    since: Timestamp,
+    /// What was before, it has not missed.
+    missed_since: Timestamp,
 }
 
 /// How long an absence is remembered, and what is told of it.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
-/// A connection that is broken may have looked whole for so long.
+/// A connection that is broken may have looked whole for so long, and may still do so when the client is back.
 const UNNOTICED: SignedDuration = SignedDuration::from_mins(1);
-/// A client asks for what is in force before it opens its stream, not longer than this.
-const ASKED_BEFORE: SignedDuration = SignedDuration::from_secs(10);
 /// How many absences of one service are told apart; the oldest is always kept.
 const MOST: usize = 100;
 
@@ -68,10 +57,12 @@ impl Absences {
         if let Some(ended) = of_service {
             ended.pop();
         }
-        let since = first.map_or(now - ASKED_BEFORE, |first| first - UNNOTICED);
-        let missed = Missed { oldest: now - REMEMBERED, begun: self.0.begun, since };
+        let oldest = now - REMEMBERED;
+        // Somebody who was away before the beginning may come back.
+        let is_known = self.0.begun <= oldest;
+        let missed_since = if is_known { oldest.max(first.unwrap_or(now) - UNNOTICED) } else { oldest };
         drop(ended);
-        Attendance { absences: self.clone(), service: service.clone(), missed }
+        Attendance { absences: self.clone(), service: service.clone(), missed_since }
     }
 
     fn ended(&self, service: &ServiceId, now: Timestamp) {
@@ -89,19 +80,8 @@ impl Absences {
 }
 
 impl Attendance {
-    pub(super) fn missed(&self) -> Missed {
-        self.missed
-    }
-}
-
-impl Missed {
-    /// Nothing before this is missed.
-    pub(super) fn oldest(&self) -> Timestamp {
-        self.oldest
-    }
-
-    pub(super) fn holds(&self, at: Timestamp) -> bool {
-        self.oldest <= at && (at < self.begun || self.since <= at)
+    pub(super) fn missed_since(&self) -> Timestamp {
+        self.missed_since
     }
 }
 
@@ -131,30 +111,29 @@ mod tests {
         let (absences, pay) = (Absences::new("memory", at(0)), "pay".parse().unwrap());
         let comes = |minute| {
             let attendance = absences.attend(&pay, at(minute));
-            let missed = attendance.missed();
+            let since = attendance.missed_since();
             // Its end is said by hand, at a time of the test's.
             std::mem::forget(attendance);
-            missed
+            since
         };
-        let missed = comes(100);
-        assert!(!missed.holds(at(99)) && missed.holds(at(100)), "it has just started");
+        assert_eq!(comes(100), at(99), "it has just started");
         absences.ended(&pay, at(110));
         absences.ended(&pay, at(120));
-        let missed = comes(121);
-        assert!(missed.holds(at(110)) && !missed.holds(at(108)), "one of the two, and perhaps the first");
-        assert!(comes(122).holds(at(110)), "the other one");
-        assert!(!comes(123).holds(at(121)), "everybody is back");
+        assert_eq!(comes(121), at(109), "one of the two, and perhaps the first");
+        assert_eq!(comes(122), at(109), "the other one");
+        assert_eq!(comes(123), at(122), "everybody is back");
         absences.ended(&pay, at(130));
-        assert!(!comes(191).holds(at(130)), "forgotten after an hour");
-        assert!(!absences.attend(&"orders".parse().unwrap(), at(131)).missed().holds(at(130)), "another service");
+        let orders = absences.attend(&"orders".parse().unwrap(), at(131)).missed_since();
+        assert_eq!(orders, at(130), "another service");
+        assert_eq!(comes(191), at(190), "forgotten after an hour");
     }
 
     #[test]
-    fn what_was_before_the_control_plane_began_may_have_been_missed_by_anybody() {
+    fn for_an_hour_after_the_start_anybody_may_have_been_away() {
         let pay = "pay".parse().unwrap();
-        let missed = Absences::new("file:state.json", at(100)).attend(&pay, at(120)).missed();
-        assert!(missed.holds(at(99)) && missed.holds(at(60)) && !missed.holds(at(59)) && !missed.holds(at(101)));
-        let missed = Absences::new("redis://redis:6379/0", at(100)).attend(&pay, at(120)).missed();
-        assert!(missed.holds(at(101)) && !missed.holds(at(59)), "and it may have been at another node");
+        let since = |store, minute| Absences::new(store, at(100)).attend(&pay, at(minute)).missed_since();
+        assert_eq!(since("file:state.json", 159), at(99));
+        assert_eq!(since("file:state.json", 160), at(159));
+        assert_eq!(since("redis://redis:6379/0", 900), at(840), "and at any time from another node");
     }
 }

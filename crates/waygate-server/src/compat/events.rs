@@ -12,7 +12,7 @@ use waygate_core::{Change, LocalKey, MaintenanceScope, Record, Revision, Scope, 
 
 use crate::api::stream::{Ending, Protocol};
 use crate::clock;
-use crate::compat::absences::{Attendance, Missed};
+use crate::compat::absences::Attendance;
 use crate::compat::{rate_limits, render};
 use crate::control::ControlPlane;
 use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
@@ -34,7 +34,7 @@ impl Protocol for Envelopes {
         let (Subject::Service(service), Some(attendance)) = (subscription.subject(), &self.attendance) else {
             return everything;
         };
-        let gone = rate_limits::again(&due.state, service, &self.gone_limits(service, attendance.missed()), now);
+        let gone = rate_limits::again(&due.state, service, &self.gone_limits(service, attendance.missed_since()), now);
         if gone.is_empty() {
             return everything;
         }
@@ -70,10 +70,10 @@ impl Protocol for Envelopes {
 
 impl Envelopes {
     /// The routes whose limits were taken away, or were others, while a client may have been away.
-    fn gone_limits(&self, service: &ServiceId, missed: Missed) -> Vec<LocalKey> {
+    fn gone_limits(&self, service: &ServiceId, since: Timestamp) -> Vec<LocalKey> {
         let mut gone = Vec::new();
-        self.control.feed().look_back(missed.oldest(), |commit| {
-            for record in commit.draft.records.iter().filter(|_| missed.holds(commit.draft.cause.at)) {
+        self.control.feed().look_back(since, |commit| {
+            for record in &commit.draft.records {
                 gone.extend(rate_limits::limits_before(&record.before, service));
             }
         });
