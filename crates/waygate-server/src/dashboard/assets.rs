@@ -51,8 +51,8 @@ pub(super) fn assets() -> &'static Assets {
 impl Asset {
     fn path(&self) -> String {
         let hash = Sha256::digest(self.content.as_bytes());
-        let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("/ui/assets/{}-{hash}.{}", self.name, self.extension)
+        let hash = hash.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        format!("/ui/assets/{}-{hash:016x}.{}", self.name, self.extension)
     }
 }
 

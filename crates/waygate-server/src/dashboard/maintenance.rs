@@ -173,7 +173,7 @@ fn asked(current: Option<&Maintenance>) -> Vec<Field> {
     fields.extend(Field::ending("Ends"));
     if let Some(until) = current.and_then(|current| current.until) {
         let [.., choice, time] = &mut fields[..] else { return fields };
-        choice.value = "time".to_owned();
+        "time".clone_into(&mut choice.value);
         time.value = until.strftime("%Y-%m-%dT%H:%M").to_string();
     }
     let shadow = current.is_some_and(|current| current.enforcement.is_shadow());

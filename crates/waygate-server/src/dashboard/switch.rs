@@ -104,24 +104,18 @@ async fn sheet(visit: &Visit, state: &State, act: Act, keys: &[RouteKey]) -> Res
         _ => format!("{} {}", act.word(), counted(free.len(), "route")),
     };
     let mut sheet = Sheet::new(visit, state, Section::Routes, title).await;
-    match &free[..] {
-        [(key, route)] => {
-            sheet.facts.push(Fact::words("Service", key.service.as_str()));
-            sheet.facts.push(Fact::status("Now", Kind(route.status(visit.now))));
-            let reason = route.effective(visit.now).reason();
-            if !reason.is_empty() {
-                sheet.facts.push(Fact::words("Why", reason));
-            }
+    if let [(key, route)] = &free[..] {
+        sheet.facts.push(Fact::words("Service", key.service.as_str()));
+        sheet.facts.push(Fact::status("Now", Kind(route.status(visit.now))));
+        let reason = route.effective(visit.now).reason();
+        if !reason.is_empty() {
+            sheet.facts.push(Fact::words("Why", reason));
         }
-        _ => {
-            let names: Vec<String> =
-                free.iter().map(|(key, _)| format!("{} {}", key.service, route_name(key))).collect();
-            sheet.facts.push(Fact::words("Routes", names.join(", ")));
-        }
-    }
-    if let [(key, _)] = &free[..] {
         let standing = Fleet::of(visit).await.standing(key.service.as_str());
         sheet.facts.push(Fact::words("Instances to update", standing.words));
+    } else {
+        let names: Vec<String> = free.iter().map(|(key, _)| format!("{} {}", key.service, route_name(key))).collect();
+        sheet.facts.push(Fact::words("Routes", names.join(", ")));
     }
     if let Some(kind) = act.outcome() {
         sheet.facts.push(Fact::status("Then", Kind(kind)));

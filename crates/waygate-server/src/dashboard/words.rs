@@ -122,13 +122,13 @@ fn subject(change: &Change) -> String {
     match change {
         Change::RouteSet { key, .. } | Change::RouteRemoved { key } => named(key),
         Change::MaintenanceSet { scope: MaintenanceScope::Global, .. } => "all services".to_owned(),
-        Change::MaintenanceSet { scope: MaintenanceScope::Service(service), .. } => service.to_string(),
+        Change::MaintenanceSet { scope: MaintenanceScope::Service(service), .. }
+        | Change::ServiceRemoved { service } => service.to_string(),
         Change::RateLimitSet { scope, .. } | Change::RateLimitCleared { scope } => match scope {
             Scope::Global => "all services".to_owned(),
             Scope::Service(service) => service.to_string(),
             Scope::Route(key) => named(key),
         },
-        Change::ServiceRemoved { service } => service.to_string(),
         Change::TokenIssued { id, .. } | Change::TokenRevoked { id, .. } => id.as_str().to_owned(),
         Change::WebhookSet { id, .. } | Change::WebhookRemoved { id } => id.to_string(),
         Change::Noted { subject, .. } => subject.clone(),

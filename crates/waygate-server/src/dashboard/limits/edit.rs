@@ -200,7 +200,7 @@ fn asked(current: Option<&RateLimitPolicy>) -> Vec<Field> {
     ];
     fields.extend(Field::ending("Ends"));
     if let (Some(until), [.., choice, time]) = (current.and_then(|current| current.until), &mut fields[..]) {
-        choice.value = "time".to_owned();
+        "time".clone_into(&mut choice.value);
         time.value = until.strftime("%Y-%m-%dT%H:%M").to_string();
     }
     fields.push(Field::shadow().value(current.is_some_and(|current| current.enforcement.is_shadow()).to_string()));

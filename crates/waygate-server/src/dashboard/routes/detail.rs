@@ -43,7 +43,7 @@ struct Step {
 
 struct Limit {
     layer: &'static str,
-    limit: String,
+    words: String,
     details: String,
 }
 
@@ -134,7 +134,7 @@ fn chain(visit: &Visit, state: &State, known: &ServiceState, key: &RouteKey, rou
 fn limits(state: &State, key: &RouteKey) -> Vec<Limit> {
     let limit = |layer, policy: &RateLimitPolicy| Limit {
         layer,
-        limit: LimitExpression::to_string(&policy.limit),
+        words: LimitExpression::to_string(&policy.limit),
         details: if policy.enabled { "in force".to_owned() } else { "paused".to_owned() },
     };
     let scopes = [("Everything", Scope::Global), ("Service", Scope::Service(key.service.clone()))];

@@ -61,9 +61,8 @@ impl Act {
             Self::Maintenance => "Begin maintenance",
             Self::Env => "Limit to these environments",
             Self::Schedule => "Plan it",
-            Self::Unschedule => "Take it back",
+            Self::Unschedule | Self::Undeprecate => "Take it back",
             Self::Deprecate => "Announce it",
-            Self::Undeprecate => "Take it back",
         }
     }
 
