@@ -10,7 +10,7 @@ use crate::lifecycle::{Control, Deprecation, Effective, Lifecycle};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::Maintenance;
 use crate::route::{LocalKey, RouteMethod};
-use crate::snapshot::{RouteEntry, Snapshot, lets_through};
+use crate::snapshot::{RouteEntry, Slot, Snapshot, lets_through};
 
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,15 @@ pub enum Layer {
 }
 
 impl Layer {
+    const IN_ORDER: [Self; 6] = [
+        Self::GlobalMaintenance,
+        Self::ServiceMaintenance,
+        Self::Route,
+        Self::GlobalLimit,
+        Self::ServiceLimit,
+        Self::RouteLimit,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GlobalMaintenance => "global_maintenance",
@@ -136,7 +145,14 @@ impl Snapshot {
     pub fn decide_traced<'s>(&'s self, facts: &impl RequestFacts, trace: &mut impl Trace<'s>) -> Decision<'s> {
         let method = facts.method();
         let template = facts.template().or_else(|| self.match_request(method, facts.path())).unwrap_or(facts.path());
-        let entry = self.entry(method, template);
+        let slot = self.slot(method, template);
+        if self.is_quiet && slot.is_some_and(Slot::is_plain) {
+            for layer in Layer::IN_ORDER {
+                trace.step(layer, Verdict::Pass);
+            }
+            return Decision::Forward(Pass::default());
+        }
+        let entry = slot.and_then(|slot| self.entry_at(slot));
         let mut shadow = None;
         for (layer, maintenance) in [
             (Layer::GlobalMaintenance, self.global_maintenance()),

@@ -28,13 +28,19 @@ pub struct Snapshot {
     routes: Vec<RouteEntry>,
     by_template: HashMap<Box<str>, MethodTable, RandomState>,
     by_path: PathMatchers,
+    /// Neither everything nor the service is in maintenance or limited: a plain route is all that counts.
+    pub(crate) is_quiet: bool,
     /// For requests that no known route is for; open unless nothing was ever heard of the control plane.
     pub(crate) when_unknown: WhenUnknown,
 }
 
-/// For each method the position of its route, [`NO_ROUTE`] where there is none.
-type MethodTable = [u32; RouteMethod::COUNT];
-const NO_ROUTE: u32 = u32::MAX;
+/// For each method where its route is.
+type MethodTable = [Slot; RouteMethod::COUNT];
+
+/// The position of a route, and whether it is plain: whether it lets every request through, by itself and without
+/// saying or counting anything. A look at the route itself, which is seldom in a cache, is saved then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot(u32);
 
 /// One route, with everything precomputed that does not depend on the request.
 #[derive(Debug)]
@@ -69,11 +75,12 @@ impl Snapshot {
         let mut by_template: HashMap<Box<str>, MethodTable, RandomState> =
             HashMap::with_capacity_and_hasher(routes.len(), RandomState::default());
         for (position, entry) in routes.iter().enumerate() {
-            let table = by_template.entry(entry.key.path.as_str().into()).or_insert([NO_ROUTE; RouteMethod::COUNT]);
-            table[entry.key.method as usize] = u32::try_from(position).unwrap_or(NO_ROUTE);
+            let table = by_template.entry(entry.key.path.as_str().into()).or_insert([Slot::EMPTY; RouteMethod::COUNT]);
+            table[entry.key.method as usize] = Slot::new(position, entry.is_plain());
         }
         let by_path = PathMatchers::default();
-        Self { view, environment, routes, by_template, by_path, when_unknown: unheard.default }
+        let is_quiet = is_quiet(&view);
+        Self { view, environment, routes, by_template, by_path, is_quiet, when_unknown: unheard.default }
     }
 
     /// What was compiled.
@@ -96,8 +103,18 @@ impl Snapshot {
 
     /// The route of a template: its own method, for `HEAD` else `GET` (whose handler answers it), else any method.
     pub(crate) fn entry(&self, method: Option<RouteMethod>, template: &str) -> Option<&RouteEntry> {
+        self.entry_at(self.slot(method, template)?)
+    }
+
+    pub(crate) fn entry_at(&self, slot: Slot) -> Option<&RouteEntry> {
+        self.routes.get(slot.position())
+    }
+
+    /// Where the route is that [`Snapshot::entry`] gives.
+    #[inline]
+    pub(crate) fn slot(&self, method: Option<RouteMethod>, template: &str) -> Option<Slot> {
         let table = self.by_template.get(template)?;
-        let at = |method: RouteMethod| self.routes.get(table[method as usize] as usize);
+        let at = |method: RouteMethod| Some(table[method as usize]).filter(|slot| slot.position() != Slot::NOWHERE);
         method
             .and_then(at)
             .or_else(|| if method == Some(RouteMethod::Head) { at(RouteMethod::Get) } else { None })
@@ -117,7 +134,43 @@ impl Default for Snapshot {
     }
 }
 
+impl Slot {
+    const PLAIN: u32 = 1 << 31;
+    const NOWHERE: usize = (Self::PLAIN - 1) as usize;
+    const EMPTY: Self = Self(Self::PLAIN - 1);
+
+    fn new(position: usize, is_plain: bool) -> Self {
+        match u32::try_from(position) {
+            Ok(position) if position < Self::EMPTY.0 => Self(if is_plain { position | Self::PLAIN } else { position }),
+            _ => Self::EMPTY,
+        }
+    }
+
+    const fn position(self) -> usize {
+        (self.0 & !Self::PLAIN) as usize
+    }
+
+    pub(crate) const fn is_plain(self) -> bool {
+        self.0 & Self::PLAIN != 0
+    }
+}
+
+/// Whether nothing is set but on routes.
+fn is_quiet(ServiceView { global, service }: &ServiceView) -> bool {
+    let is_off = |maintenance: &Maintenance| !maintenance.enabled;
+    is_off(&global.maintenance)
+        && is_off(&service.maintenance)
+        && global.rate_limit.is_none()
+        && service.rate_limit.is_none()
+}
+
 impl RouteEntry {
+    /// See [`Slot`].
+    fn is_plain(&self) -> bool {
+        let is_mute = !self.route.force_active && self.route.deprecation.is_none() && self.limit.is_none();
+        self.open && is_mute && self.when_unknown == WhenUnknown::Open
+    }
+
     /// Whether every request to it is exempt from the maintenance of a layer.
     pub(crate) fn is_exempt_from(&self, layer: Layer) -> bool {
         match layer {

@@ -3,12 +3,13 @@
 mod shard;
 
 use std::array;
+use std::cell::OnceCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use self::shard::Shard;
-use super::caller::{CallerFacts, Charge, Limit, Subject, SubjectHasher};
+use super::caller::{Caller, CallerFacts, Charge, Limit, Subject, SubjectHasher};
 use super::charged::{Charged, Exceeded, Standing, longer, tighter};
 use super::line::{LAYERS, Line as AnyLine};
 use super::meter::{Meter, Nanos, nanos};
@@ -81,8 +82,16 @@ impl LocalCounters {
     /// for the growth of a `moving_window`'s log, and where what has expired is removed: at most once a second, at least
     /// once a minute in each shard.
     pub fn charge<'s>(&self, chain: &LimitChain<'s>, facts: &impl CallerFacts, now: Timestamp) -> Charged<'s> {
+        // Most policies go by the address, which is hashed once for all of them.
+        let address = OnceCell::new();
+        let hashed = |caller: &Caller<'_>| match caller {
+            Caller::Address(_) => *address.get_or_init(|| self.hasher.caller(caller)),
+            caller => self.hasher.caller(caller),
+        };
         let lines = Line::all(chain, |layer, route, policy| {
-            policy.charge(facts, |tier, caller| self.hasher.subject(layer, route, policy.generation, tier, caller))
+            policy.charge(facts, |tier, caller| {
+                self.hasher.subject(layer, route, policy.generation, tier, hashed(caller))
+            })
         });
         let mut locked = self.lock(&lines, nanos(now));
         let mut denial = None;
@@ -148,8 +157,7 @@ impl LocalCounters {
                 let mut longest = None;
                 for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
                     let crowd = || self.crowd(line, limit, position);
-                    let step = shard.peek(at_position(*subject, position), crowd, &meter, instant);
-                    if !step.allowed {
+                    if let Some(step) = shard.denial(at_position(*subject, position), crowd, &meter, instant) {
                         let standing = line.standing(limit, &meter, step, now);
                         longest = longer(longest, Some(Exceeded { standing, missing_key: false }));
                     }

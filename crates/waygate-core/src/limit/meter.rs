@@ -113,6 +113,12 @@ impl Usage {
         }
     }
 
+    /// The step at `now` where no request passes. Where one does, nothing is worked out beyond that.
+    pub(crate) fn denial(&self, meter: &Meter, now: Nanos) -> Option<Step> {
+        let capacity = meter.capacity();
+        (capacity == 0 || self.used(meter, now) >= capacity).then(|| self.step(meter, now))
+    }
+
     /// Adds one request. A log that may not grow makes do with less precision, to the caller's disadvantage.
     pub(crate) fn add(&mut self, meter: &Meter, now: Nanos, may_grow: bool) {
         if !self.is_of(meter.algorithm) {

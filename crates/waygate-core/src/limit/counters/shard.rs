@@ -54,17 +54,23 @@ impl Shard {
         self.is_full = self.own.len() >= self.most;
     }
 
-    /// Where the counter stands before a request.
-    pub(super) fn peek(&mut self, key: Subject, shared: impl FnOnce() -> Subject, meter: &Meter, now: Nanos) -> Step {
+    /// Where the counter stands before a request, where it denies it.
+    pub(super) fn denial(
+        &mut self,
+        key: Subject,
+        shared: impl FnOnce() -> Subject,
+        meter: &Meter,
+        now: Nanos,
+    ) -> Option<Step> {
         let counter = match self.own.get_mut(&key) {
             None if self.is_full => self.shared.get_mut(&shared()),
             own => own,
         };
         let Some(counter) = counter else {
-            return Usage::new(meter.algorithm).step(meter, now);
+            return Usage::new(meter.algorithm).denial(meter, now);
         };
         counter.usage.rebase(meter, now);
-        counter.usage.step(meter, now)
+        counter.usage.denial(meter, now)
     }
 
     /// Counts a request that was allowed, and says where the counter stands after it.
