@@ -39,6 +39,14 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_INSTANCE_LIVENESS")]
     #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) instance_liveness: Option<u64>,
+    /// How many streams of services are open at a time; whoever comes then is asked to come back later [default: 10000]
+    #[arg(long, value_name = "NUMBER", env = "WAYGATE_MAX_STREAMS")]
+    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_streams: Option<u32>,
+    /// How long a stream lives before its client is asked to open it anew, in seconds, give or take a fifth [default: 3600]
+    #[arg(long, value_name = "SECONDS", env = "WAYGATE_STREAM_LIFETIME")]
+    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(10..=604_800))]
+    pub(crate) stream_lifetime: Option<u64>,
     /// Serve without authentication where others can reach it
     #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "YES")]

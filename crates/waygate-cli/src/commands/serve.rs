@@ -2,6 +2,7 @@
 
 mod credentials;
 mod file;
+mod limits;
 mod secret;
 mod settings;
 
@@ -58,6 +59,8 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
 
 async fn build(settings: Settings) -> CliResult<Server> {
     let mut builder = Server::builder()
+        .streams(settings.streams)
+        .max_connections(limits::connections_for(settings.streams.most))
         .backend(open(&settings.backend).await?)
         .auth(settings.users)
         .webhooks(WebhookOptions { allow_private: settings.webhook_allow_private, ..WebhookOptions::default() })

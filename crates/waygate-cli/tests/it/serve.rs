@@ -243,3 +243,40 @@ fn g40_an_open_server_answers_to_the_names_that_it_is_told() {
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && words.contains("`http://x` is no host"), "{words}");
 }
+
+/// Many systems let a process have 1,024 files open until it asks for more.
+#[test]
+fn it_makes_room_for_as_many_streams_as_it_is_told() {
+    let limited = |hard: &str, arguments: &str| {
+        let home = tempfile::tempdir().unwrap();
+        let line = format!(
+            "ulimit -Sn 256; ulimit -Hn {hard}; exec {} serve --port 0 --backend memory {arguments}",
+            env!("CARGO_BIN_EXE_waygate")
+        );
+        let mut command = Command::new("sh");
+        let mut child = command
+            .args(["-c", &line])
+            .current_dir(home.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        child.stdout = Some(stdout.into_inner());
+        let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let soft = files.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap();
+        (soft, stop(child, "-TERM").2)
+    };
+    let (files, err) = limited("4096", "--max-streams 1000");
+    assert!((1192..1400).contains(&files) && !err.contains("there is room"), "{files}: {err}");
+    let (files, err) = limited("1000", "--max-streams 1000");
+    assert!(files == 1000 && err.contains("there is room for fewer than 1000 streams"), "{files}: {err}");
+    let home = tempfile::tempdir().unwrap();
+    for (name, value) in [("--max-streams", "0"), ("--stream-lifetime", "5")] {
+        let (code, _, err) = run(home.path(), &["serve", name, value], "", "");
+        assert!(code == Some(2) && err.contains(name), "{err}");
+    }
+}

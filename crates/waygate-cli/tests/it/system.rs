@@ -13,6 +13,7 @@ mod guide;
 mod import;
 mod instances;
 mod limits;
+mod nodes;
 mod outage;
 mod process;
 mod proxy;

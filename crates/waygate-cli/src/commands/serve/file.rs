@@ -24,6 +24,8 @@ pub(super) struct FileSettings {
     pub(super) token_expiry: Option<u64>,
     pub(super) sdk_token_expiry: Option<u64>,
     pub(super) instance_liveness: Option<u64>,
+    pub(super) max_streams: Option<u32>,
+    pub(super) stream_lifetime: Option<u64>,
     pub(super) insecure_no_auth: Option<bool>,
     pub(super) webhook_allow_private: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<Cidr>>,

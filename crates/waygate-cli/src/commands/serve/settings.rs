@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use waygate_core::Cidr;
-use waygate_server::{Credentials, User};
+use waygate_server::{Credentials, StreamOptions, User};
 
 use crate::cli::{Backend, Serve};
 use crate::commands::serve::credentials;
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) token_expiry: Duration,
     pub(super) sdk_token_expiry: Duration,
     pub(super) instance_liveness: Duration,
+    pub(super) streams: StreamOptions,
     pub(super) insecure_no_auth: bool,
     pub(super) webhook_allow_private: bool,
     pub(super) trusted_proxies: Vec<Cidr>,
@@ -70,12 +71,28 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
         token_expiry: expiry("token_expiry", serve.token_expiry.or(file.token_expiry), 86_400)?,
         sdk_token_expiry: expiry("sdk_token_expiry", serve.sdk_token_expiry.or(file.sdk_token_expiry), 31_536_000)?,
         instance_liveness: Duration::from_secs(liveness),
+        streams: streams(serve.max_streams.or(file.max_streams), serve.stream_lifetime.or(file.stream_lifetime))?,
         insecure_no_auth: serve.insecure_no_auth.or(file.insecure_no_auth).unwrap_or(false),
         webhook_allow_private: serve.webhook_allow_private.or(file.webhook_allow_private).unwrap_or(false),
         trusted_proxies: proxies.unwrap_or_default(),
         allowed_hosts: hosts.unwrap_or_default().into_iter().chain(own).collect(),
         tls,
     })
+}
+
+fn streams(most: Option<u32>, lifetime: Option<u64>) -> CliResult<StreamOptions> {
+    let mut options = StreamOptions::default();
+    match most {
+        None => {}
+        Some(most @ 1..=1_000_000) => options.most = most as usize,
+        Some(_) => return Err(CliError::usage("`max_streams` takes a number, from 1 to 1000000")),
+    }
+    match lifetime {
+        None => {}
+        Some(seconds @ 10..=604_800) => options.lifetime = Duration::from_secs(seconds),
+        Some(_) => return Err(CliError::usage("`stream_lifetime` takes seconds, from 10 to 604800")),
+    }
+    Ok(options)
 }
 
 fn is_given(key: &SecretString) -> bool {
