@@ -10,6 +10,7 @@ use crate::moment;
 use crate::printer::{ColourChoice, Manner, Output};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The control plane to talk to, before every other choice
@@ -104,7 +105,7 @@ impl Global {
 }
 
 fn wait(text: &str) -> Result<Duration, String> {
-    let wait = moment::length(text).ok().filter(|wait| *wait <= Duration::from_secs(60));
+    let wait = moment::length(text).ok().filter(|wait| *wait <= Duration::from_mins(1));
     wait.ok_or_else(|| "expected a duration up to a minute, such as `30s` or `500ms`".to_owned())
 }
 

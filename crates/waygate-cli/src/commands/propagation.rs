@@ -1,5 +1,6 @@
 //! What `--wait` tells: how far a change has come.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -73,10 +74,10 @@ fn in_force(propagation: &Propagation) -> String {
     let Propagation { total, unconfirmed, lost, .. } = propagation;
     let mut said = if *total == 0 { "stored; no instance could confirm it".to_owned() } else { count(propagation) };
     if *unconfirmed > 0 {
-        said.push_str(&format!("; {unconfirmed} told that cannot confirm"));
+        let _ = write!(said, "; {unconfirmed} told that cannot confirm");
     }
     if *lost > 0 {
-        said.push_str(&format!("; {lost} lost, which may still enforce what was before"));
+        let _ = write!(said, "; {lost} lost, which may still enforce what was before");
     }
     said
 }

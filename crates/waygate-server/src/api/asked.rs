@@ -28,7 +28,7 @@ pub(crate) struct Asked<const LIMIT: usize = GENERAL> {
 }
 
 /// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 impl<const LIMIT: usize> Asked<LIMIT> {
     /// Carries the command out in the name of the caller, or only finds out what it would come to.

@@ -216,7 +216,7 @@ pub(crate) const HITS: &[Field] = &[
 ];
 pub(crate) const WAIT: Field = Field::new(
     "wait",
-    Text,
+    Pattern("^([0-9]|[1-5][0-9]|60)s?$|^[0-9]{1,4}ms$|^1m$"),
     "Answer when all instances concerned enforce it, or after this time: `5s`, `500ms`, at most `60s`",
 );
 const STATE: Field = Field::new(
@@ -228,8 +228,13 @@ pub(crate) const INSTANCES: &[Field] = &[SERVICE, STATE, LIMIT, CURSOR];
 pub(crate) const INSTANCES_OF_SERVICE: &[Field] = &[STATE, LIMIT, CURSOR];
 pub(crate) const ACKNOWLEDGE: &[Field] = &[
     Field::new("app_id", Text, "The service's id").required(),
-    Field::new("instance", Text, "Names the instance among those of its service").required(),
-    Field::new("cursor", Text, "What it enforces: the cursor of the last frame; left out only by one that leaves"),
+    Field::new("instance", Pattern("^[A-Za-z0-9._:@-]{1,128}$"), "Names it among those of its service").required(),
+    Field::new(
+        "cursor",
+        Pattern("^[A-Za-z0-9]{8,64}:[0-9]{1,18}:[0-9a-f]{16}$"),
+        "What it enforces: the cursor of the last frame; one that leaves may leave it out",
+    )
+    .required(),
     Field::new("digest", Text, "The digest of what it enforces"),
     Field::new("rejected", List(NOT_APPLIED), "What it could not apply; the first 50"),
     Field::new("leaving", Flag, "It ends, in order"),

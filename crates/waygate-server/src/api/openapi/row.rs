@@ -28,7 +28,8 @@ pub(super) struct About {
     is_change: bool,
     /// The answer can wait until it is in force.
     waits: bool,
-    created: bool,
+    /// The status of a success.
+    code: &'static str,
     answer: Answer,
 }
 
@@ -53,7 +54,7 @@ impl Row {
             is_form: false,
             is_change: false,
             waits: false,
-            created: false,
+            code: "200",
             answer: Answer::Description,
         };
         Self { endpoint, methods, about }
@@ -78,6 +79,7 @@ impl Row {
     /// Takes a browser's form and answers 303.
     pub(in crate::api) fn form(mut self, body: &'static [Field]) -> Self {
         self.about.is_form = true;
+        self.about.code = "303";
         self.body(body)
     }
 
@@ -95,7 +97,7 @@ impl Row {
 
     /// Answers 201.
     pub(in crate::api) fn creates(mut self) -> Self {
-        self.about.created = true;
+        self.about.code = "201";
         self
     }
 
@@ -123,7 +125,7 @@ impl Row {
     }
 
     pub(super) fn operation(&self) -> Value {
-        let About { summary, query, body, is_change, .. } = self.about;
+        let About { summary, query, body, is_change, code, .. } = self.about;
         let path = self.endpoint.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
         let mut parameters: Vec<Value> = path.map(field::in_path).collect();
         parameters.extend(query.iter().map(Field::in_query));
@@ -133,11 +135,6 @@ impl Row {
         if self.about.waits {
             parameters.push(fields::WAIT.in_query());
         }
-        let code = match self.about {
-            About { is_form: true, .. } => "303",
-            About { created: true, .. } => "201",
-            _ => "200",
-        };
         let error = json!({ "$ref": "#/components/responses/Error" });
         let responses = json!({ code: self.success(), "4XX": error, "5XX": error });
         let mut operation = json!({
