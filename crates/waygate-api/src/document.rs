@@ -189,15 +189,21 @@ impl Document {
     pub fn bare(mut self) -> Self {
         self.revision = None;
         let of_scope = |maintenance: &mut Option<MaintenanceDocument>, limit: &mut Option<LimitDocument>| {
-            maintenance.iter_mut().for_each(|maintenance| maintenance.changed_at = None);
-            limit.iter_mut().for_each(|limit| limit.changed_at = None);
+            if let Some(maintenance) = maintenance {
+                maintenance.changed_at = None;
+            }
+            if let Some(limit) = limit {
+                limit.changed_at = None;
+            }
         };
         if let Some(global) = &mut self.global {
             of_scope(&mut global.maintenance, &mut global.rate_limit);
         }
         for service in self.services.values_mut() {
             of_scope(&mut service.maintenance, &mut service.rate_limit);
-            service.route_limits.values_mut().for_each(|limit| limit.changed_at = None);
+            for limit in service.route_limits.values_mut() {
+                limit.changed_at = None;
+            }
             for route in service.routes.values_mut() {
                 route.changed_at = None;
                 route.declared = false;

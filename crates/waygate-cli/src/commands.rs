@@ -72,6 +72,7 @@ pub(crate) fn run() -> ExitStatus {
             } else if at_server
                 && effect == Effect::Changes
                 && context.settings.wait.is_none()
+                && !context.is_unchanged()
                 && printer.output.is_for_people()
             {
                 printer.note("stored; `--wait` waits until every instance enforces it");

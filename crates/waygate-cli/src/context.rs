@@ -10,6 +10,7 @@ mod project;
 mod server;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use waygate_api::client::{Client, ClientOptions, ServerUrl};
@@ -30,6 +31,7 @@ const DEFAULT_SERVER: &str = "http://localhost:9000";
 
 /// What the command line says about every command.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Settings {
     pub(crate) server: Option<String>,
     pub(crate) context: Option<String>,
@@ -55,12 +57,23 @@ pub(crate) struct Settings {
 pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) settings: Settings,
+    /// A command that changes things has found that all is so already.
+    is_unchanged: AtomicBool,
     pub(crate) propagations: Propagations,
 }
 
 impl Context {
     pub(crate) fn new(printer: Printer, settings: Settings) -> Self {
-        Self { printer, settings, propagations: Propagations::default() }
+        Self { printer, settings, is_unchanged: AtomicBool::new(false), propagations: Propagations::default() }
+    }
+
+    /// Takes note that a command had nothing to change.
+    pub(crate) fn nothing_changed(&self) {
+        self.is_unchanged.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.is_unchanged.load(Ordering::Relaxed)
     }
 
     /// Where the configuration is kept.

@@ -96,7 +96,7 @@ pub(crate) fn length(text: &str) -> Result<Duration, String> {
     milliseconds
         .or_else(seconds)
         .or_else(units)
-        .filter(|length| (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(length))
+        .filter(|length| (Duration::from_millis(1)..=Duration::from_hours(1)).contains(length))
         .ok_or_else(|| "expected a duration up to an hour, such as `10s`, `500ms` or `1m30s`".to_owned())
 }
 

@@ -43,6 +43,7 @@ impl Colour {
 
 /// How a command is to speak.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub(crate) struct Manner {
     pub(crate) output: Output,
     pub(crate) colour: ColourChoice,

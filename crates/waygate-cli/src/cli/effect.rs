@@ -1,7 +1,7 @@
 //! What commands do to the control plane.
 
 use crate::cli::{
-    Command, ConfigCommand, ContextCommand, EnvCommand, GlobalCommand, GlobalLimitCommand, RouteLimitCommand,
+    Command, ConfigCommand, ContextCommand, GlobalCommand, GlobalLimitCommand, RouteLimitCommand, Schedule,
     ScheduleCommand, ServiceCommand, ServiceLimitCommand, TokenCommand,
 };
 
@@ -19,25 +19,31 @@ pub(crate) enum Effect {
 impl Command {
     pub(crate) fn effect(&self) -> Effect {
         match self {
-            Self::Apply(_) | Self::Undo(_) | Self::Rollback(_) => Effect::Changes,
-            Self::Enable(_) | Self::Disable(_) | Self::Maintenance(_) | Self::Import(_) => Effect::Changes,
-            Self::Schedule(schedule) if matches!(schedule.command, Some(ScheduleCommand::List { .. })) => Effect::Reads,
-            Self::Schedule(_) => Effect::Changes,
-            Self::Env(EnvCommand::Set { .. } | EnvCommand::Clear(_)) => Effect::Changes,
-            Self::Global(GlobalCommand::Status) | Self::ServiceMaintenance(ServiceCommand::Status { .. }) => {
-                Effect::Reads
-            }
-            Self::Global(_) | Self::ServiceMaintenance(_) => Effect::Changes,
-            Self::RateLimits(
+            Self::Schedule(Schedule { command: Some(ScheduleCommand::List { .. }), .. })
+            | Self::Global(GlobalCommand::Status)
+            | Self::ServiceMaintenance(ServiceCommand::Status { .. })
+            | Self::RateLimits(
                 RouteLimitCommand::Get(_) | RouteLimitCommand::List { .. } | RouteLimitCommand::Hits { .. },
             )
             | Self::GlobalRateLimit(GlobalLimitCommand::Get)
-            | Self::ServiceRateLimit(ServiceLimitCommand::Get { .. }) => Effect::Reads,
-            Self::RateLimits(_) | Self::GlobalRateLimit(_) | Self::ServiceRateLimit(_) => Effect::Changes,
-            Self::Token(TokenCommand::List { .. }) => Effect::Reads,
-            Self::Context(ContextCommand::List | ContextCommand::Show) | Self::Config(ConfigCommand::Show) => {
-                Effect::Reads
-            }
+            | Self::ServiceRateLimit(ServiceLimitCommand::Get { .. })
+            | Self::Token(TokenCommand::List { .. })
+            | Self::Context(ContextCommand::List | ContextCommand::Show)
+            | Self::Config(ConfigCommand::Show) => Effect::Reads,
+            Self::Apply(_)
+            | Self::Undo(_)
+            | Self::Rollback(_)
+            | Self::Enable(_)
+            | Self::Disable(_)
+            | Self::Maintenance(_)
+            | Self::Import(_)
+            | Self::Schedule(_)
+            | Self::Env(_)
+            | Self::Global(_)
+            | Self::ServiceMaintenance(_)
+            | Self::RateLimits(_)
+            | Self::GlobalRateLimit(_)
+            | Self::ServiceRateLimit(_) => Effect::Changes,
             Self::Token(_)
             | Self::Config(_)
             | Self::Context(_)

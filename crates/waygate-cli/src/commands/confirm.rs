@@ -39,7 +39,9 @@ pub(crate) fn agreed(
     }
     let printer = &context.printer;
     printer.warn(&format!("{what} at {}", place(connection)));
-    reach.iter().for_each(|line| printer.warn(&format!("  {line}")));
+    for line in reach {
+        printer.warn(&format!("  {line}"));
+    }
     let agreed = match weight {
         Weight::Ask => loop {
             let answer = context.ask("Go on? [y/N]: ").unwrap_or_default().to_ascii_lowercase();

@@ -94,6 +94,7 @@ pub(crate) async fn carry_out(
 ) -> CliResult<bool> {
     if plan.steps.is_empty() {
         show(context, &plan.steps, "no change: everything is so already");
+        context.nothing_changed();
         return Ok(false);
     }
     if plan.steps.len() > 1 {
@@ -108,7 +109,7 @@ pub(crate) async fn carry_out(
     if !context.settings.dry_run {
         context
             .printer
-            .note(&format!("stored as revision {}; `waygate undo {}` takes it back", answer.revision, answer.revision));
+            .note(&format!("revision {}; `waygate undo {}` takes it back", answer.revision, answer.revision));
     }
     Ok(true)
 }

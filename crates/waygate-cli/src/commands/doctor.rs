@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use waygate_api::auth::Me;
+use waygate_api::client::ClientError;
 use waygate_api::document::Document;
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_api::paths;
@@ -54,8 +55,8 @@ impl Findings {
     }
 
     fn bad(&mut self, check: &'static str, error: &CliError) {
-        let hints = error.hints.iter().map(|hint| format!("; {hint}")).collect::<String>();
-        self.all.push(Finding { check, health: Health::Bad, detail: format!("{error}{hints}") });
+        let detail = [vec![error.to_string()], error.hints.clone()].concat().join("; ");
+        self.all.push(Finding { check, health: Health::Bad, detail });
         self.exit.get_or_insert(error.status);
     }
 }
@@ -164,9 +165,9 @@ async fn version(connection: &Connection, found: &mut Findings) {
     let backend = server["backend"].as_str().unwrap_or("unknown");
     let told = format!("server {theirs}, this program {ours}; state in {backend}, revision {}", server["revision"]);
     if theirs == ours {
-        found.good("version", told)
+        found.good("version", told);
     } else {
-        found.odd("version", told)
+        found.odd("version", told);
     }
     if server["auth"] == Value::Bool(false) {
         found.odd("authentication", "the server asks nobody for a login");
@@ -177,6 +178,9 @@ async fn version(connection: &Connection, found: &mut Findings) {
 async fn stream(connection: &Connection, found: &mut Findings) {
     let mut events = match connection.client.events(paths::EVENTS, &[], None).await {
         Ok(events) => events,
+        Err(ClientError::Refused { status: 400 | 403, .. }) => {
+            return found.odd("event stream", "this caller may not follow everything");
+        }
         Err(error) => return found.bad("event stream", &connection.failure(error)),
     };
     match tokio::time::timeout(FIRST_WORD, events.next()).await {

@@ -44,6 +44,7 @@ async fn clear(context: &Context, GatedRoute { route, reason, service }: GatedRo
     let now = connection.get::<RouteState>(&paths::route(&route.to_string(), None), &[]).await?;
     let state = now.value;
     if state.status != LifecycleKind::EnvGated {
+        context.nothing_changed();
         let told = format!("{} is not limited to environments; it stays {}", state.path, word(state.status));
         context.printer.answer(
             now.raw.get(),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use waygate_api::client::EventStream;
+use waygate_api::client::{ClientError, EventStream};
 use waygate_api::paths;
 
 use crate::context::{Connection, Context};
@@ -13,6 +13,8 @@ use crate::error::{CliResult, ExitStatus};
 
 /// At least so often it is looked, for changes that the stream says nothing of.
 const AT_LEAST: Duration = Duration::from_secs(5);
+/// So often it is looked where there is no stream.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Before the first and at most before each further try to connect again.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -43,6 +45,11 @@ impl<'c> Follower<'c> {
                 match self.connection.client.events(paths::EVENTS, &[], None).await {
                     Ok(events) => {
                         self.events = Some(events);
+                        return Ok(());
+                    }
+                    // Whoever may not see everything may not follow everything, and looks now and then.
+                    Err(ClientError::Refused { status: 400 | 403, .. }) => {
+                        tokio::time::sleep(BETWEEN_LOOKS).await;
                         return Ok(());
                     }
                     Err(error) => self.lost(self.connection.failure(error)).await?,

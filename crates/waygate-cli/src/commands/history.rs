@@ -8,6 +8,7 @@ use waygate_api::audit::AuditEntry;
 use waygate_api::auth::Me;
 use waygate_api::document::Document;
 use waygate_api::paths;
+use waygate_core::LifecycleKind;
 
 use crate::cli::{History, Rollback, Undo};
 use crate::clock;
@@ -40,7 +41,7 @@ pub(crate) async fn list(context: &Context, history: History) -> CliResult {
     let mut table = Table::new(vec!["Revision", "Time", "What", "Action", "By", "Before", "After", "Reason"]);
     for raw in raw {
         let entry = connection.read::<AuditEntry>(raw)?.value;
-        let status = |status: Option<waygate_core::LifecycleKind>| status.map(|kind| kind.as_str()).unwrap_or_default();
+        let status = |status: Option<LifecycleKind>| status.map(LifecycleKind::as_str).unwrap_or_default();
         table.push(vec![
             Cell::new(entry.revision.to_string()),
             Cell::new(moment::shown(entry.timestamp)),
@@ -125,16 +126,13 @@ async fn change(connection: &Connection, named: Option<&str>) -> CliResult<u64> 
     if let Some(revision) = named.and_then(|named| named.parse().ok()) {
         return Ok(revision);
     }
-    let found = match named {
-        Some(id) => {
-            let entries = connection.get::<Vec<AuditEntry>>(paths::AUDIT, &[("limit", ENTRIES)]).await?.value;
-            entries.into_iter().find(|entry| entry.id == id)
-        }
-        None => {
-            let me = connection.get::<Me>(paths::ME, &[]).await?.value.username;
-            let query = [("limit", "1"), ("actor", me.as_str())];
-            connection.get::<Vec<AuditEntry>>(paths::AUDIT, &query).await?.value.into_iter().next()
-        }
+    let found = if let Some(id) = named {
+        let entries = connection.get::<Vec<AuditEntry>>(paths::AUDIT, &[("limit", ENTRIES)]).await?.value;
+        entries.into_iter().find(|entry| entry.id == id)
+    } else {
+        let me = connection.get::<Me>(paths::ME, &[]).await?.value.username;
+        let query = [("limit", "1"), ("actor", me.as_str())];
+        connection.get::<Vec<AuditEntry>>(paths::AUDIT, &query).await?.value.into_iter().next()
     };
     let unknown = || {
         let error = match named {

@@ -152,6 +152,7 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
         },
     );
     if view.changed == Some(false) {
+        context.nothing_changed();
         context.printer.note(&format!("was already off; {}", scope.way_to_block()));
     }
     said(context, view, &notices);
@@ -167,6 +168,7 @@ async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String
     if !context.printer.output.is_for_people() {
         context.printer.answer(raw.get(), || scope.table(&view), |_| {});
     } else if view.changed == Some(false) {
+        context.nothing_changed();
         context.printer.note("the exemptions are already so");
     } else {
         let exempt = if view.exempt_paths.is_empty() { "(none)".to_owned() } else { view.exempt_paths.join(", ") };

@@ -153,7 +153,7 @@ async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
     } else {
         let (colour, word) = match to {
             Switch::Disable => (Colour::Yellow, "PAUSED"),
-            Switch::Enable => (Colour::Green, "in force"),
+            Switch::Enable => (Colour::Green, "RESUMED"),
             Switch::Reset => (Colour::Green, "counts start afresh"),
             Switch::Delete => (Colour::Green, "deleted"),
         };

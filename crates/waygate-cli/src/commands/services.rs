@@ -1,6 +1,7 @@
 //! `services` and `current-service`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_api::paths;
@@ -43,10 +44,10 @@ impl Counted {
     fn told(&self) -> String {
         let mut told = self.running.to_string();
         if self.behind > 0 {
-            told.push_str(&format!(", {} behind", self.behind));
+            let _ = write!(told, ", {} behind", self.behind);
         }
         if self.lost > 0 {
-            told.push_str(&format!(", {} lost", self.lost));
+            let _ = write!(told, ", {} lost", self.lost);
         }
         told
     }
@@ -57,16 +58,17 @@ async fn instances(connection: &Connection) -> CliResult<BTreeMap<String, Counte
     let mut counted: BTreeMap<String, Counted> = BTreeMap::new();
     let known = match connection.get::<Vec<InstanceView>>(paths::INSTANCES, &[]).await {
         Ok(known) => known.value,
-        Err(error) if error.status == ExitStatus::NotFound => Vec::new(),
+        // An older server, or a caller that may not see them.
+        Err(error) if matches!(error.status, ExitStatus::NotFound | ExitStatus::Authentication) => Vec::new(),
         Err(error) => return Err(error),
     };
     for instance in known {
-        let of_service = counted.entry(instance.service.to_string()).or_default();
+        let of_service = counted.entry(instance.service.clone()).or_default();
         match instance.state {
             InstanceState::Left => {}
             InstanceState::Lost => of_service.lost += 1,
             InstanceState::Behind => {
-                (of_service.running, of_service.behind) = (of_service.running + 1, of_service.behind + 1)
+                (of_service.running, of_service.behind) = (of_service.running + 1, of_service.behind + 1);
             }
             InstanceState::InSync | InstanceState::Applying | InstanceState::Unconfirmed => of_service.running += 1,
         }

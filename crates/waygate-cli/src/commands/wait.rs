@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, wait: Wait) -> CliResult {
         raw.get(),
         || render::route::table(std::slice::from_ref(&route), false),
         |printer| {
-            printer.data(Some(colour(route.effective)), &format!("✓ {} is {}", route.path, word(route.effective)))
+            printer.data(Some(colour(route.effective)), &format!("✓ {} is {}", route.path, word(route.effective)));
         },
     );
     Ok(())

@@ -43,7 +43,9 @@ pub(crate) async fn run(context: &Context, watch: Watch) -> CliResult {
                 let changed: Vec<_> = raw.iter().zip(&routes).filter(|(_, route)| is_new(route)).collect();
                 let gone = known.keys().filter(|path| !routes.iter().any(|route| &route.path == *path));
                 let mut table = Table::new(vec!["Time", "Route", "Before", "After", "Cause", "Reason"]);
-                changed.iter().for_each(|(_, route)| table.push_named(&route.path, row(known.get(&route.path), route)));
+                for (_, route) in &changed {
+                    table.push_named(&route.path, row(known.get(&route.path), route));
+                }
                 for path in gone {
                     printer.note(&format!("{path} is gone"));
                 }

@@ -7,7 +7,8 @@ use crate::context::Fleet;
 /// What the snapshot leaves out: times and revisions.
 fn told(fleet: &Fleet, arguments: &[&str]) -> String {
     let text = fleet.told(&[&["explain"], arguments].concat());
-    text.lines().filter(|line| !line.starts_with("  At:")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("  At:")).collect();
+    lines.join("\n") + "\n"
 }
 
 #[test]

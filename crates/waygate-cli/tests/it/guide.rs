@@ -13,9 +13,9 @@ fn quick_setup() {
     assert_snapshot!(fleet.told(&["services"]), @r#"
         exit: 0
         -- stdout
-        SERVICE           ROUTES  EFFECTIVE  MAINTENANCE  PLANNED
-        orders-service    4       4 active   OFF          0
-        payments-service  3       3 active   OFF          0
+        SERVICE           ROUTES  EFFECTIVE  MAINTENANCE  PLANNED  INSTANCES
+        orders-service    4       4 active   OFF          0        —
+        payments-service  3       3 active   OFF          0        —
         -- stderr
         "#);
     assert_snapshot!(fleet.told(&["status", "--service", "payments-service"]), @r#"
@@ -27,6 +27,7 @@ fn quick_setup() {
         GET:/health        ACTIVE  ACTIVE (force_active)  —       —     —
         -- stderr
         Service: payments-service
+        3 routes: 3 active
         "#);
     // Two services have this route; the guide's quick setup has only one.
     assert_snapshot!(fleet.told(&["enable", "/api/payments"]), @r#"
@@ -42,6 +43,7 @@ fn quick_setup() {
         -- stdout
         ✓ payments-service:GET:/api/refunds → ACTIVE
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
 }
 
@@ -59,6 +61,7 @@ fn a_service_in_the_environment_scopes_every_command() {
         ✗ payments-service:GET:/api/payments → DISABLED
           Reason: hotfix
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["status"]), @r#"
         exit: 0
@@ -81,18 +84,21 @@ fn a_service_in_the_environment_scopes_every_command() {
         POST:/api/orders   ACTIVE  ACTIVE                 —       —     —
         -- stderr
         Service: orders-service
+        4 routes: 4 active
         "#);
     assert_snapshot!(scoped(&["enable", "GET:/api/payments"]), @r#"
         exit: 0
         -- stdout
         ✓ payments-service:GET:/api/payments → ACTIVE
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["enable", "/api/payments"]), @r#"
         exit: 0
         -- stdout
         ✓ payments-service:GET:/api/payments → ACTIVE
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["current-service"]), @r#"
         exit: 0
@@ -132,6 +138,7 @@ fn global_maintenance() {
               Exempt: /health, /ready
             -- stderr
             note: exemption `/ready` matches no known route
+            stored; `--wait` waits until every instance enforces it
             "#
     );
     assert_snapshot!(fleet.told(&["status", "--service", "payments-service"]), @r#"
@@ -162,6 +169,7 @@ fn global_maintenance() {
         -- stdout
         ✓ Global maintenance DISABLED
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
 }
 
@@ -174,6 +182,7 @@ fn service_maintenance() {
         ⚠ Service maintenance (payments-service) ENABLED
           Reason: DB migration
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(
         fleet.told(&["sm", "enable", "payments-service", "--reason", "Upgrade", "--exempt", "/health"]),
@@ -184,6 +193,7 @@ fn service_maintenance() {
               Reason: Upgrade
               Exempt: /health
             -- stderr
+            stored; `--wait` waits until every instance enforces it
             "#
     );
     assert_snapshot!(fleet.told(&["service-maintenance", "status", "payments-service"]), @r#"
@@ -203,6 +213,7 @@ fn service_maintenance() {
         -- stdout
         ✓ Service maintenance (payments-service) DISABLED
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["sm", "disable", "payments-service"]), @r#"
         exit: 0

@@ -31,7 +31,7 @@ fn each_group_sets_shows_pauses_resumes_resets_and_deletes() {
         assert!(out("get", &[]).contains("100/minute"));
         assert!(out("disable", &[]).contains("PAUSED"));
         assert_eq!(enabled(), false);
-        assert!(out("enable", &[]).contains("in force"));
+        assert!(out("enable", &[]).contains("RESUMED"));
         assert_eq!(enabled(), true);
         let again = run("enable", &[]);
         assert!(String::from_utf8_lossy(&again.stderr).contains("it was already so"), "{}", shown(&again));
@@ -77,6 +77,7 @@ fn a_limit_is_shown_with_all_that_it_says() {
         -- stdout
         ✓ Service rate limit (payments-service): 10/second;100/minute · token_bucket · header:X-Tenant · burst 5
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["srl", "get", "payments-service"]), @r#"
         exit: 0
@@ -129,6 +130,7 @@ fn g50_reset_says_how_many_limits_it_means() {
         -- stdout
         ✓ Rate limit of orders-service:/api/orders: counts start afresh (2 limits)
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["rl", "disable", "orders-service:/api/orders"]), @r#"
         exit: 5

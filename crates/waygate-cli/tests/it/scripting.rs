@@ -120,6 +120,7 @@ fn several_routes_are_one_change() {
         ✗ payments-service:GET:/api/refunds → DISABLED
           Reason: out
         -- stderr
+        stored; `--wait` waits until every instance enforces it
         "#);
     let history = fleet.json(&["history"]);
     let revisions: std::collections::BTreeSet<u64> =

@@ -1,5 +1,6 @@
 //! One transcript of every command: exit code, stdout, stderr. What differs between runs is put out of the way.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -110,7 +111,7 @@ fn every_command_says_what_it_has_always_said() {
     for line in LINES {
         let arguments: Vec<String> = line.split(' ').map(|word| word.replace("[URL]", &fleet.url)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        transcript.push_str(&format!("$ waygate {line}\n{}\n", settled(&fleet.told(&arguments))));
+        writeln!(transcript, "$ waygate {line}\n{}", settled(&fleet.told(&arguments))).unwrap();
     }
     insta::assert_snapshot!("commands", transcript);
 

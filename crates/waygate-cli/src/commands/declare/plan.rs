@@ -113,7 +113,9 @@ impl Planner<'_> {
             }
         }
         if let Some(service) = service {
-            commands.iter_mut().for_each(|command| command["service"] = json!(service));
+            for command in &mut commands {
+                command["service"] = json!(service);
+            }
         }
         let subject = service.map_or_else(|| "global maintenance".to_owned(), |name| format!("{name} maintenance"));
         plan.push(subject, told(now), told(wanted), commands, now.changed_at);

@@ -95,6 +95,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_published_schema_is_this_one() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/document.schema.json");
+        let expected = crate::render::json::laid_out(&of_documents().to_string()) + "\n";
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let mut file = std::fs::File::create(&path).unwrap();
+            std::io::Write::write_all(&mut file, expected.as_bytes()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == expected, "docs/reference/document.schema.json is out of date: run this with UPDATE_DOCS=1");
+    }
+
     /// Every field of `value` is in the schema; notes which.
     fn covered(schema: &Value, part: &Value, value: &Value, seen: &mut std::collections::BTreeSet<String>) {
         let name = part["$ref"].as_str().and_then(|at| at.strip_prefix("#/$defs/"));

@@ -1,5 +1,7 @@
 //! Routes: what they are set to, for how long, what is planned, what is announced.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use waygate_api::document::{ControlDocument, RouteDocument, ServiceDocument, TemporaryDocument, WindowDocument};
 use waygate_core::LifecycleKind;
@@ -69,7 +71,9 @@ impl Planner<'_> {
         if commands.is_empty() {
             return;
         }
-        commands.iter_mut().for_each(|command| command["route"] = json!(subject));
+        for command in &mut commands {
+            command["route"] = json!(subject);
+        }
         let after = RouteDocument {
             temporary: temporary.cloned(),
             windows: windows.into_iter().cloned().collect(),
@@ -125,10 +129,10 @@ fn told(route: &RouteDocument) -> String {
     let set = |control: &ControlDocument| {
         let mut text = word(control.status);
         if !control.environments.is_empty() {
-            text.push_str(&format!(" in {}", control.environments.join(" ")));
+            let _ = write!(text, " in {}", control.environments.join(" "));
         }
         if !control.reason.is_empty() {
-            text.push_str(&format!(": {}", control.reason));
+            let _ = write!(text, ": {}", control.reason);
         }
         if control.shadow {
             text.push_str(" (shadow)");
