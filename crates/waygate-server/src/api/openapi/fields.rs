@@ -129,10 +129,8 @@ const COMMAND: &[Field] = &[
     EXEMPT_ROUTES,
     FAILURE,
 ];
-pub(crate) const DOCUMENT: &[Field] = &[
-    SERVICE,
-    Field::new("revision", Whole { least: 0, most: u64::MAX }, "As it was then; now when left out"),
-];
+pub(crate) const DOCUMENT: &[Field] =
+    &[SERVICE, Field::new("revision", Whole { least: 0, most: u64::MAX }, "As it was then; now when left out")];
 pub(crate) const EXPLAIN: &[Field] = &[
     Field::new("service", Text, "The service that takes the request").required(),
     Field::new("path", Text, "Of the request, from `/`").required(),
