@@ -12,7 +12,7 @@ mod snapshots;
 use std::sync::Arc;
 
 use serde_json::json;
-use waygate_store::{FileStore, MemoryStore, Store};
+use waygate_store::{FileStore, MemoryStore, RedisOptions, RedisStore, Store};
 
 use crate::helpers::{Caller, Follower, TestServer, route};
 
@@ -24,10 +24,15 @@ async fn switch(caller: &Caller, key: &str, action: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn g1_g4_bookmarks_agree_with_what_a_stream_has_told_on_memory_and_on_file() {
+async fn g1_g4_bookmarks_agree_with_what_a_stream_has_told_on_every_backend() {
     let folder = tempfile::tempdir().unwrap();
     let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new().unwrap()), Arc::new(file)];
+    let mut stores: Vec<Arc<dyn Store>> = vec![Arc::new(MemoryStore::new().unwrap()), Arc::new(file)];
+    let redis = if redis::is_available() { Some(redis::Redis::start().await) } else { None };
+    if let Some(redis) = &redis {
+        let url = format!("redis://{}/", redis.address());
+        stores.push(Arc::new(RedisStore::connect(&url, RedisOptions::default()).await.unwrap()));
+    }
     for store in stores {
         let server = TestServer::start_on(store, |server| server).await;
         server.register("pay", &["GET:/a", "GET:/b"]).await;
