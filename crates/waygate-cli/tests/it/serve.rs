@@ -86,7 +86,7 @@ fn settings_come_from_the_environment_too() {
     let variables = [
         ("WAYGATE_AUTH", "alice:pw1,bob:pw:2"),
         ("WAYGATE_BACKEND", "memory"),
-        ("WAYGATE_SECRET_KEY", "stable"),
+        ("WAYGATE_SECRET_KEY", "stable for all of thirty-two bytes"),
         ("WAYGATE_HOST", "localhost"),
         ("WAYGATE_TOKEN_EXPIRY", "60"),
         ("WAYGATE_INSECURE_NO_AUTH", "no"),
