@@ -27,5 +27,5 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.expect("it never comes true");
+    tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.unwrap();
 }

@@ -14,7 +14,6 @@ use crate::helpers::{TestServer, eventually};
 /// Whether there is a Redis to test with. Without one, tests that need it pass without having tested anything, and say
 /// so; in continuous integration they fail.
 #[expect(clippy::print_stderr, reason = "skipping has to be seen")]
-#[expect(clippy::disallowed_methods, reason = "the settings of a test run")]
 pub(super) fn is_available() -> bool {
     if std::env::var_os("WAYGATE_TEST_REDIS_URL").is_some() {
         return true;

@@ -49,7 +49,7 @@ impl Follower {
 
     /// The next frame; `None` when the stream has ended as it should.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
-        let frame = tokio::time::timeout(PATIENCE, self.read()).await.expect("a stream has gone silent")?;
+        let frame = tokio::time::timeout(PATIENCE, self.read()).await.unwrap()?;
         match &frame {
             Frame::Snapshot { cursor, view, skipped } => {
                 assert!(skipped.is_empty(), "{skipped:?}");
@@ -58,15 +58,17 @@ impl Follower {
                 self.snapshots += 1;
             }
             Frame::Commit { cursor, after, changes, skipped } => {
-                let known = self.cursor.as_ref().expect("a commit before anything else");
+                let known = self.cursor.as_ref().unwrap();
                 assert!(skipped.is_empty(), "{skipped:?}");
                 assert!(*after <= known.revision && known.revision < cursor.revision, "{cursor} came at {known}");
-                changes.iter().for_each(|change| self.view.apply(change));
+                for change in changes {
+                    self.view.apply(change);
+                }
                 self.cursor = Some(cursor.clone());
                 self.commits.push(cursor.clone());
             }
             Frame::Bookmark { cursor, digest } => {
-                let known = self.cursor.as_ref().expect("a bookmark before anything else");
+                let known = self.cursor.as_ref().unwrap();
                 assert!(known.epoch == cursor.epoch && known.revision <= cursor.revision, "{cursor} came at {known}");
                 assert_eq!(digest.as_deref(), Some(&*Digest::of(&self.view).to_string()), "at {cursor}");
                 self.cursor = Some(cursor.clone());
