@@ -1,6 +1,8 @@
 //! The core through its public surface.
 
 #[cfg(test)]
+mod allocations;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod decide;

@@ -11,8 +11,8 @@
 //! GET /api/audit
 //! ```
 //!
-//! What stands between `<` and `>` is sent as a path key, and `$id` as the `id` of the latest answer that had one.
-//! Requests bear an administrator's token unless they have credentials of their own.
+//! What stands between `<` and `>` is sent as a path key, and `$id` as the `id` of the latest answer that had one. Nobody
+//! waits for a change to be in force. Requests bear an administrator's token unless they have credentials of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,8 @@ use waygate_store::MemoryStore;
 
 /// How many requests of a script are sent.
 const MOST_REQUESTS: usize = 24;
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take: longer than anybody may ask to wait for his change to be in force.
+const PATIENCE: Duration = Duration::from_secs(70);
 /// An address of this machine at which nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:1/hook";
 
@@ -105,7 +105,7 @@ impl Subject {
         if !own.iter().any(|name| headers.contains_key(name)) {
             headers.insert("x-waygate-token", self.token.clone());
         }
-        let target = with_path_key(&target.replace("$id", &self.id));
+        let target = with_path_key(&target.replace("$id", &self.id).replace("wait=", "w="));
         let body = if target.contains("webhooks") { with_nobody_called(body) } else { body.to_owned() };
         let request = Request::builder().method(method.parse::<Method>().ok()?).uri(target);
         let mut request = request.body(Body::from(body)).ok()?;
