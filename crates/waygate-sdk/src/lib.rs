@@ -62,6 +62,9 @@ mod report;
 mod respond;
 mod session;
 mod shared;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod status;
 mod sync;
 mod tower;

@@ -191,6 +191,13 @@ impl Replica {
         self.model().view.clone()
     }
 
+    /// The same, and where in history it stands; `None` before anything was heard.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn known(&self) -> Option<(Cursor, ServiceView)> {
+        let model = self.model();
+        Some((model.cursor.clone()?, model.view.clone()))
+    }
+
     pub(crate) fn batch(&self) -> Batch {
         let model = self.model();
         Batch { declarations: model.declarations.values().cloned().collect(), generation: model.generation }

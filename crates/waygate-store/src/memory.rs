@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use waygate_core::{Commit, Cursor, Draft, DraftId, State};
+use waygate_core::{Commit, Cursor, Draft, DraftId, Epoch, State};
 
-use crate::log::Retention;
+use crate::log::{CommitLog, Retention};
 use crate::timeline::Timeline;
 use crate::{
     CommitError, CommitStream, HistoryPage, HistoryQuery, MemorySide, SideStore, Store, StoreError, WatchError,
@@ -36,6 +36,14 @@ impl MemoryStore {
     /// As [`MemoryStore::new`].
     pub fn with_retention(retention: Retention) -> Result<Self, StoreError> {
         Ok(Self { timeline: Timeline::fresh(retention)?, side: Arc::default() })
+    }
+
+    /// An empty store whose history has a given name: the same commits then have the same cursors, as a test wants it
+    /// that is to run twice alike. Never give two histories that a client may meet the same name.
+    pub fn in_epoch(epoch: Epoch, retention: Retention) -> Self {
+        let start = Cursor::start_of(epoch);
+        let timeline = Timeline::new(State::new(start.clone()), CommitLog::new(start, retention));
+        Self { timeline, side: Arc::default() }
     }
 }
 

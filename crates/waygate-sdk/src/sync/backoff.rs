@@ -79,6 +79,10 @@ pub(crate) fn jittered(whole: Duration) -> Duration {
 
 /// At least 0, below 1.
 fn random_fraction() -> f64 {
+    #[cfg(feature = "simulation")]
+    if let Some(fraction) = crate::simulation::fraction() {
+        return fraction;
+    }
     getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
 }
 

@@ -51,6 +51,8 @@ impl<S: Source> Syncer<S> {
                 if let Err(outage) = self.check_continuity(&cursor, Some(after)) {
                     return Step::End(outage);
                 }
+                #[cfg(feature = "simulation")]
+                let changes = crate::simulation::sabotaged(changes);
                 let mut view = self.replica.view();
                 for change in &changes {
                     view.apply(change);
@@ -86,6 +88,10 @@ impl<S: Source> Syncer<S> {
         let Some(known) = &self.cursor else {
             return Err(Outage::Gap { reason: format!("{cursor} came before any snapshot") });
         };
+        #[cfg(feature = "simulation")]
+        if crate::simulation::overlooks(known, cursor, after) {
+            return Ok(());
+        }
         let reason = format!("at {known} came {cursor}");
         let same_place = cursor.revision == known.revision;
         if cursor.epoch != known.epoch

@@ -9,7 +9,7 @@ mod past;
 mod ring;
 mod topic;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub(crate) use self::topic::TopicCommit;
 const BATCH: usize = 64;
 
 /// What a stream follows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// One service: its own part and what is global.
     Service(ServiceId),
@@ -85,7 +85,8 @@ pub(crate) struct Feed(RwLock<Inner>);
 struct Inner {
     state: Arc<State>,
     ring: Ring,
-    topics: HashMap<Subject, Arc<Topic>>,
+    /// In order, so that streams are always woken in the same one.
+    topics: BTreeMap<Subject, Arc<Topic>>,
     /// Counts the times that history was loaded anew.
     generation: u64,
 }
@@ -94,7 +95,7 @@ impl Feed {
     /// A feed that stands at `state`, with the past, newest first, to resume from.
     pub(crate) fn new(state: Arc<State>, past: HistoryPage, bounds: Bounds) -> Self {
         let ring = Ring::new(&state, past, bounds);
-        Self(RwLock::new(Inner { state, ring, topics: HashMap::new(), generation: 0 }))
+        Self(RwLock::new(Inner { state, ring, topics: BTreeMap::new(), generation: 0 }))
     }
 
     /// Takes the next commit in, with the state that it leads to.
@@ -215,7 +216,7 @@ impl Inner {
     }
 }
 
-fn concerned_topics(topics: &HashMap<Subject, Arc<Topic>>, commit: &Commit) -> Vec<Arc<Topic>> {
+fn concerned_topics(topics: &BTreeMap<Subject, Arc<Topic>>, commit: &Commit) -> Vec<Arc<Topic>> {
     let everyone = commit.changes().any(|change| change.audience() == Audience::Everyone);
     let revokes = commit.changes().any(|change| matches!(change, Change::TokenRevoked { .. }));
     if everyone {
@@ -227,7 +228,7 @@ fn concerned_topics(topics: &HashMap<Subject, Arc<Topic>>, commit: &Commit) -> V
             topic.wake();
         }
     }
-    let mut subjects: HashSet<Subject> = commit
+    let mut subjects: BTreeSet<Subject> = commit
         .changes()
         .filter_map(|change| match change.audience() {
             Audience::Service(service) => Some(Subject::Service(service.clone())),
