@@ -20,7 +20,11 @@ use crate::render::table::{Cell, Table};
 
 pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     let file = Context::config_file()?;
-    let server = context.server(Some(&file), &file.read()?)?;
+    let config = file.read()?;
+    let server = context.server(Some(&file), &config)?;
+    if Context::is_foreign(&server, &config) {
+        context.printer.warn(&format!("{} chooses the server {}: what you type goes there", server.source, server.url));
+    }
     if login.with_token {
         return keep_token(context, &file, server).await;
     }

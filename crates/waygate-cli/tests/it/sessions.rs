@@ -127,3 +127,17 @@ fn every_command_has_a_manual_page() {
         assert!(text.contains(".SH") || text.contains(".TH"), "{page}");
     }
 }
+
+#[test]
+fn g47_a_login_where_a_file_chooses_the_server_says_so() {
+    let (home, other) = (Fleet::guarded(), Fleet::guarded());
+    let project = home.home.path().join("cloned");
+    std::fs::create_dir(&project).unwrap();
+    let mut file = std::fs::File::create(project.join(".waygate")).unwrap();
+    writeln!(file, "WAYGATE_SERVER_URL={}", other.url).unwrap();
+    let login = ["login", "admin", "--password", "secret"];
+    let output = home.command(&login).current_dir(&project).output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("chooses the server {}", other.url)));
+    assert!(!String::from_utf8_lossy(&home.ok(&login).stderr).contains("chooses"));
+}
