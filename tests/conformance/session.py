@@ -180,7 +180,7 @@ class EventStream:
             name: self._answer.headers.get(name, "absent") for name in named
         })
         events = self._until_marked(patience=0.2)
-        self._session.note("events on connect", events=sorted(events, key=lambda event: event["payload"]["path"]))
+        self._session.note("events on connect", events=sorted(events, key=_subject))
         return self
 
     def __exit__(self, *_):
@@ -216,6 +216,11 @@ class EventStream:
                     self._lines.put(line.removeprefix("data:"))
         except (httpx.HTTPError, httpx.StreamError):
             pass  # The case is over, or the marker that it waits for will not come.
+
+
+def _subject(event):
+    """What an event is about: the path of a state, the key of a limit."""
+    return event.get("payload", {}).get("path") or event.get("key", "")
 
 
 def _encode(value):
