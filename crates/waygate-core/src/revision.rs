@@ -109,6 +109,19 @@ impl Cursor {
     pub fn start_of(epoch: Epoch) -> Self {
         Self { epoch, revision: Revision::ZERO, lineage: Lineage::default() }
     }
+
+    /// A number for what the next commit begins, that no commit of this or of another history has: also where a history
+    /// was lost or rolled back, so that its revisions come again. Of 53 bits, which every reader of JSON has exactly.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let digest = Sha256::new()
+            .chain_update(self.epoch.to_string())
+            .chain_update(self.revision.0.to_be_bytes())
+            .chain_update(self.lineage.0.to_be_bytes())
+            .finalize();
+        let mut head = [0; 8];
+        head.copy_from_slice(&digest[..8]);
+        u64::from_be_bytes(head) >> 11
+    }
 }
 
 impl fmt::Display for Cursor {

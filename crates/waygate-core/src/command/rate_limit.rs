@@ -76,7 +76,7 @@ impl Planner<'_> {
             declared: false,
             overrides,
             // Counts survive an edit.
-            generation: before.map_or(self.changed_at.0, |before| before.generation),
+            generation: before.map_or_else(|| self.next_generation(), |before| before.generation),
             changed_at: self.changed_at,
             ..policy.clone()
         };
@@ -110,7 +110,7 @@ impl Planner<'_> {
                 Deed::Enabled
             }
             RateLimitSwitch::Reset => {
-                after.generation = self.changed_at.0;
+                after.generation = self.next_generation();
                 Deed::Reset
             }
             RateLimitSwitch::Delete if before.declared => {
@@ -135,7 +135,7 @@ impl Planner<'_> {
         match &policy.overrides {
             Some(declared) => {
                 let declared = RateLimitPolicy {
-                    generation: self.changed_at.0,
+                    generation: self.next_generation(),
                     changed_at: self.changed_at,
                     ..RateLimitPolicy::clone(declared)
                 };
@@ -152,7 +152,7 @@ impl Planner<'_> {
         let declared = declared.map(|policy| RateLimitPolicy {
             declared: true,
             overrides: None,
-            generation: self.changed_at.0,
+            generation: self.next_generation(),
             changed_at: self.changed_at,
             ..policy.clone()
         });
@@ -180,6 +180,11 @@ impl Planner<'_> {
                 set(RateLimitPolicy { overrides, changed_at: self.changed_at, ..RateLimitPolicy::clone(before) })
             }
         }
+    }
+
+    /// That of the counters that begin with this commit.
+    fn next_generation(&self) -> u64 {
+        self.state.cursor.next_generation()
     }
 
     fn unmatched_limit_exemptions(&self, scope: &Scope, policy: &RateLimitPolicy) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! Commands about rate limits.
 
 use waygate_core::{
-    Action, Change, Command, CommandError, Control, Decision, Declaration, LimitTarget, Plan, RateLimitPolicy,
-    RateLimitSwitch, Revision, RouteKey, Schedule, Scope, Tier, Timestamp,
+    Action, Change, Command, CommandError, Control, Cursor, Decision, Declaration, LimitTarget, Plan, RateLimitPolicy,
+    RateLimitSwitch, Revision, RouteKey, Schedule, Scope, State, Tier, Timestamp,
 };
 
 use crate::world::{Request, World, at, declared, parsed, register};
@@ -123,7 +123,25 @@ fn b42_counts_survive_edits_and_a_generation_never_comes_again() {
         world.run(&command(of_route("/a"), to), at(0));
         generations.extend(world.state.rate_limit(&scope).map(|policy| policy.generation));
     }
-    assert_eq!(generations, [2, 2, 2, 2, 6, 8]);
+    let [first, edited, paused, resumed, reset, anew] = *generations else { panic!("{generations:?}") };
+    assert_eq!([edited, paused, resumed], [first; 3]);
+    assert!(reset != first && anew != first && anew != reset, "{generations:?}");
+}
+
+#[test]
+fn g50_counts_of_a_history_that_was_lost_are_not_taken_up_again() {
+    let scope = route_scope("pay:GET:/a");
+    let resets = ["0123456789abcdef", "fedcba9876543210"].map(|epoch| {
+        let mut world = World::new();
+        world.state = State::new(Cursor::start_of(parsed(epoch)));
+        world.run(&register("pay", vec![Declaration::active(parsed("GET:/a"))]), at(0));
+        world.run(&set(of_route("/a"), limit("3/hour")), at(0));
+        world.run(&command(of_route("/a"), RateLimitSwitch::Reset), at(0));
+        policy(&world, &scope).clone()
+    });
+    let [one, other] = &resets;
+    assert_eq!(one.changed_at, other.changed_at, "revisions come again");
+    assert_ne!(one.generation, other.generation, "generations do not");
 }
 
 #[test]
@@ -132,11 +150,12 @@ fn g50_reset_names_exactly_its_subject_and_says_how_many() {
     for key in ["GET:/a", "POST:/a", "ALL:/a", "GET:/ab"] {
         world.run(&set(of_route(key), limit("3/hour")), at(0));
     }
+    let untouched = policy(&world, &route_scope("pay:GET:/ab")).generation;
     let one = world.run(&command(of_route("GET:/a"), RateLimitSwitch::Reset), at(0));
     assert_eq!(one.limits, [route_scope("pay:GET:/a")]);
     let all = world.run(&command(of_route("/a"), RateLimitSwitch::Reset), at(0));
     assert_eq!(all.limits, [route_scope("pay:/a"), route_scope("pay:GET:/a"), route_scope("pay:POST:/a")]);
-    assert_eq!(policy(&world, &route_scope("pay:GET:/ab")).generation, 5);
+    assert_eq!(policy(&world, &route_scope("pay:GET:/ab")).generation, untouched);
     let ambiguous = world.try_run(&command(of_route("/a"), RateLimitSwitch::Delete), at(0));
     assert!(matches!(ambiguous, Err(CommandError::AmbiguousRoute { matches, .. }) if matches.len() == 3));
 }
