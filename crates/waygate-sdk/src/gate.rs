@@ -80,7 +80,10 @@ impl LimitHeaders {
         }))
     }
 
+    /// Replaces what the handler, or one that it has asked, says of limits of its own: a caller reads one of each.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.extend(self.0);
+        for (name, value) in self.0 {
+            headers.insert(name, value);
+        }
     }
 }

@@ -117,6 +117,18 @@ async fn b43_every_governed_answer_has_integers_of_the_limit_that_bites_first() 
 }
 
 #[tokio::test]
+async fn callers_hear_of_the_services_limit_once_whatever_the_handler_says_of_its_own() {
+    let waygate = live(builder(), vec![limit("service", of("3/hour"))]).await;
+    let own = [("x-ratelimit-limit", "77"), ("RateLimit", r#""upstream";r=76;t=9"#)];
+    let app = GuardedRouter::new().route("/a", get(async move || own)).guard(&waygate);
+    let answer = ask(&app, "GET /a", "10.0.0.1", &[]).await;
+    for (name, value) in [("x-ratelimit-limit", "3"), ("ratelimit", r#""service";r=2;t=3600"#)] {
+        let told: Vec<_> = answer.headers.get_all(name).iter().collect();
+        assert_eq!(told, [value], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn g51_unknown_paths_wrong_methods_gated_routes_and_zero_are_limited_like_any_other() {
     let app = limited(builder(), vec![limit("service", of("4/hour"))]).await;
     let mut told = Vec::new();
