@@ -345,3 +345,23 @@ async fn the_policies_decide_while_redis_is_away() {
     eventually(async || matches!(counters.charge(&request).await, ChargeOutcome::Charged(_))).await;
     assert!(!counters.health().is_open);
 }
+
+#[tokio::test]
+async fn a_redis_that_forgets_scripts_or_has_no_room_loses_no_count() {
+    if !is_available() {
+        return;
+    }
+    let server = Server::start().await;
+    let options = CounterOptions { failures: 1, pause: Duration::ZERO, ..options(prefix()) };
+    let counters = RedisCounters::connect(&server.url(), options).await.unwrap();
+    let request = request([limit("caller", vec![meter(Algorithm::MovingWindow, 4, 3600, 0)])]);
+    let remaining = async || answer(counters.charge(&request).await).limits[0][0].remaining;
+    assert_eq!(remaining().await, 3);
+    server.tell(&["SCRIPT", "FLUSH"]).await;
+    assert_eq!(remaining().await, 2);
+    server.tell(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let outcome = counters.charge(&request).await;
+    assert_eq!(outcome, ChargeOutcome::Unavailable(Fallback::Local { limits: vec![0] }));
+    server.tell(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(remaining().await, 1, "nothing was counted, and nothing was lost");
+}

@@ -1,10 +1,14 @@
 //! Counters that replicas share, in a real Redis.
 
+use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::{Request, Response};
+use tower::{Layer as _, Service as _, ServiceExt as _};
 use waygate_sdk::core::{OnBackendFailure, RateLimitPolicy};
 use waygate_sdk::{Waygate, WaygateBuilder};
 
@@ -189,6 +193,46 @@ struct Panicking;
 impl waygate_sdk::Identity for Panicking {
     fn user<'r>(&'r self, request: waygate_sdk::RequestHead<'r>) -> Option<std::borrow::Cow<'r, str>> {
         Some(request.headers.get("x-user").unwrap().to_str().unwrap().into())
+    }
+}
+
+/// Is ready for one call where it was asked; a clone has not been.
+#[derive(Default)]
+struct Slot {
+    is_ready: bool,
+}
+
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl tower::Service<Request<Body>> for Slot {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        self.is_ready = true;
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        assert!(std::mem::take(&mut self.is_ready), "it was never asked whether it is ready");
+        std::future::ready(Ok(Response::default()))
+    }
+}
+
+#[tokio::test]
+async fn the_one_that_is_ready_is_the_one_that_is_called() {
+    // Nobody listens there: every request waits for the counters, and is counted here.
+    let settings = builder().rate_limit_backend("redis://127.0.0.1:1/1");
+    let waygate = live(settings, vec![limit("service", of("2/hour"))]).await;
+    let mut guarded = waygate.layer().layer(Slot::default());
+    for status in [200, 200, 429, 429] {
+        let answer = guarded.ready().await.unwrap().call(Request::default()).await.unwrap();
+        assert_eq!(answer.status(), status);
     }
 }
 
