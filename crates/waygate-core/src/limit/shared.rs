@@ -84,9 +84,16 @@ impl<'s, K> SharedCharge<'s, K> {
         steps: impl IntoIterator<Item = &'a [Step]>,
     ) -> Charged<'s> {
         let mut denial = None;
-        let mut shadow = self.blocked(at, true);
+        let mut shadow = None;
         let mut tightest = None;
-        for ((line, limit, _), steps) in self.asked().zip(steps) {
+        let mut steps = steps.into_iter();
+        for line in self.lines.iter().flatten() {
+            let Charge::Subject(limit, _) = &line.charge else {
+                // One that is enforced is known without asking; of equal waits the outermost is told.
+                shadow = longer(shadow, line.blocked(at).filter(|_| line.is_shadow()));
+                continue;
+            };
+            let Some(steps) = steps.next() else { continue };
             let standings = || {
                 let meters = Meter::of(line.policy, limit.expression).zip(steps);
                 meters.map(|(meter, step)| (step.allowed, line.standing(limit, &meter, *step, at)))
