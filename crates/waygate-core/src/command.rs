@@ -20,7 +20,7 @@ pub use error::CommandError;
 pub use plan::{Plan, plan};
 
 use crate::change::Action;
-use crate::command::plan::{Planner, checked_reason, expect, listed};
+use crate::command::plan::{Planner, checked_reason, listed};
 use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle};
 use crate::limit::RateLimitPolicy;

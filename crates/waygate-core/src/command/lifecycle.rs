@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::change::{Action, Change};
-use crate::command::{CommandError, MOST_WINDOWS, Plan, Planner, Switch, expect, listed};
+use crate::command::{CommandError, MOST_WINDOWS, Plan, Planner, Switch, listed};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle, Route, Temporary, Window};
 use crate::revision::Revision;
 use crate::route::{RouteKey, RouteSelector};
@@ -76,9 +76,7 @@ impl Planner<'_> {
         expected: Option<Revision>,
     ) -> Result<Plan, CommandError> {
         let key = self.state.resolve(selector)?;
-        if let Some(route) = self.state.route(&key) {
-            expect(&key, expected, route.changed_at)?;
-        }
+        self.expect(&key, expected, |seen| seen.route(&key).map(|route| route.changed_at))?;
         let mut plan = self.single(Action::RouteRemove, reason, Change::RouteRemoved { key: key.clone() });
         plan.routes.push(key);
         Ok(plan)
@@ -97,7 +95,7 @@ impl Planner<'_> {
         if route.force_active {
             return Err(CommandError::ForceActive { key: Box::new(key) });
         }
-        expect(&key, expected, route.changed_at)?;
+        self.expect(&key, expected, |seen| seen.route(&key).map(|route| route.changed_at))?;
         Ok((key, route))
     }
 

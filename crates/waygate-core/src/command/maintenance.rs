@@ -1,7 +1,7 @@
 //! Commands about the maintenance of everything or of one service.
 
 use crate::change::{Action, Change};
-use crate::command::{CommandError, MOST_EXEMPTIONS, MaintenanceSwitch, Plan, Planner, expect};
+use crate::command::{CommandError, MOST_EXEMPTIONS, MaintenanceSwitch, Plan, Planner};
 use crate::lifecycle::Enforcement;
 use crate::maintenance::{Maintenance, MaintenanceScope};
 use crate::revision::Revision;
@@ -20,7 +20,7 @@ impl Planner<'_> {
             self.known_service(service)?;
         }
         let before = self.state.maintenance(scope).cloned().unwrap_or_default();
-        expect(scope, expected, before.changed_at)?;
+        self.expect(scope, expected, |seen| seen.maintenance(scope).map(|seen| seen.changed_at))?;
         let after = self.maintenance_after(&before, to, reason)?;
         let mut plan = Plan { warnings: self.unmatched_exemptions(scope, &before, &after), ..Plan::default() };
         if !after.same_as(&before) {

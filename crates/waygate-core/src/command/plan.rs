@@ -45,11 +45,13 @@ pub struct Plan {
 ///
 /// A [`CommandError`] with the data to explain it.
 pub fn plan(state: &State, command: &Command, now: Timestamp) -> Result<Plan, CommandError> {
-    Planner { state, now, changed_at: state.cursor.revision.next() }.plan(command)
+    Planner { state, seen: state, now, changed_at: state.cursor.revision.next() }.plan(command)
 }
 
 pub(crate) struct Planner<'s> {
     pub(super) state: &'s State,
+    /// What callers can have seen: the state before the whole commit.
+    seen: &'s State,
     pub(super) now: Timestamp,
     /// The revision that the changes will have.
     pub(super) changed_at: Revision,
@@ -100,7 +102,7 @@ impl Planner<'_> {
         let mut scratch = self.state.clone();
         let mut whole = Plan::default();
         for (index, command) in commands.iter().enumerate() {
-            let planner = Planner { state: &scratch, now: self.now, changed_at: self.changed_at };
+            let planner = Planner { state: &scratch, ..*self };
             let within = |refusal| CommandError::OneOfAll { index, refusal: Box::new(refusal) };
             let plan = planner.plan(command).map_err(within)?;
             for record in &plan.records {
@@ -113,6 +115,22 @@ impl Planner<'_> {
             whole.warnings.extend(plan.warnings);
         }
         Ok(whole)
+    }
+
+    /// Refuses a caller who has seen something else than was there before this commit; what the same commit has
+    /// changed already does not count against it.
+    pub(super) fn expect(
+        &self,
+        subject: &dyn std::fmt::Display,
+        expected: Option<Revision>,
+        revision: impl FnOnce(&State) -> Option<Revision>,
+    ) -> Result<(), CommandError> {
+        let Some(expected) = expected else { return Ok(()) };
+        let actual = revision(self.seen).unwrap_or(Revision::ZERO);
+        if expected == actual {
+            return Ok(());
+        }
+        Err(CommandError::Conflict { subject: subject.to_string(), expected, actual })
     }
 
     pub(super) fn record(&self, action: Action, reason: &str, change: Change) -> Record {
@@ -131,19 +149,6 @@ impl Planner<'_> {
             ));
         }
         Ok(())
-    }
-}
-
-pub(super) fn expect(
-    subject: &dyn std::fmt::Display,
-    expected: Option<Revision>,
-    actual: Revision,
-) -> Result<(), CommandError> {
-    match expected {
-        Some(expected) if expected != actual => {
-            Err(CommandError::Conflict { subject: subject.to_string(), expected, actual })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ mod targets;
 use std::sync::Arc;
 
 use crate::change::{Action, Change};
-use crate::command::{CommandError, LimitTarget, Plan, Planner, RateLimitSwitch, expect};
+use crate::command::{CommandError, LimitTarget, Plan, Planner, RateLimitSwitch};
 use crate::limit::RateLimitPolicy;
 use crate::revision::Revision;
 use crate::route::{LocalKey, RouteKey, RouteMethod};
@@ -47,10 +47,14 @@ impl Planner<'_> {
         }
         for scope in scopes {
             let Some(before) = self.state.rate_limit(&scope) else { continue };
-            expect(&scope, expected, before.changed_at)?;
+            self.expect_limit(&scope, expected)?;
             self.switch_one(&scope, before, to, reason, &mut plan)?;
         }
         Ok(plan)
+    }
+
+    fn expect_limit(&self, scope: &Scope, expected: Option<Revision>) -> Result<(), CommandError> {
+        self.expect(scope, expected, |seen| seen.rate_limit(scope).map(|policy| policy.changed_at))
     }
 
     fn set_rate_limit(
@@ -66,7 +70,7 @@ impl Planner<'_> {
             self.in_future("until", until)?;
         }
         let before = self.state.rate_limit(scope);
-        expect(scope, expected, before.map_or(Revision::ZERO, |before| before.changed_at))?;
+        self.expect_limit(scope, expected)?;
         let overrides = match before {
             Some(before) if before.declared => Some(before.clone()),
             Some(before) => before.overrides.clone(),

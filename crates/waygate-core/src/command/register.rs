@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::change::{Action, Change};
 use crate::command::lifecycle::{check_deprecation, check_order};
-use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason, expect};
+use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason};
 use crate::id::ServiceId;
 use crate::lifecycle::{Enforcement, Route, Window};
 use crate::revision::Revision;
@@ -65,8 +65,8 @@ impl Planner<'_> {
         reason: &str,
         expected: Option<Revision>,
     ) -> Result<Plan, CommandError> {
-        let known = self.known_service(service)?;
-        expect(service, expected, known.changed_at())?;
+        self.known_service(service)?;
+        self.expect(service, expected, |seen| seen.services.get(service).map(|known| known.changed_at()))?;
         let change = Change::ServiceRemoved { service: service.clone() };
         Ok(self.single(Action::ServiceRemove, reason, change))
     }

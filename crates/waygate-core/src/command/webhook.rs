@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::change::{Action, Change};
-use crate::command::{CommandError, MOST_WEBHOOKS, Plan, Planner, expect};
+use crate::command::{CommandError, MOST_WEBHOOKS, Plan, Planner};
 use crate::id::WebhookId;
 use crate::revision::Revision;
 use crate::webhook::{Webhook, WebhookSettings};
@@ -17,7 +17,7 @@ impl Planner<'_> {
         expected: Option<Revision>,
     ) -> Result<Plan, CommandError> {
         let before = self.state.webhooks.get(id);
-        expect(&label(id), expected, before.map_or(Revision::ZERO, |before| before.changed_at))?;
+        self.expect_webhook(id, expected)?;
         let webhook = match before {
             Some(before) if before.settings == *to => return Ok(Plan::default()),
             Some(before) => Webhook {
@@ -46,8 +46,8 @@ impl Planner<'_> {
         reason: &str,
         expected: Option<Revision>,
     ) -> Result<Plan, CommandError> {
-        let before = self.known_webhook(id)?;
-        expect(&label(id), expected, before.changed_at)?;
+        self.known_webhook(id)?;
+        self.expect_webhook(id, expected)?;
         Ok(self.single(Action::WebhookRemoved, reason, Change::WebhookRemoved { id: id.clone() }))
     }
 
@@ -58,7 +58,7 @@ impl Planner<'_> {
         expected: Option<Revision>,
     ) -> Result<Plan, CommandError> {
         let before = self.known_webhook(id)?;
-        expect(&label(id), expected, before.changed_at)?;
+        self.expect_webhook(id, expected)?;
         let webhook = Webhook {
             generation: before.generation.saturating_add(1),
             rotated: Some(self.now),
@@ -72,12 +72,12 @@ impl Planner<'_> {
         self.single(action, reason, Change::WebhookSet { id: id.clone(), webhook: Arc::new(webhook) })
     }
 
+    fn expect_webhook(&self, id: &WebhookId, expected: Option<Revision>) -> Result<(), CommandError> {
+        self.expect(&format!("webhook {id}"), expected, |seen| seen.webhooks.get(id).map(|webhook| webhook.changed_at))
+    }
+
     fn known_webhook(&self, id: &WebhookId) -> Result<&Webhook, CommandError> {
         let known = self.state.webhooks.get(id).map(AsRef::as_ref);
         known.ok_or_else(|| CommandError::UnknownWebhook { id: id.clone() })
     }
-}
-
-fn label(id: &WebhookId) -> String {
-    format!("webhook {id}")
 }

@@ -55,15 +55,15 @@ struct Refused;
 impl Model {
     fn run(&mut self, command: &Command, now: Timestamp) -> Result<(), Refused> {
         let mut next = self.clone();
-        if next.carry_out(command, now)? {
+        if next.carry_out(command, self, now)? {
             next.revision += 1;
             *self = next;
         }
         Ok(())
     }
 
-    /// Whether anything was put on record.
-    fn carry_out(&mut self, command: &Command, now: Timestamp) -> Result<bool, Refused> {
+    /// Whether anything was put on record. Callers have `seen` what was there before the whole commit.
+    fn carry_out(&mut self, command: &Command, seen: &Self, now: Timestamp) -> Result<bool, Refused> {
         match command {
             Command::Route { route, to, reason, expected } => {
                 let key = self.find(route)?;
@@ -72,7 +72,7 @@ impl Model {
                 if route.force_active {
                     return Err(Refused);
                 }
-                unmoved(*expected, route.changed_at)?;
+                unmoved(*expected, seen.routes.get(&key).map(|seen| seen.changed_at))?;
                 let before = route.clone();
                 route.switch(to, reason, now)?;
                 let changed = *route != before;
@@ -83,7 +83,7 @@ impl Model {
             }
             Command::RemoveRoute { route, expected, .. } => {
                 let key = self.find(route)?;
-                unmoved(*expected, self.routes[&key].changed_at)?;
+                unmoved(*expected, seen.routes.get(&key).map(|seen| seen.changed_at))?;
                 self.routes.remove(&key);
                 Ok(true)
             }
@@ -91,10 +91,10 @@ impl Model {
                 if !self.services.contains(service.as_str()) {
                     return Err(Refused);
                 }
-                let routes = self.routes.iter().filter(|((of, _), _)| of == service.as_str());
-                let newest = routes.map(|(_, route)| route.changed_at).max().unwrap_or_default();
-                let maintenance = self.maintenance.get(service.as_str()).map(|scope| scope.changed_at);
-                unmoved(*expected, newest.max(maintenance.unwrap_or_default()))?;
+                let routes = seen.routes.iter().filter(|((of, _), _)| of == service.as_str());
+                let newest = routes.map(|(_, route)| route.changed_at).max();
+                let maintenance = seen.maintenance.get(service.as_str()).map(|scope| scope.changed_at);
+                unmoved(*expected, newest.max(maintenance))?;
                 self.services.remove(service.as_str());
                 self.routes.retain(|(of, _), _| of != service.as_str());
                 self.maintenance.remove(service.as_str());
@@ -109,7 +109,7 @@ impl Model {
                     return Err(Refused);
                 }
                 let before = self.maintenance.get(name).cloned().unwrap_or_default();
-                unmoved(*expected, before.changed_at)?;
+                unmoved(*expected, seen.maintenance.get(name).map(|seen| seen.changed_at))?;
                 let mut after = before.clone();
                 after.switch(to, reason, now)?;
                 if after == before {
@@ -164,7 +164,7 @@ impl Model {
             Command::All(commands) => {
                 let mut changed = false;
                 for command in commands {
-                    changed |= self.carry_out(command, now)?;
+                    changed |= self.carry_out(command, seen, now)?;
                 }
                 Ok(changed)
             }
@@ -342,9 +342,10 @@ impl MaintenanceModel {
     }
 }
 
-fn unmoved(expected: Option<Revision>, actual: u64) -> Result<(), Refused> {
+/// What was not there has revision zero.
+fn unmoved(expected: Option<Revision>, actual: Option<u64>) -> Result<(), Refused> {
     match expected {
-        Some(Revision(expected)) if expected != actual => Err(Refused),
+        Some(Revision(expected)) if expected != actual.unwrap_or_default() => Err(Refused),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Several changes as one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{Caller, TestServer, route};
 
@@ -149,6 +149,36 @@ async fn a_batch_can_be_tried_first() {
         );
     }
     assert_eq!(server.revision(), before);
+}
+
+/// Whoever changes one thing twice at once has seen it once.
+#[tokio::test]
+async fn g31_an_expectation_in_a_batch_is_about_what_was_there_before_it() {
+    let (server, admin) = fleet().await;
+    let seen = admin.get(&route("/a", "")).await.body["changed_at"].clone();
+    let commands = |expected: &Value| {
+        json!({"commands": [
+            {"action": "disable", "route": "/a", "expected_revision": expected},
+            {"action": "deprecate", "route": "/a", "expected_revision": expected},
+            {"action": "global_rl_set", "limit": "5/minute", "expected_revision": 0},
+            {"action": "global_rl_disabled", "expected_revision": 0},
+        ]})
+    };
+    let before = server.revision();
+    let answer = admin.post("/api/batch", commands(&seen)).await;
+    assert_eq!((answer.status, server.revision()), (200, before + 1), "{}", answer.body);
+    let again = admin.post("/api/batch", commands(&seen)).await;
+    assert_eq!((again.refusal(), server.revision()), ((409, "revision_conflict"), before + 1));
+    // What an earlier command of the batch does hides nobody else's change from a later one.
+    let behind = json!({"commands": [
+        {"action": "enable", "route": "/a"},
+        {"action": "disable", "route": "/a", "expected_revision": seen},
+    ]});
+    let answer = admin.post("/api/batch", behind).await;
+    assert_eq!(
+        (answer.refusal(), &answer.body["field"]),
+        ((409, "revision_conflict"), &json!("commands[1].expected_revision"),)
+    );
 }
 
 /// B48: a race of two writers with the same expectation.
