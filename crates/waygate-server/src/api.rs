@@ -31,7 +31,8 @@ mod webhooks;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use waygate_api::error::ErrorCode;
 use waygate_api::paths;
@@ -39,15 +40,18 @@ use waygate_api::paths;
 pub use table::{Endpoint, endpoints};
 
 use crate::app::App;
-use crate::dashboard;
 use crate::auth::{Access, enforce};
+use crate::dashboard;
 use crate::edge::Client;
 use crate::error::ApiError;
 
 /// The whole API as a router, to serve or to mount below a prefix.
 pub(crate) fn router(app: &App) -> Router {
     let mut router = Router::new();
-    for openapi::Row { endpoint, methods, .. } in table::table() {
+    for row in table::table() {
+        let can_be_tried = row.can_be_tried();
+        let openapi::Row { endpoint, methods, .. } = row;
+        let methods = if can_be_tried { methods } else { methods.route_layer(from_fn(refuse_trial)) };
         let methods = match endpoint.access {
             Access::Public => methods,
             access => methods.route_layer(from_fn_with_state((app.clone(), access), enforce)),
@@ -70,7 +74,18 @@ pub(crate) fn router(app: &App) -> Router {
 
 /// Adds what every request and answer has in common.
 fn enveloped(router: Router<App>, app: &App) -> Router<App> {
-    router.layer(CatchPanicLayer::custom(envelope::panicked)).layer(from_fn_with_state(app.clone(), dashboard::worded)).layer(from_fn_with_state(app.clone(), envelope::wrap))
+    router
+        .layer(CatchPanicLayer::custom(envelope::panicked))
+        .layer(from_fn_with_state(app.clone(), dashboard::worded))
+        .layer(from_fn_with_state(app.clone(), envelope::wrap))
+}
+
+/// What cannot be tried first must not be done for good in its place.
+async fn refuse_trial(parameters: names::Parameters, request: Request, next: Next) -> Result<Response, ApiError> {
+    if parameters.flag("dry_run")? {
+        return Err(ApiError::invalid_field("dry_run", "this cannot be tried first; nothing has changed"));
+    }
+    Ok(next.run(request).await)
 }
 
 /// Strangers are not told which paths exist.

@@ -32,6 +32,9 @@ fn body_of(path: &str) -> Value {
         "/api/rate-limits" => json!({"path": "/a", "method": "GET", "limit": "7/minute"}),
         path if path.ends_with("rate-limit") => json!({"limit": "7/minute"}),
         "/api/webhooks" => json!({"url": "https://hooks.example/x"}),
+        "/api/tokens" => json!({"service": "pay"}),
+        "/api/batch" => json!({"commands": [{"action": "global_maintenance_on"}]}),
+        "/api/sdk/register" => json!({"app_id": "new", "states": [{"path": "new:GET:/a"}]}),
         _ => json!({}),
     }
 }
@@ -97,4 +100,38 @@ async fn g31_a_service_is_removed_only_as_it_was_seen() {
     assert_eq!(remove(&before).await.refusal(), (409, "revision_conflict"));
     assert_eq!(remove(&seen().await).await.status, 200);
     assert_eq!(one.get("/api/services").await.body, json!([]));
+}
+
+/// Whoever asks what would change must not change it.
+#[tokio::test]
+async fn g31_a_trial_changes_nothing_at_any_endpoint() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = server.admin().await;
+    let hook = admin.post("/api/webhooks", json!({"url": "https://hooks.example/x"})).await.body;
+    let token = admin.post("/api/tokens", json!({"service": "pay"})).await.body;
+    let before = server.revision();
+    let description = admin.get("/api/openapi.json").await.body;
+    let (mut tried, mut refused) = (0, BTreeSet::new());
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            let filled = path.replace("{path_key}", &path_key("pay:GET:/a")).replace("{service}", "pay");
+            let filled = filled.replace("{webhook}", hook["id"].as_str().unwrap());
+            let filled = filled.replace("{token}", token["id"].as_str().unwrap());
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let answer = admin
+                .send(method, &format!("{filled}?dry_run=true"), Some(body_of(path).to_string().into_bytes()))
+                .await;
+            assert_eq!(server.revision(), before, "{path}: {}", answer.body);
+            if answer.status < 300 {
+                assert_eq!(answer.header("x-waygate-dry-run"), Some("true"), "{path}: {}", answer.body);
+                tried += 1;
+            } else if answer.body["field"] == "dry_run" {
+                refused.insert(operation["operationId"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    let takes_none = WITHOUT.iter().filter(|name| **name != "post_batch").map(ToString::to_string);
+    assert_eq!(refused, BTreeSet::from_iter(takes_none));
+    assert!(tried > 20, "{tried}");
 }

@@ -124,6 +124,11 @@ impl Row {
         self
     }
 
+    /// Whether it can be asked for without anything coming of it.
+    pub(in crate::api) fn can_be_tried(&self) -> bool {
+        self.endpoint.method.is_safe() || self.about.is_change || self.about.waits
+    }
+
     pub(super) fn operation(&self) -> Value {
         let About { summary, query, body, is_change, code, .. } = self.about;
         let path = self.endpoint.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
