@@ -2,8 +2,9 @@
 //!
 //! Failures are counted per address and per user. Past a few free ones, each further attempt has to wait, twice as
 //! long each time: an address up to [`ADDRESS_LONGEST`], a user up to [`USER_LONGEST`] only, since whoever fails for a
-//! user need not be that user. An address from which the user's right password has come does not wait for the user's
-//! sake at all. So a stranger delays a user's login from elsewhere by seconds, and never a session.
+//! user need not be that user. Where the user's right password has come from, only what failed for this very user from
+//! there counts, and no more than for a user: many people may share an address. So a stranger delays a user's login by
+//! seconds, and never a session.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -50,7 +51,8 @@ struct Failures {
 #[derive(Debug, Default)]
 struct User {
     failures: Failures,
-    good: Vec<IpAddr>,
+    /// Addresses from which the right password has come, and what has failed for this user from there since.
+    good: Vec<(IpAddr, Failures)>,
 }
 
 impl Throttle {
@@ -62,23 +64,27 @@ impl Throttle {
     pub(super) fn wait(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Option<u64> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.map(subscriber);
+        let user = memory.users.get(&self.key(name));
+        if let Some((_, failures)) = user.and_then(|user| user.good.iter().find(|(known, _)| address == Some(*known))) {
+            return failures.wait(ADDRESS_FREE, USER_LONGEST, now);
+        }
         let by_address = address
             .and_then(|address| memory.addresses.get(&address))
             .and_then(|failures| failures.wait(ADDRESS_FREE, ADDRESS_LONGEST, now));
-        let by_user = memory
-            .users
-            .get(&self.key(name))
-            .filter(|user| !address.is_some_and(|address| user.good.contains(&address)))
-            .and_then(|user| user.failures.wait(USER_FREE, USER_LONGEST, now));
-        by_address.max(by_user)
+        by_address.max(user.and_then(|user| user.failures.wait(USER_FREE, USER_LONGEST, now)))
     }
 
     pub(super) fn failed(&self, name: &str, address: Option<IpAddr>, now: Timestamp) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(address) = address.map(subscriber) {
+        let address = address.map(subscriber);
+        if let Some(address) = address {
             remembered(&mut memory.addresses, address, |failures| failures.last).add(now);
         }
-        remembered(&mut memory.users, self.key(name), |user| user.failures.last).failures.add(now);
+        let user = remembered(&mut memory.users, self.key(name), |user| user.failures.last);
+        user.failures.add(now);
+        for (_, failures) in user.good.iter_mut().filter(|(known, _)| address == Some(*known)) {
+            failures.add(now);
+        }
     }
 
     /// The right password: failures for this user are forgotten. Those of the address are not, so that whoever has a
@@ -87,11 +93,10 @@ impl Throttle {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let user = remembered(&mut memory.users, self.key(name), |user| user.failures.last);
         user.failures = Failures { count: 0, last: now };
-        if let Some(address) = address.map(subscriber)
-            && !user.good.contains(&address)
-        {
+        if let Some(address) = address.map(subscriber) {
+            user.good.retain(|(known, _)| *known != address);
             user.good.truncate(MOST_GOOD - 1);
-            user.good.insert(0, address);
+            user.good.insert(0, (address, Failures::default()));
         }
     }
 
@@ -210,6 +215,25 @@ mod tests {
         assert!(elsewhere <= USER_LONGEST.as_secs().unsigned_abs(), "{elsewhere}");
         assert_eq!(throttle.wait("admin", Some(address(200)), at(8_001)), None);
         assert_eq!(throttle.wait("alice", Some(address(200)), at(1)), None, "nobody else waits");
+    }
+
+    /// An office, or everybody behind a proxy that is not configured.
+    #[test]
+    fn g43_a_stranger_at_the_same_address_locks_nobody_out() {
+        let throttle = throttle();
+        throttle.succeeded("admin", Some(address(1)), at(0));
+        for number in 0..100 {
+            throttle.failed(&format!("user-{number}"), Some(address(1)), at(0));
+        }
+        assert_eq!(throttle.wait("admin", Some(address(1)), at(1)), None, "known from there");
+        assert!(throttle.wait("bob", Some(address(1)), at(1)).is_some(), "never seen there");
+        // Whoever guesses at the known user from there is slowed down, but the user need not wait for a minute.
+        assert_eq!(attempts(&throttle, "admin", Some(address(1)), 60, 2), ADDRESS_FREE);
+        let hour = attempts(&throttle, "admin", Some(address(1)), 36_000, 100);
+        assert!((400..500).contains(&hour), "{hour}");
+        assert!(throttle.wait("admin", Some(address(1)), at(3_600_000)).is_none_or(|wait| wait <= 8));
+        throttle.succeeded("admin", Some(address(1)), at(3_600_000));
+        assert_eq!(throttle.wait("admin", Some(address(1)), at(3_600_000)), None);
     }
 
     #[test]
