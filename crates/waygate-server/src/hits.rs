@@ -54,10 +54,12 @@ impl Hits {
         }
     }
 
-    /// The latest first, of those that are wanted.
+    /// The latest first, of those that are wanted. Instances report at their own pace: what comes in last need not be it.
     pub(crate) fn latest(&self, limit: usize, wanted: impl Fn(&HitView) -> bool) -> Vec<HitView> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.hits.iter().rev().filter(|hit| wanted(hit)).take(limit).cloned().collect()
+        let mut hits: Vec<&HitView> = kept.hits.iter().rev().filter(|hit| wanted(hit)).collect();
+        hits.sort_by_key(|hit| std::cmp::Reverse(hit.timestamp));
+        hits.into_iter().take(limit).cloned().collect()
     }
 }
 

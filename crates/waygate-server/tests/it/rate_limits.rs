@@ -374,16 +374,19 @@ async fn a40_reported_hits_are_shown_the_latest_first() {
     let (server, admin) = served().await;
     assert_eq!(admin.get("/api/rate-limits/hits").await.body, json!([]));
     let sdk = server.sdk("pay").await;
-    let hit = |path: &str, count: u64| {
+    let hit = |path: &str, count: u64, at: &str| {
         json!({
             "path": path, "method": "GET", "layer": "route_limit", "policy": format!("GET:{path}"), "key": "ip",
-            "limit": "5/minute", "count": count, "timestamp": "2026-01-01T00:00:00Z", "reset_at": "2026-01-01T00:00:30Z",
+            "limit": "5/minute", "count": count, "timestamp": at, "reset_at": "2026-01-01T00:00:30Z",
         })
     };
-    let report = json!({"app_id": "pay", "instance": "i-1", "hits": [hit("/a", 4), hit("/ab", 2)]});
+    let [before, at] = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:05Z"];
+    let report = json!({"app_id": "pay", "instance": "i-1", "hits": [hit("/a", 4, at), hit("/ab", 2, at)]});
     assert_eq!(sdk.post("/api/sdk/hits", report.clone()).await.status, 200);
+    let late = json!({"app_id": "pay", "instance": "i-2", "hits": [hit("/late", 1, before)]});
+    assert_eq!(sdk.post("/api/sdk/hits", late).await.status, 200);
     let shown = admin.get("/api/rate-limits/hits").await;
-    assert_eq!(shown.paths(), ["/ab", "/a"]);
+    assert_eq!(shown.paths(), ["/ab", "/a", "/late"]);
     assert_eq!((&shown.body[1]["count"], &shown.body[1]["service"]), (&json!(4), &json!("pay")));
     assert_eq!(admin.get("/api/rate-limits/hits?route=GET:/a&limit=1").await.paths(), ["/a"]);
     assert_eq!(admin.get("/api/rate-limits/hits?service=orders").await.body, json!([]));
