@@ -147,6 +147,7 @@ fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with what was just made")]
 fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
