@@ -38,7 +38,8 @@ pub(crate) struct InvalidCredentials(String);
 pub(crate) struct Users {
     passwords: Secret,
     by_name: BTreeMap<String, Known>,
-    /// Verified instead of the hash of an unknown name, so that both take as long; there where anybody has a hash.
+    /// Verified where there is no hash of the name's own, so that all failures take as long; there where anybody has a
+    /// hash.
     decoy: Option<Arc<str>>,
 }
 
@@ -136,15 +137,20 @@ impl Authenticator for Users {
         let (expected, hash) = match known.map(|known| &known.proof) {
             Some(Proof::Digest(expected)) => (expected, None),
             Some(Proof::Hash(hash)) => (&[0; 32], Some(hash.clone())),
-            None => (&[0; 32], self.decoy.clone()),
+            None => (&[0; 32], None),
         };
-        let mut right = bool::from(digest.ct_eq(expected));
-        if let Some(hash) = hash {
-            let password = zeroizing(password);
-            let verified = move || password::verify(password.expose_secret(), &hash);
-            right = tokio::task::spawn_blocking(verified).await.unwrap_or(false);
-        }
-        Ok(known.filter(|_| right).map(|known| known.identity.clone()))
+        let by_digest = bool::from(digest.ct_eq(expected));
+        // Every failure takes as long, whoever there is: with the hash of somebody else, which then proves nothing.
+        let verified_against = hash.clone().or_else(|| self.decoy.clone()).filter(|_| !by_digest);
+        let by_hash = match verified_against {
+            Some(against) => {
+                let password = zeroizing(password);
+                let verified = move || password::verify(password.expose_secret(), &against);
+                tokio::task::spawn_blocking(verified).await.unwrap_or(false) && hash.is_some()
+            }
+            None => false,
+        };
+        Ok(known.filter(|_| by_digest || by_hash).map(|known| known.identity.clone()))
     }
 
     async fn identity(&self, name: &Actor) -> Result<Option<Identity>, AuthenticatorError> {
@@ -194,5 +200,28 @@ fn digest_of(key: &Secret, name: &str, password: &str) -> [u8; 32] {
 impl fmt::Debug for Known {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Known").field("identity", &self.identity.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn g43_what_is_verified_to_take_as_long_lets_nobody_in() {
+        let hash = password::hash_password("hers").unwrap();
+        let credentials = Credentials::from(("admin", "secret")).and_user(User::hashed("vera", hash));
+        let users = Users::of(&credentials, &Secret::of("a key")).unwrap();
+        for (name, password, is_right) in [
+            ("admin", "secret", true),
+            ("vera", "hers", true),
+            ("admin", "hers", false),
+            ("nobody", "hers", false),
+            ("vera", "secret", false),
+            ("admin", "", false),
+        ] {
+            let found = users.authenticate(name, password).await.unwrap();
+            assert_eq!(found.is_some_and(|found| found.name.as_str() == name), is_right, "{name}: {password}");
+        }
     }
 }
