@@ -12,7 +12,7 @@ async fn logged_with(key: Option<&str>) -> Vec<String> {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
     let builder = Server::builder().backend(Arc::new(MemoryStore::new().unwrap())).auth(("admin", "secret"));
-    let builder = key.into_iter().fold(builder, |builder, key| builder.secret_key(key));
+    let builder = key.into_iter().fold(builder, waygate_server::ServerBuilder::secret_key);
     builder.build().await.unwrap().stop().await.unwrap();
     log.lines().into_iter().filter(|line| line.contains("secret key")).collect()
 }
