@@ -16,7 +16,15 @@ pub(crate) struct LimitSettings {
     #[arg(long, short, value_name = "KEY")]
     pub(crate) key: Option<String>,
     /// How many more pass at once
-    #[arg(long, short, default_value_t = 0, value_name = "N", hide_default_value = true)]
+    #[arg(
+        long,
+        short,
+        default_value_t = 0,
+        value_name = "N",
+        hide_default_value = true,
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000_000)
+    )]
     pub(crate) burst: u32,
     /// Is not limited: /path or METHOD:/path; repeat for more
     #[arg(long, short, value_name = "ROUTE")]

@@ -43,6 +43,10 @@ fn each_group_sets_shows_pauses_resumes_resets_and_deletes() {
         }
         assert_eq!(run("set", &["many/minute"]).status.code(), Some(2));
         assert_eq!(run("set", &["5/minute", "--on-backend-failure", "panic"]).status.code(), Some(2));
+        for burst in ["-1", "1000000001"] {
+            let refused = run("set", &["5/minute", "--burst", burst]);
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("0..=1000000000"), "{}", shown(&refused));
+        }
     }
 }
 
