@@ -22,10 +22,12 @@ pub(super) enum Step {
 /// Whether what is known agrees with the digests of the control plane.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
-    /// All that is known came as one snapshot over this connection.
+    /// All that is known came as one snapshot over this connection, and nothing was compared since.
     is_fresh: bool,
-    /// Even a snapshot that had just come did not agree: this build and the control plane reckon differently, and
-    /// fetching it again would change nothing.
+    /// The snapshot before did not agree, as if something between it and the bookmark had been lost.
+    is_doubtful: bool,
+    /// Two snapshots in a row did not agree: this build and the control plane reckon differently, and fetching it again
+    /// would change nothing.
     is_hopeless: bool,
 }
 
@@ -117,16 +119,17 @@ impl<S: Source> Syncer<S> {
         let differing: Vec<&str> = Digest::of(&self.replica.view()).differing(told).map(DigestKind::as_str).collect();
         let kinds = differing.join(", ");
         if differing.is_empty() {
-            self.agreement.is_hopeless = false;
+            self.agreement = Agreement::default();
             return Ok(());
         }
         if self.agreement.is_hopeless {
             return Ok(());
         }
         self.replica.drifted();
-        if self.agreement.is_fresh {
+        let is_first = !std::mem::replace(&mut self.agreement.is_doubtful, self.agreement.is_fresh);
+        if self.agreement.is_fresh && !is_first {
             self.agreement.is_hopeless = true;
-            tracing::warn!(%kinds, "a snapshot does not agree with the control plane's digest of it; it is believed");
+            tracing::warn!(%kinds, "snapshots do not agree with the control plane's digest of them; they are believed");
             return Ok(());
         }
         self.cursor = None;

@@ -451,14 +451,35 @@ async fn a16_what_has_drifted_from_the_control_plane_is_fetched_anew_and_counted
 async fn a_digest_that_a_new_snapshot_cannot_satisfy_makes_no_loop() {
     let (send, more) = mpsc::unbounded_channel();
     let other = || checked_bookmark(at(1), [disabled("GET:/elsewhere")]);
-    let (script, seen) = in_turn(vec![Connection::Open(vec![snapshot(at(1), []), other()], more)]);
+    let (script, seen) = in_turn(vec![
+        Connection::Silent(vec![snapshot(at(1), []), other()]),
+        Connection::Open(vec![snapshot(at(1), []), other()], more),
+    ]);
     let waygate = builder().start_with(script).unwrap();
     ready(&waygate).await;
     for _ in 0..5 {
         send.send(other()).unwrap();
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
-    assert_eq!((waygate.status().drifted, seen.opens().len(), outage(&waygate)), (1, 1, None));
+    assert_eq!((waygate.status().drifted, seen.opens().len(), outage(&waygate)), (2, 2, None));
+}
+
+/// Found by the simulation: the snapshot was held to be what did not agree, and no digest was believed any more.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_lost_right_after_a_snapshot_is_noticed() {
+    let both = || [disabled("GET:/a"), disabled("GET:/b")];
+    let before = || snapshot(at(1), [disabled("GET:/a")]);
+    let agreed = || checked_bookmark(at(1), [disabled("GET:/a")]);
+    for lossy in
+        [vec![before(), checked_bookmark(at(2), both())], vec![before(), agreed(), checked_bookmark(at(2), both())]]
+    {
+        let anew = vec![snapshot(at(2), both()), checked_bookmark(at(2), both())];
+        let (script, seen) = in_turn(vec![Connection::Silent(lossy), Connection::Silent(anew)]);
+        let waygate = builder().start_with(script).unwrap();
+        eventually("fetched anew", || !is_open(&waygate, "/b")).await;
+        ready(&waygate).await;
+        assert_eq!((waygate.status().drifted, seen.opens()[1].1.clone()), (1, None));
+    }
 }
 
 #[tokio::test(start_paused = true)]
