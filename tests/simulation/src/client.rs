@@ -18,6 +18,8 @@ pub struct Client {
     pub name: String,
     pub service: ServiceId,
     pub world: Arc<World>,
+    /// When it acts, see [`World::turn`].
+    pub slot: usize,
     environment: &'static str,
     waygate: Mutex<Option<Waygate>>,
     /// No stream gets through to it; what is asked for without one does.
@@ -35,9 +37,10 @@ pub struct Handed {
 }
 
 impl Client {
-    pub fn new(name: &str, service: &str, environment: &'static str, world: Arc<World>) -> Arc<Self> {
+    pub fn new(number: usize, service: &str, environment: &'static str, world: Arc<World>) -> Arc<Self> {
         Arc::new(Self {
-            name: name.to_owned(),
+            name: format!("{service}-{number}"),
+            slot: number,
             service: service.parse().expect("it is a name of a service"),
             world,
             environment,
@@ -124,7 +127,9 @@ impl Client {
                 }
                 let expected = truth.view(cursor, &self.service).map(|view| Digest::of(&view).to_string());
                 if *digest != expected {
-                    self.violated(format_args!("bookmarkable: the digest at {cursor} is not that of the server's state"));
+                    self.violated(format_args!(
+                        "bookmarkable: the digest at {cursor} is not that of the server's state"
+                    ));
                 }
             }
             _ => {}
@@ -160,8 +165,14 @@ impl Client {
             for minutes in [0, 5, 60] {
                 let now = self.world.now() + jiff::SignedDuration::from_mins(minutes);
                 let request = Request { path, now };
-                if !waygate.check(&request, |decision| decision == snapshot.decide(&request)) {
-                    return Some(format!("it decides otherwise about {path} in {minutes} minutes"));
+                // Elsewhere what the service declares is in force, which the server does not know.
+                if !snapshot.knows(request.method(), path) {
+                    continue;
+                }
+                let expected = snapshot.decide(&request);
+                let other = waygate.check(&request, |own| (own != expected).then(|| format!("{own:?}")));
+                if let Some(other) = other {
+                    return Some(format!("{path} in {minutes} minutes is {other} instead of {expected:?}"));
                 }
             }
         }

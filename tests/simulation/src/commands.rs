@@ -16,7 +16,9 @@ pub const PATHS: [&str; 6] = ["/a", "/b", "/c", "/d", "/e", "/f"];
 /// A command by the clock of the server that carries it out.
 pub fn command(chance: &mut Chance, now: Timestamp) -> Command {
     match chance.below(20) {
-        0..8 => Command::Route { route: route(chance), to: switch(chance, now), reason: reason(chance), expected: None },
+        0..8 => {
+            Command::Route { route: route(chance), to: switch(chance, now), reason: reason(chance), expected: None }
+        }
         8..11 => Command::Maintenance {
             scope: match chance.below(3) {
                 0 => MaintenanceScope::Global,

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, to_bytes};
@@ -52,6 +52,7 @@ impl Link {
     /// What meets an attempt before the server does.
     async fn way(&mut self) -> Result<Running, Outage> {
         tokio::time::sleep(self.chance.within(20)).await;
+        self.client.world.turn(self.client.slot).await;
         if self.is_broken(60) {
             return Err(unreachable("reset"));
         }
@@ -76,6 +77,7 @@ impl Link {
         if let Some(resume) = &resume {
             request = request.header(headers::LAST_EVENT_ID, resume.to_string());
         }
+        let opened_at = running.control().current().cursor.clone();
         let request = request.header(headers::INSTANCE, &self.client.name).body(Body::empty());
         let answer = running.router.clone().oneshot(request.expect("it is a request")).await;
         let answer = answer.unwrap_or_else(|never| match never {});
@@ -94,6 +96,8 @@ impl Link {
             text: String::new(),
             events: VecDeque::new(),
             resume,
+            here: opened_at.clone(),
+            opened_at,
             has_begun: false,
             handed: None,
         };
@@ -148,9 +152,11 @@ impl Source for Link {
         let (is_lost, is_unanswered) = (self.is_broken(50), self.is_broken(50));
         let (node, latency) = (self.node(), self.chance.within(20));
         let request = RegisterRequest { app_id: self.client.service.to_string(), states: routes };
-        self.note(format_args!("registers {} routes", request.states.len()));
+        let client = self.client.clone();
         Box::pin(async move {
             tokio::time::sleep(latency).await;
+            client.world.turn(client.slot).await;
+            client.world.note(&client.name, format_args!("registers {} routes", request.states.len()));
             if is_lost {
                 return Err(unreachable("reset"));
             }
@@ -200,6 +206,9 @@ struct Connection {
     text: String,
     events: VecDeque<Event>,
     resume: Option<Cursor>,
+    /// Where the server stood when the stream was opened, and when it sent last.
+    opened_at: Cursor,
+    here: Cursor,
     has_begun: bool,
     handed: Option<Handed>,
 }
@@ -217,7 +226,9 @@ impl Connection {
         if let Some(handed) = self.handed.take() {
             self.client.accepted(&handed);
         }
-        let mut event = match self.event().await? {
+        let event = self.event().await;
+        self.client.world.turn(self.client.slot).await;
+        let mut event = match event? {
             Ok(event) => event,
             Err(outage) => return Some(Err(outage)),
         };
@@ -227,6 +238,7 @@ impl Connection {
             return Some(Err(outage));
         }
         tokio::time::sleep(self.chance.within(5)).await;
+        self.client.world.turn(self.client.slot).await;
         let frame = match Frame::decode(&event.name, &event.data) {
             Ok(frame) => frame,
             Err(error) => {
@@ -257,6 +269,7 @@ impl Connection {
                     Err(error) => return Some(Err(unreachable(&error.to_string()))),
                 },
             };
+            self.here = self.running.control().current().cursor.clone();
             self.text.push_str(&String::from_utf8_lossy(&bytes));
             while let Some(end) = self.text.find("\n\n") {
                 let event: String = self.text.drain(..end + 2).collect();
@@ -316,21 +329,24 @@ impl Connection {
         let begins = !std::mem::replace(&mut self.has_begun, true);
         let Frame::Snapshot { cursor, .. } = frame else { return };
         let truth = &self.client.world.truth;
-        let here = self.running.control().current().cursor.clone();
+        let (opened_at, here) = (&self.opened_at, &self.here);
         if begins
             && let Some(resume) = &self.resume
             && self.running.store.loads() == self.loads
-            && truth.distance(resume, &here).is_some_and(|distance| distance < KEPT - 2)
+            && truth.distance(resume, opened_at).is_some_and(|distance| distance < KEPT - 2)
         {
             self.client.world.violated(
                 &self.client.name,
-                format_args!("resumable: after {resume} came a snapshot of {cursor}, although the server is at {here}"),
+                format_args!(
+                    "resumable: after {resume} came a snapshot of {cursor}, although the server was at {opened_at}"
+                ),
             );
         }
         let Some((known, view)) = self.client.known() else { return };
         let is_back = truth.distance(cursor, &known).is_some_and(|distance| distance > 0);
-        if is_back && truth.distance(&known, &here).is_some() && truth.view(cursor, &self.client.service) != Some(view) {
-            let back = format_args!("ordered: it is led back from {known} to {cursor}, although the server is at {here}");
+        if is_back && truth.distance(&known, here).is_some() && truth.view(cursor, &self.client.service) != Some(view) {
+            let back =
+                format_args!("ordered: it is led back from {known} to {cursor}, although the server is at {here}");
             self.client.world.violated(&self.client.name, back);
         }
     }

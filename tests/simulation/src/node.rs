@@ -1,5 +1,6 @@
 //! One server of the control plane, which comes and goes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -22,6 +23,8 @@ pub struct Node {
     skew: SignedDuration,
     running: Mutex<Option<Running>>,
     crashed: watch::Sender<u64>,
+    slots: std::ops::Range<usize>,
+    starts: AtomicUsize,
 }
 
 /// A server that is up.
@@ -41,10 +44,13 @@ impl Running {
 }
 
 impl Node {
-    pub fn new(name: &str, cluster: Arc<Cluster>, world: Arc<World>, mut chance: Chance) -> Self {
+    /// The first of them is number 0.
+    pub fn new(number: usize, cluster: Arc<Cluster>, world: Arc<World>, mut chance: Chance) -> Self {
         let seconds = i64::try_from(chance.below(600)).expect("it is below 600") - 300;
         Self {
-            name: name.to_owned(),
+            name: format!("node-{}", number + 1),
+            slots: 8 + 5 * number..13 + 5 * number,
+            starts: AtomicUsize::new(0),
             world,
             cluster,
             chance: Mutex::new(chance),
@@ -69,7 +75,7 @@ impl Node {
             return;
         }
         let chance = self.chance.lock().expect("nobody panics with it").fork();
-        let store = NodeStore::new(&self.name, self.cluster.clone(), chance);
+        let store = NodeStore::new(&self.name, self.slot(), self.cluster.clone(), chance);
         // None of its streams ends by age: that would be by a chance that has no seed.
         let streams = StreamOptions { lifetime: std::time::Duration::from_hours(1000), ..StreamOptions::default() };
         let server = Server::builder().backend(store.clone()).streams(streams).build().await;
@@ -77,6 +83,11 @@ impl Node {
         let (router, crashed) = (server.router(), self.crashed.subscribe());
         *self.running.lock().expect("nobody panics with it") = Some(Running { server, router, store, crashed });
         self.world.note(&self.name, "is up");
+    }
+
+    /// Another one for each start, since the server before may still be ending.
+    fn slot(&self) -> usize {
+        self.slots.start + self.starts.fetch_add(1, Ordering::Relaxed) % self.slots.len()
     }
 
     /// Stops it in order: streams are told goodbye.

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// How long everybody has to find together once nothing is broken any more.
 const QUIET: Duration = Duration::from_hours(1);
 
+/// When operators act, see [`World::turn`].
+const OWN_SLOT: usize = 19;
+
 /// What is to be run.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -70,20 +73,17 @@ async fn play(seed: u64) -> Outcome {
     let mut chance = Chance::new(seed);
     let cluster = Cluster::new(world.clone());
     let count = chance.below(2) + 1;
-    let nodes = (1..=count).map(|number| {
-        Node::new(&format!("node-{number}"), cluster.clone(), world.clone(), chance.fork())
-    });
+    let nodes = (0..count).map(|number| Node::new(number, cluster.clone(), world.clone(), chance.fork()));
     let nodes = Arc::new(nodes.collect::<Vec<Node>>());
     let count = chance.below(4) + 2;
     let clients = (0..count).map(|number| {
         let environment = *chance.pick(&["test", "live"]);
         let service = SERVICES[number % SERVICES.len()];
-        Client::new(&format!("{service}-{number}"), service, environment, world.clone())
+        Client::new(number, service, environment, world.clone())
     });
     let clients = clients.collect();
     let (commands, acknowledged) = (JoinSet::new(), Vec::new());
-    let mut cast =
-        Cast { world: world.clone(), cluster, nodes, clients, chance, commands, issued: 0, acknowledged };
+    let mut cast = Cast { world: world.clone(), cluster, nodes, clients, chance, commands, issued: 0, acknowledged };
     for node in cast.nodes.iter() {
         node.start().await;
     }
@@ -92,10 +92,12 @@ async fn play(seed: u64) -> Outcome {
     }
     let steps = cast.chance.below(60) + 40;
     for _ in 0..steps {
+        world.turn(OWN_SLOT).await;
         cast.step().await;
         cast.clients.iter().for_each(|client| client.check());
         let pause = if cast.chance.per_mille(100) { 40_000 } else { 2000 };
         sleep(cast.chance.within(pause)).await;
+        world.turn(OWN_SLOT).await;
         cast.collect();
     }
     cast.settle().await;
@@ -169,8 +171,10 @@ impl Cast {
 
     /// Looks at what has become of commands.
     fn collect(&mut self) {
-        while let Some(answered) = self.commands.try_join_next() {
-            let (operator, answer) = answered.expect("no command panics");
+        let answered = std::iter::from_fn(|| self.commands.try_join_next());
+        let mut answered: Vec<_> = answered.map(|answered| answered.expect("no command panics")).collect();
+        answered.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (operator, answer) in answered {
             let (made, is_gone) = self.world.truth.made_by(&operator);
             let violated = |what: &str| self.world.violated(&operator, format_args!("{what} ({made} commits)"));
             match answer {
@@ -206,6 +210,7 @@ impl Cast {
                 node.start().await;
             }
             sleep(Duration::from_secs(5)).await;
+            self.world.turn(OWN_SLOT).await;
             self.collect();
             self.clients.iter().for_each(|client| client.check());
             unequal = self.unequal();

@@ -73,6 +73,8 @@ impl Cluster {
 #[derive(Debug)]
 pub struct NodeStore {
     name: String,
+    /// When it acts, see [`World::turn`].
+    slot: usize,
     cluster: Arc<Cluster>,
     chance: Mutex<Chance>,
     /// The server is gone: whatever of it still runs reaches nothing.
@@ -83,9 +85,10 @@ pub struct NodeStore {
 }
 
 impl NodeStore {
-    pub fn new(name: &str, cluster: Arc<Cluster>, chance: Chance) -> Arc<Self> {
+    pub fn new(name: &str, slot: usize, cluster: Arc<Cluster>, chance: Chance) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            slot,
             cluster,
             chance: Mutex::new(chance),
             dead: AtomicBool::new(false),
@@ -129,6 +132,7 @@ impl NodeStore {
 #[async_trait]
 impl Store for NodeStore {
     async fn load(&self) -> Result<State, StoreError> {
+        self.cluster.world.turn(self.slot).await;
         // The first time is the server's start, which has to succeed.
         if self.loads() > 0 && self.is_broken(100) {
             return Err(unavailable("the connection broke while loading"));
@@ -146,6 +150,7 @@ impl Store for NodeStore {
         }
         let usual = if self.is_broken(100) { 800 } else { 20 };
         tokio::time::sleep(self.draw(|chance| chance.within(usual))).await;
+        self.cluster.world.turn(self.slot).await;
         let store = self.reached()?;
         let renamed = drafts.into_iter().map(|draft| {
             let id = self.cluster.named();
@@ -168,11 +173,12 @@ impl Store for NodeStore {
     }
 
     async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
+        self.cluster.world.turn(self.slot).await;
         // Looked at first: a history that is replaced right then ends the stream.
         let (replaced, cut) = (self.cluster.replaced.subscribe(), self.cut.subscribe());
         let commits = self.reached()?.watch(after).await?;
         let chance = self.draw(Chance::fork);
-        let world = self.cluster.world.clone();
+        let (world, slot) = (self.cluster.world.clone(), self.slot);
         let connection = (commits, replaced, cut, chance);
         Ok(Box::pin(stream::unfold(connection, move |(mut commits, mut replaced, mut cut, mut chance)| {
             let world = world.clone();
@@ -183,9 +189,10 @@ impl Store for NodeStore {
                     _ = cut.changed() => Err(lost()),
                     commit = commits.next() => commit?,
                 };
+                let usual = if !world.is_calm() && chance.per_mille(50) { 4000 } else { 10 };
+                tokio::time::sleep(chance.within(usual)).await;
+                world.turn(slot).await;
                 if item.is_ok() && !world.is_calm() {
-                    let usual = if chance.per_mille(50) { 4000 } else { 10 };
-                    tokio::time::sleep(chance.within(usual)).await;
                     if chance.per_mille(10) {
                         return Some((Err(lost()), (commits, replaced, cut, chance)));
                     }

@@ -33,14 +33,8 @@ impl Truth {
     pub fn new() -> Self {
         let start = Cursor::start_of(epoch(1));
         let states = HashMap::from([(start.clone(), Known { state: State::new(start.clone()), before: None })]);
-        let inner = Inner {
-            states,
-            line: Vec::new(),
-            newest: start,
-            epochs: 1,
-            made: HashMap::new(),
-            gone: HashSet::new(),
-        };
+        let inner =
+            Inner { states, line: Vec::new(), newest: start, epochs: 1, made: HashMap::new(), gone: HashSet::new() };
         Self(Mutex::new(inner))
     }
 

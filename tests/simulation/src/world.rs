@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -30,6 +31,16 @@ impl World {
     pub fn now(&self) -> Timestamp {
         let start = Timestamp::from_second(4_000_000_000).expect("the year 2096 can be told");
         start + SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default()
+    }
+
+    /// Waits for the next time that belongs to somebody: each acts in milliseconds of its own, so that nothing depends on
+    /// whom the runtime wakes first.
+    pub async fn turn(&self, slot: usize) {
+        const SLOTS: u64 = 20;
+        let now = u64::try_from(self.begun.elapsed().as_millis()).expect("it does not run for ages");
+        let own = now - now % SLOTS + slot as u64 % SLOTS;
+        let next = if own <= now { own + SLOTS } else { own };
+        tokio::time::sleep_until(self.begun + Duration::from_millis(next)).await;
     }
 
     /// Nothing is broken from now on.
