@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waygate_core::{
-    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, ImportedEntry, IssuedToken,
-    KeyStrategy, Lifecycle, LifecycleKind, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey, Platform, RateLimitPolicy,
-    Record, Revision, Route, Scope, ServiceView, State, Temporary, Tier, TokenKind, Webhook, WebhookFormat,
-    WebhookSettings, Window,
+    Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, ImportedEntry,
+    IssuedToken, KeyStrategy, Lifecycle, LifecycleKind, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey,
+    Platform, RateLimitPolicy, Record, Revision, Route, Scope, ServiceView, State, Temporary, Tier, TokenKind, Webhook,
+    WebhookFormat, WebhookSettings, Window,
 };
 
 use crate::world::{at, empty_state, parsed};

@@ -253,6 +253,25 @@ async fn a_snapshot_is_encoded_once_while_nothing_concerns_the_service() {
     assert_eq!(changed.digest(), Digest::of(&control.current().service_view(&pay())).to_string());
 }
 
+/// Found by the simulation: a service that was removed got the snapshot of a time before it was there, and with it a
+/// place from which its whole life came again.
+#[tokio::test]
+async fn a_view_that_comes_again_is_told_from_where_it_stands_now() {
+    let control = control().await;
+    let mut stays = control.feed().subscribe(Subject::Service(pay()), None);
+    let due = control.feed().due(&mut stays);
+    let at_first = stays.view(&due, &pay());
+    assert_eq!(at_first.cursor(), &due.cursor);
+
+    register(&control, "pay", &["GET:/a"]).await;
+    let removal = Command::RemoveService { service: pay(), reason: "gone".into(), expected: None };
+    control.execute(removal, cause()).await.unwrap();
+    let mut comes = control.feed().subscribe(Subject::Service(pay()), None);
+    let due = control.feed().due(&mut comes);
+    assert_eq!(due.state.service_view(&pay()), ServiceView::default());
+    assert_eq!(comes.view(&due, &pay()).cursor(), &due.cursor);
+}
+
 #[tokio::test]
 async fn what_is_encoded_of_another_history_is_not_shared() {
     let control = control().await;

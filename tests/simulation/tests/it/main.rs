@@ -1,6 +1,6 @@
 //! A fixed part of the simulation, with every test.
 
-use simulation::run::{Plan, run};
+use simulation::run::{Outcome, Plan, run};
 use waygate_sdk::simulation::Sabotage;
 
 /// How many seeds run with every test; `scripts/simulate` runs as many as it is told.
@@ -15,10 +15,39 @@ fn violations(seeds: std::ops::Range<u64>, sabotage: Option<Sabotage>) -> Vec<St
         .collect()
 }
 
+/// What the trouble is: each of it has to have happened.
+const TROUBLE: [&str; 16] = [
+    "rolled back",
+    "flushed",
+    "crashes",
+    "black hole",
+    "stalls",
+    "truncates a commit",
+    "loses a commit",
+    "tells a commit twice",
+    "turns a commit and the next around",
+    "gives the connection up",
+    "< goodbye",
+    "polls:",
+    "the state has moved on",
+    "cannot send a commit",
+    "does not hear of its commit",
+    "loads",
+];
+
 #[test]
 fn what_is_promised_holds_in_trouble_and_everybody_agrees_after_it() {
-    let found = violations(0..SEEDS, None);
-    assert!(found.is_empty(), "{}", found.join("\n"));
+    let mut met = [false; TROUBLE.len()];
+    for seed in 0..SEEDS {
+        let Outcome { trace, violations, .. } = run(Plan { seed, sabotage: None });
+        assert!(violations.is_empty(), "scripts/simulate --seed {seed} --trace: {}", violations.join("\n"));
+        for (met, trouble) in met.iter_mut().zip(TROUBLE) {
+            *met = *met || trace.iter().any(|step| step.contains(trouble));
+        }
+    }
+    for (met, trouble) in met.iter().zip(TROUBLE) {
+        assert!(met, "no run has met `{trouble}`");
+    }
 }
 
 #[test]

@@ -85,12 +85,14 @@ impl Topic {
         commits.range(first..).take_while(|commit| commit.commit.revision() <= newest).take(most).cloned().collect()
     }
 
-    /// A view as it is encoded. It is the older encoding of an equal view where there is one: nothing in between has
-    /// concerned the service, so its cursor is as good.
+    /// A view as it is encoded. It is an older encoding where nothing in between has concerned the service: its cursor is
+    /// as good then. That the views are equal is not enough: a service that came and went is as it was at first, and who
+    /// resumed there would go through all of it once more.
     pub(super) fn view(&self, view: ServiceView, cursor: &Cursor, generation: u64) -> Arc<EncodedView> {
         let mut kept = lock(&self.view);
         if let Some(known) = &*kept
             && known.serves(&view, cursor, generation)
+            && self.between(known.cursor().revision, cursor.revision, 1).is_empty()
         {
             return known.clone();
         }
