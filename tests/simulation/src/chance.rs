@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// SplitMix64: small, good enough, and the same everywhere. Whoever draws has one of its own, so that what one does does not
+/// `SplitMix64`: small, good enough, and the same everywhere. Whoever draws has one of its own, so that what one does does not
 /// change what another meets.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
@@ -13,6 +13,7 @@ impl Chance {
     }
 
     /// Another one, that depends on this one's seed and on what is drawn before.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
         Self(self.draw())
     }

@@ -192,10 +192,8 @@ impl Store for NodeStore {
                 let usual = if !world.is_calm() && chance.per_mille(50) { 4000 } else { 10 };
                 tokio::time::sleep(chance.within(usual)).await;
                 world.turn(slot).await;
-                if item.is_ok() && !world.is_calm() {
-                    if chance.per_mille(10) {
-                        return Some((Err(lost()), (commits, replaced, cut, chance)));
-                    }
+                if item.is_ok() && !world.is_calm() && chance.per_mille(10) {
+                    return Some((Err(lost()), (commits, replaced, cut, chance)));
                 }
                 Some((item, (commits, replaced, cut, chance)))
             }

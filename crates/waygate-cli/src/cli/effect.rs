@@ -17,6 +17,7 @@ pub(crate) enum Effect {
 }
 
 impl Command {
+    #[expect(clippy::match_same_arms, reason = "the first names the readers among families that change")]
     pub(crate) fn effect(&self) -> Effect {
         match self {
             Self::Schedule(Schedule { command: Some(ScheduleCommand::List { .. }), .. })

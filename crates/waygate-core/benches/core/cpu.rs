@@ -17,7 +17,7 @@ pub(crate) fn measured(threads: usize, iterations: u64, operation: impl Fn(usize
         for index in 0..usize::try_from(iterations).unwrap() {
             operation(first.wrapping_add(index));
         }
-        thread_time() - began
+        thread_time().saturating_sub(began)
     };
     let sum: Duration = thread::scope(|scope| {
         let run = &run;

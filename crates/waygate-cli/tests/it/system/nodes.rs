@@ -106,7 +106,7 @@ async fn g9_three_nodes_share_one_history_and_the_death_of_one_loses_nothing() {
         let mut switching = JoinSet::new();
         for number in 0..ROUTES * 3 {
             let url = nodes[(round + number) % 3].url.clone();
-            let action = if (round + number / ROUTES) % 2 == 0 { "disable" } else { "maintenance" };
+            let action = if (round + number / ROUTES).is_multiple_of(2) { "disable" } else { "maintenance" };
             switching.spawn(switch(url, number % ROUTES, action));
         }
         if round == 3 {
