@@ -137,7 +137,7 @@ impl Cast {
                     running.store.cut();
                 }
             }
-            87..92 => client.declare(self.chance.pick(&PATHS)),
+            87..92 => client.declare(self.chance.pick::<&str>(&PATHS)),
             92..94 => {
                 client.stop().await;
                 client.start(&self.nodes, self.chance.fork());
