@@ -23,7 +23,7 @@ pub(crate) enum ContextCommand {
     Add {
         /// Such as prod
         name: String,
-        /// Such as https://waygate.example
+        /// Such as `https://waygate.example`
         #[arg(long)]
         url: String,
         /// When large changes ask back: auto (where somebody can answer), always, or never
