@@ -10,7 +10,8 @@ use crate::helpers::TestServer;
 async fn unknown_paths_and_methods_are_json_with_a_complete_allow() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    for path in ["/nothing", "/api", "/api/flags", "/api/flags/login", "/api/segments", "/api/routes/", "/api/nothing"] {
+    for path in ["/nothing", "/api", "/api/flags", "/api/flags/login", "/api/segments", "/api/routes/", "/api/nothing"]
+    {
         assert_eq!(admin.get(path).await.refusal(), (404, "unknown_path"), "{path}");
     }
     for (method, path, allowed) in [
