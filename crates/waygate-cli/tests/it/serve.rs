@@ -119,7 +119,7 @@ fn g45_no_credentials_where_others_can_reach_it_is_refused() {
     assert!(code == Some(2) && text.contains("USER:PASSWORD"), "{text}");
     let (code, text) = refused(&["--backend", "redis://redis:6379/0"], &[]);
     assert!(code == Some(2) && text.contains("--secret-key"), "{text}");
-    let unreachable = ["--backend", "redis://user:tops3cret@127.0.0.1:1/", "--secret-key", "k"];
+    let unreachable = ["--backend", "redis://user:tops3cret@127.0.0.1:1/?connect_timeout=0s", "--secret-key", "k"];
     let (code, text) = refused(&unreachable, &[]);
     assert!(code == Some(1) && text.contains("Redis") && !text.contains("tops3cret"), "{text}");
 
