@@ -84,9 +84,10 @@ pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId, WebhookId};
 pub use jiff::Timestamp;
 pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, LifecycleKind, Route, Temporary, Window};
 pub use limit::{
-    API_KEY_HEADER, Algorithm, CallerFacts, Charged, Cidr, CounterMemory, DEFAULT_TIER_RESOLVER, Exceeded, KeyStrategy,
-    LIMIT_GRAMMAR, LimitExpression, LocalCounters, Meter, OnBackendFailure, OnMissingKey, Quota, RateLimitPolicy,
-    SharedCharge, SharedLimit, Standing, Step, Tier, Usage, client_ip,
+    API_KEY_HEADER, Algorithm, CallerFacts, Charged, Cidr, CounterMemory, DEFAULT_TIER_RESOLVER, Division, Exceeded,
+    Granted, Held, Holding, KeyStrategy, LIMIT_GRAMMAR, LeaseTerms, LimitExpression, LocalCounters, Meter,
+    OnBackendFailure, OnMissingKey, Part, Quota, RateLimitPolicy, Share, SharedCharge, SharedLimit, Standing, Step,
+    Tier, Usage, client_ip,
 };
 pub use maintenance::{Maintenance, MaintenanceScope};
 pub use revision::{Cursor, Epoch, Lineage, Revision};

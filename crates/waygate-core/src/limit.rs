@@ -6,11 +6,13 @@ mod address;
 mod caller;
 mod charged;
 mod counters;
+mod division;
 mod expression;
 mod line;
 mod meter;
 mod moving;
 mod names;
+mod share;
 mod shared;
 mod token;
 mod windows;
@@ -24,9 +26,11 @@ pub use self::address::{Cidr, client_ip};
 pub use self::caller::{API_KEY_HEADER, CallerFacts, DEFAULT_TIER_RESOLVER};
 pub use self::charged::{Charged, Exceeded, Standing};
 pub use self::counters::{CounterMemory, LocalCounters};
+pub use self::division::{Division, Granted, Held, LeaseTerms};
 pub use self::expression::{LIMIT_GRAMMAR, LimitExpression, Quota};
 pub use self::meter::{Meter, Step, Usage};
 pub(crate) use self::names::is_header_name;
+pub use self::share::{Holding, Part, Share};
 pub use self::shared::{SharedCharge, SharedLimit};
 use crate::lifecycle::{Enforcement, is_default};
 use crate::revision::Revision;
@@ -79,11 +83,11 @@ pub enum OnMissingKey {
     Block,
 }
 
-/// What happens while the shared counter store cannot be reached.
+/// What happens while the shared counter store cannot be reached, and with a divided limit, without a lease of a part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBackendFailure {
-    /// Count in this replica.
+    /// Count in this replica. Of a divided limit, by half of the last part, and by nothing where there was none.
     #[default]
     Local,
     Open,
@@ -129,6 +133,9 @@ pub struct RateLimitPolicy {
     pub until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_backend_failure: OnBackendFailure,
+    /// Means nothing where counters are shared.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub share: Share,
     /// Declared by the service's code, not set by an operator.
     #[serde(default, skip_serializing_if = "is_default")]
     pub declared: bool,
@@ -160,6 +167,7 @@ impl RateLimitPolicy {
             enforcement: Enforcement::default(),
             until: None,
             on_backend_failure: OnBackendFailure::default(),
+            share: Share::default(),
             declared: false,
             overrides: None,
             generation: 0,

@@ -45,6 +45,24 @@ impl LimitExpression {
     pub fn quotas(&self) -> &[Quota] {
         &self.quotas
     }
+
+    /// The same text with other amounts.
+    pub(super) fn with_quotas(&self, change: impl Fn(Quota) -> Quota) -> Self {
+        Self { text: self.text.clone(), quotas: self.quotas.iter().copied().map(change).collect() }
+    }
+}
+
+impl fmt::Display for Quota {
+    /// As it could have been written: `100/minute`, `5/10 seconds`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+        let (length, unit) =
+            units.into_iter().find(|(length, _)| self.period_seconds.is_multiple_of(*length)).unwrap_or((1, ""));
+        match self.period_seconds / length {
+            1 => write!(formatter, "{}/{unit}", self.amount),
+            count => write!(formatter, "{}/{count} {unit}s", self.amount),
+        }
+    }
 }
 
 impl FromStr for LimitExpression {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Algorithm, KeyStrategy, OnBackendFailure, OnMissingKey};
+use super::{Algorithm, KeyStrategy, OnBackendFailure, OnMissingKey, Share};
 use crate::id::{InvalidName, quote};
 
 /// The longest name of a header, in bytes.
@@ -46,6 +46,7 @@ words!(
 );
 words!(OnMissingKey, "what happens without a key", Exempt = "exempt", FallbackIp = "fallback_ip", Block = "block",);
 words!(OnBackendFailure, "what happens without the counter store", Local = "local", Open = "open", Closed = "closed",);
+words!(Share, "how replicas share a limit", PerReplica = "per_replica", Divided = "divided",);
 
 impl fmt::Display for KeyStrategy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use waygate_core::{
     Action, Algorithm, Cause, Change, Commit, Control, Deprecation, Draft, Enforcement, Environment, ImportedEntry,
     IssuedToken, KeyStrategy, Lifecycle, LifecycleKind, Maintenance, MaintenanceScope, OnBackendFailure, OnMissingKey,
-    Platform, RateLimitPolicy, Record, Revision, Route, Scope, ServiceView, State, Temporary, Tier, TokenKind, Webhook,
-    WebhookFormat, WebhookSettings, Window,
+    Platform, RateLimitPolicy, Record, Revision, Route, Scope, ServiceView, Share, State, Temporary, Tier, TokenKind,
+    Webhook, WebhookFormat, WebhookSettings, Window,
 };
 
 use crate::world::{at, empty_state, parsed};
@@ -123,6 +123,7 @@ fn plain_policy() -> RateLimitPolicy {
         enforcement: Enforcement::Enforce,
         until: None,
         on_backend_failure: OnBackendFailure::Local,
+        share: Share::PerReplica,
         declared: false,
         overrides: None,
         generation: 0,
@@ -146,6 +147,7 @@ fn full_policy() -> RateLimitPolicy {
         enforcement: Enforcement::Shadow,
         until: Some(at(1)),
         on_backend_failure: OnBackendFailure::Closed,
+        share: Share::PerReplica,
         declared: true,
         overrides: None,
         generation: 2,
@@ -344,6 +346,8 @@ fn each_name_of_a_list_keeps_its_encoding() {
     assert_golden("on_missing_key", &vec![OnMissingKey::Exempt, OnMissingKey::FallbackIp, OnMissingKey::Block]);
     let failures = [OnBackendFailure::Local, OnBackendFailure::Open, OnBackendFailure::Closed];
     assert_golden("on_backend_failure", &failures.to_vec());
+    assert_golden("share", &vec![Share::PerReplica, Share::Divided]);
+    assert_golden("divided_policy", &RateLimitPolicy { share: Share::Divided, ..plain_policy() });
 }
 
 #[test]

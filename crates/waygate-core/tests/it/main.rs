@@ -9,6 +9,8 @@ mod decide;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod division;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod limits;

@@ -1,7 +1,7 @@
 //! What a policy may be.
 
 use crate::command::{CommandError, MOST_EXEMPTIONS};
-use crate::limit::{KeyStrategy, RateLimitPolicy, is_header_name};
+use crate::limit::{KeyStrategy, RateLimitPolicy, Share, is_header_name};
 
 /// The largest burst.
 const LARGEST_BURST: u32 = 1_000_000_000;
@@ -47,7 +47,8 @@ impl RateLimitPolicy {
 
     /// What the audit log says of it: `100/minute · fixed_window · ip`.
     pub(super) fn summary(&self) -> String {
-        format!("{} · {} · {}", self.limit, self.algorithm.as_str(), self.key_strategy)
+        let divided = if self.share == Share::Divided { " · divided" } else { "" };
+        format!("{} · {} · {}{divided}", self.limit, self.algorithm.as_str(), self.key_strategy)
     }
 
     /// The same but for its bookkeeping.
