@@ -2,22 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use ::redis::{ErrorKind, RedisError, Script};
+use ::redis::{ErrorKind, RedisError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use waygate_core::{Algorithm, Meter, Step};
 
 use super::blocked::Blocked;
 use super::breaker::Breaker;
+use super::script::{self, ChargeScript};
 use super::{
     ChargeAnswer, ChargeOutcome, ChargeRequest, CounterHealth, CounterKey, CounterOptions, CounterStore, Fallback,
-    LimitCharge, clock, script,
+    LimitCharge, clock,
 };
 use crate::StoreError;
 use crate::redis::link::{Link, LinkError};
 
-/// The longest period of a quota, which keeps numbers in the script exact.
-const LONGEST_PERIOD: u64 = 3650 * 86_400;
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(2);
 
@@ -26,7 +25,7 @@ const CONNECTING: Duration = Duration::from_secs(2);
 /// A request takes one round trip, whatever its limits: one script asks all and then adds to all, by the clock of Redis.
 /// The arithmetic is that of the counters in a process, in microseconds, so that resets are up to one microsecond later.
 ///
-/// Keys are `{waygate}:rl:<key><algorithm><position>`: of a fixed size, whatever callers send, and gone a second after
+/// Keys are `{waygate}:rate:<key><algorithm><position>`: of a fixed size, whatever callers send, and gone a second after
 /// they say nothing more. The hash is not keyed; whoever can read Redis can try addresses out.
 ///
 /// Who was denied is remembered until he is admitted again, so that his requests cost no round trip. Counters that are
@@ -40,7 +39,7 @@ const CONNECTING: Duration = Duration::from_secs(2);
 pub struct RedisCounters {
     link: Link,
     options: CounterOptions,
-    charge: Script,
+    charge: ChargeScript,
     blocked: Blocked,
     breaker: Breaker,
 }
@@ -54,7 +53,7 @@ impl RedisCounters {
     pub fn new(url: &str, options: CounterOptions) -> Result<Self, StoreError> {
         Ok(Self {
             link: Link::new(url)?,
-            charge: Script::new(script::CHARGE),
+            charge: ChargeScript::new(),
             blocked: Blocked::new(options.most_blocked),
             breaker: Breaker::new(options.failures, options.pause),
             options,
@@ -75,7 +74,8 @@ impl RedisCounters {
     /// Connects before anybody asks, so that the first request need not wait for it. Where Redis is not reached, an outage
     /// begins.
     pub async fn reach(&self) {
-        if let Err(error) = self.link.run::<()>(&self.charge.prepare_invoke(), CONNECTING).await
+        if let Err(error) =
+            self.link.run::<()>(&self.charge.of(&ChargeRequest::default()).prepare_invoke(), CONNECTING).await
             && self.breaker.gave_up(clock::monotonic())
         {
             self.tell_outage(&error);
@@ -132,13 +132,11 @@ impl RedisCounters {
     }
 
     async fn run(&self, request: &ChargeRequest, now: Option<Timestamp>) -> Result<ChargeAnswer, LinkError> {
-        let mut script = self.charge.arg(now.map(|now| now.as_microsecond().to_string()).unwrap_or_default());
+        let mut script = self.charge.of(request).prepare_invoke();
+        script.arg(script::settings(request)).arg(now.map(|now| now.as_microsecond().to_string()).unwrap_or_default());
         for limit in &request.limits {
-            script.arg(u8::from(limit.shadow)).arg(limit.meters.len());
             for (position, meter) in limit.meters.iter().enumerate() {
                 script.key(self.name(limit.key, meter, position));
-                let period = meter.quota.period_seconds.clamp(1, LONGEST_PERIOD) * 1_000_000;
-                script.arg(letter(meter).to_string()).arg(meter.quota.amount).arg(meter.capacity()).arg(period);
             }
         }
         let answer: Vec<u64> = self.link.run(&script, self.options.deadline).await?;
@@ -167,7 +165,7 @@ impl RedisCounters {
 
     fn name(&self, key: CounterKey, meter: &Meter, position: usize) -> String {
         let CounterKey(bytes) = key;
-        format!("{{{}}}:rl:{:032x}{}{position}", self.options.prefix, u128::from_be_bytes(bytes), letter(meter))
+        format!("{{{}}}:rate:{:032x}{}{position}", self.options.prefix, u128::from_be_bytes(bytes), letter(meter))
     }
 
     fn remember(&self, request: &ChargeRequest, answer: &ChargeAnswer, asked: Instant) {
