@@ -3,6 +3,7 @@
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
 //! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`batch`], [`document`], [`explain`], [`sdk`], [`instances`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
+//! - [`trace`]: how a call says which trace it is a part of.
 //! - With the feature `client`, a typed client in [`client`].
 
 pub mod audit;
@@ -23,6 +24,7 @@ pub mod schedules;
 pub mod sdk;
 pub mod services;
 pub mod stream;
+pub mod trace;
 pub mod webhooks;
 
 /// Request and response headers of our own.
@@ -61,6 +63,8 @@ pub mod headers {
     pub const CSRF: &str = "x-waygate-csrf";
     /// Names a request in logs and errors.
     pub const REQUEST_ID: &str = "x-request-id";
+    /// The trace that a call is a part of (W3C Trace Context).
+    pub const TRACEPARENT: &str = "traceparent";
     /// The cursor that a stream resumes after.
     pub const LAST_EVENT_ID: &str = "last-event-id";
 }

@@ -11,6 +11,7 @@ mod envelope;
 mod explain;
 mod instances;
 mod maintenance;
+mod metrics;
 pub(crate) mod names;
 mod openapi;
 mod rate_limits;
@@ -40,10 +41,11 @@ use waygate_api::paths;
 pub use table::{Endpoint, endpoints};
 
 use crate::app::App;
-use crate::auth::{Access, enforce};
+use crate::auth::{Access, enforce, enforce_scraper};
 use crate::dashboard;
 use crate::edge::Client;
 use crate::error::ApiError;
+use crate::metrics::note_route;
 
 /// The whole API as a router, to serve or to mount below a prefix.
 pub(crate) fn router(app: &App) -> Router {
@@ -54,6 +56,9 @@ pub(crate) fn router(app: &App) -> Router {
         let methods = if can_be_tried { methods } else { methods.route_layer(from_fn(refuse_trial)) };
         let methods = match endpoint.access {
             Access::Public => methods,
+            _ if endpoint.path == paths::METRICS => {
+                methods.route_layer(from_fn_with_state(app.clone(), enforce_scraper))
+            }
             access => methods.route_layer(from_fn_with_state((app.clone(), access), enforce)),
         };
         let methods = if endpoint.path == paths::EVENTS {
@@ -61,11 +66,11 @@ pub(crate) fn router(app: &App) -> Router {
         } else {
             methods
         };
-        router = router.route(endpoint.path, methods);
+        router = router.route(endpoint.path, methods.route_layer(from_fn_with_state(endpoint.path, note_route)));
     }
     for page in dashboard::table() {
         let (path, methods) = page.guarded(app);
-        router = router.route(path, methods);
+        router = router.route(path, methods.route_layer(from_fn_with_state(path, note_route)));
     }
     let router = router.fallback(unknown_path).method_not_allowed_fallback(method_not_allowed);
     // Around the router as a whole: what it adds to an answer by itself is seen too.

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use tokio_util::sync::CancellationToken;
 use waygate_core::Command;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Place};
 use crate::auth::{Authority, FailedLogins, Principal, TokenUses};
 use crate::clock;
 use crate::compat::Absences;
@@ -85,7 +85,11 @@ impl App {
             self.edge.allowed_hosts.require(client)?;
         }
         let (state, now) = (self.control.current(), clock::now());
-        let principal = self.authority.identify(head, client, &state, now).await?;
+        let principal = self.authority.identify(head, client, &state, now).await.inspect_err(|refusal| {
+            if refusal.status == StatusCode::UNAUTHORIZED {
+                self.not_let_in(if self.authority.is_token_missing(head, client) { "missing" } else { "token" });
+            }
+        })?;
         if let Some(token) = &principal.token {
             self.token_uses.note(token, &state, now);
         }
@@ -96,6 +100,16 @@ impl App {
     pub(crate) async fn execute(&self, principal: &Principal, command: Command) -> Result<Applied, ApiError> {
         let command = principal.within_reach(command, self)?;
         Ok(self.control.execute(command, principal.cause(clock::now())).await?)
+    }
+
+    /// Takes down that somebody was not let in, and why.
+    pub(crate) fn not_let_in(&self, reason: &'static str) {
+        self.control.metrics().auth_failures.at([reason]).inc();
+    }
+
+    /// A place for one more stream.
+    pub(crate) fn admit_stream(&self) -> Result<Place, ApiError> {
+        self.admission.admit().inspect_err(|_| self.control.metrics().streams_refused.count())
     }
 
     pub(crate) fn count_request(&self) {

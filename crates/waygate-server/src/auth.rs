@@ -11,6 +11,7 @@ mod password;
 mod presented;
 mod principal;
 mod reach;
+mod scraper;
 mod secret;
 mod throttle;
 mod token;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use waygate_core::{Actor, Platform, State, TokenId};
 
@@ -34,6 +36,7 @@ pub(crate) use login::Attempt;
 pub use password::{HashError, hash_password};
 pub use principal::Access;
 pub(crate) use principal::{Principal, Rights, enforce};
+pub(crate) use scraper::enforce_scraper;
 pub(crate) use secret::{Secret, weakness};
 pub(crate) use usage::TokenUses;
 pub use user::{Role, User};
@@ -66,6 +69,8 @@ pub(crate) struct Authority {
     throttle: Throttle,
     /// Passwords are checked a few at a time.
     checking: Semaphore,
+    /// What lets a scraper in, and into nothing else.
+    scraper_token: Option<SecretString>,
 }
 
 impl Authority {
@@ -81,6 +86,7 @@ impl Authority {
             lifetimes,
             throttle: Throttle::new(secret),
             checking: Semaphore::new(CHECKED_AT_ONCE),
+            scraper_token: None,
         })
     }
 

@@ -33,6 +33,7 @@ pub struct ServerBuilder {
     credentials: Credentials,
     authenticator: Option<Arc<dyn Authenticator>>,
     secret_key: Option<SecretString>,
+    metrics_token: Option<SecretString>,
     lifetimes: Lifetimes,
     webhooks: WebhookOptions,
     trusted_proxies: Vec<Cidr>,
@@ -62,6 +63,8 @@ pub enum BuildError {
     AllowedHost(String),
     #[error("the secret key is empty")]
     EmptySecretKey,
+    #[error("the token for metrics is empty")]
+    EmptyMetricsToken,
     #[error("the system gives no random bytes")]
     NoRandomness,
     /// The store cannot be loaded.
@@ -76,6 +79,7 @@ impl Default for ServerBuilder {
             credentials: Credentials::none(),
             authenticator: None,
             secret_key: None,
+            metrics_token: None,
             lifetimes: Lifetimes { person: TOKEN_EXPIRY, service: SDK_TOKEN_EXPIRY },
             webhooks: WebhookOptions::default(),
             trusted_proxies: Vec::new(),
@@ -112,6 +116,13 @@ impl ServerBuilder {
     /// Without, a random one is made: tokens end with the process.
     pub fn secret_key(mut self, secret: impl Into<String>) -> Self {
         self.secret_key = Some(SecretString::from(secret.into()));
+        self
+    }
+
+    /// A token with which `GET /metrics` can be read, and nothing else. Without, people who may see every service read
+    /// it with their own; where nobody needs to log in, everybody does.
+    pub fn metrics_token(mut self, token: impl Into<String>) -> Self {
+        self.metrics_token = Some(SecretString::from(token.into()));
         self
     }
 
@@ -215,7 +226,11 @@ impl ServerBuilder {
             tracing::warn!("no secret key is set: a random one is used, and every token ends with this process");
         }
         let allowed_hosts = AllowedHosts::of(&self.allowed_hosts).map_err(BuildError::AllowedHost)?;
+        if self.metrics_token.as_ref().is_some_and(|token| token.expose_secret().is_empty()) {
+            return Err(BuildError::EmptyMetricsToken);
+        }
         let authority = Authority::new(authenticator, &secret, self.lifetimes).ok_or(BuildError::NoRandomness)?;
+        let authority = authority.with_scraper_token(self.metrics_token);
         let control = ControlPlane::start(store).await?;
         let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
         let presence = Presence::start(&control, self.instance_liveness);

@@ -13,8 +13,10 @@ mod writer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,9 @@ use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, Scope, Stat
 use waygate_store::{HistoryPage, HistoryQuery, SideStore, Store, StoreError};
 
 pub use self::concerned::Concerned;
+use crate::clock;
 use crate::control::feed::Feed;
+use crate::metrics::{Metrics, metered};
 
 /// How many commands may wait for the writer before further callers wait for room.
 const QUEUE: usize = 1024;
@@ -35,6 +39,8 @@ pub struct ControlPlane(Arc<Inner>);
 
 pub(crate) struct Inner {
     store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    started: Timestamp,
     state: ArcSwap<State>,
     feed: Feed,
     revision: watch::Sender<Revision>,
@@ -100,6 +106,8 @@ impl ControlPlane {
     ///
     /// When the store cannot be loaded.
     pub async fn start(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let metrics = Arc::<Metrics>::default();
+        let store = metered(store, &metrics);
         let state = Arc::new(store.load().await?);
         let bounds = feed::Bounds::default();
         let past = store.history(HistoryQuery { before: None, limit: bounds.commits }).await?;
@@ -110,6 +118,8 @@ impl ControlPlane {
             trouble: watch::Sender::new(None),
             state: ArcSwap::new(state),
             store,
+            metrics,
+            started: clock::now(),
             queue,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -137,8 +147,18 @@ impl ControlPlane {
     pub async fn execute(&self, command: Command, cause: Cause) -> Result<Applied, ExecuteError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || ExecuteError::Store(StoreError::Unavailable("the control plane is stopping".to_owned()));
-        self.0.queue.send(Request { command, cause, answer }).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        let (began, actor, platform) = (Instant::now(), cause.actor.clone(), cause.platform);
+        let sent = self.0.queue.send(Request { command, cause, answer }).await.map_err(|_| stopped());
+        let applied = match sent {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(stopped())),
+            Err(error) => Err(error),
+        };
+        self.0.metrics.carried_out(&applied, began.elapsed());
+        if let Ok(Applied { revision, changed: true, .. }) = &applied {
+            let revision = revision.0;
+            tracing::info!(revision, actor = actor.as_str(), platform = platform.as_str(), "a change was committed");
+        }
+        applied
     }
 
     /// Finds out what a command would come to, without committing anything. `state` is then what would be.
@@ -182,6 +202,16 @@ impl ControlPlane {
     /// Runs a task until the control plane ends; it is told by the token, and waited for.
     pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
         self.0.tasks.spawn(task(self.0.ending.clone()));
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    /// When it was started.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -33,6 +33,7 @@ mod edge;
 mod embedded;
 mod error;
 mod hits;
+mod metrics;
 mod serve;
 mod server;
 mod tls;

@@ -14,7 +14,7 @@ mod send;
 mod worker;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use waygate_core::{Webhook, WebhookFormat, WebhookId};
 use waygate_store::{SideStore, StoreError};
@@ -126,7 +126,12 @@ impl Webhooks {
             .ok_or_else(|| "the URL was sealed under another secret key and cannot be read; set it again".to_owned())?;
         let now = clock::now();
         let signatures = self.0.keys.signatures(id, webhook, delivery, now);
-        self.0.sender.post(&url, delivery, now, &signatures).await
+        let began = Instant::now();
+        let outcome = self.0.sender.post(&url, delivery, now, &signatures).await;
+        let metrics = self.0.control.metrics();
+        metrics.webhook_durations.take(began.elapsed().as_secs_f64());
+        metrics.webhook_attempts.at([if outcome.is_ok() { "delivered" } else { "failed" }]).inc();
+        outcome
     }
 }
 

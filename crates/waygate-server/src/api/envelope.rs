@@ -1,7 +1,7 @@
 //! What every request and answer has in common: a request id, protective headers, the body of a refusal, a count.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,13 +14,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span};
 use waygate_api::error::ErrorCode;
 use waygate_api::headers;
+use waygate_api::trace::TraceParent;
 
 use crate::api::asked::asked_wait;
 use crate::app::App;
 use crate::compat;
 use crate::error::ApiError;
+use crate::metrics::Answered;
 
 /// The longest request id that is taken from a caller.
 const LONGEST_REQUEST_ID: usize = 128;
@@ -38,16 +41,20 @@ const PROTECTION: [(HeaderName, &str); 5] = [
 
 pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Next) -> Response {
     app.count_request();
+    let (began, answered) = (Instant::now(), Answered::default());
+    request.extensions_mut().insert(answered.clone());
     let client = app.edge.client(&request);
     request.extensions_mut().insert(client);
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = span_of(&id, request.headers());
     let mut response = match check_host(request.headers()) {
-        Ok(()) => timeout(PATIENCE + asked_wait(request.uri().query()), next.run(request))
+        Ok(()) => timeout(PATIENCE + asked_wait(request.uri().query()), next.run(request).instrument(span))
             .await
             .unwrap_or_else(|_| timed_out()),
         Err(refusal) => refusal.into_response(),
     };
+    app.control.metrics().answered(&method, answered.template(), response.status(), began.elapsed());
     if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
         if refusal.status.is_server_error() {
             tracing::warn!(request.id = %id, %method, path, status = refusal.status.as_u16(), "{}", refusal.body.error);
@@ -62,6 +69,14 @@ pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Nex
         head.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if response.extensions_mut().remove::<BreakOff>().is_some() { compat::broken_off(response) } else { response }
+}
+
+/// What every line of the log that comes of a request bears: its id, and the trace that it is a part of, if it says so.
+fn span_of(id: &str, head: &HeaderMap) -> Span {
+    let trace = head.get(headers::TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<TraceParent>().ok());
+    let Some(trace) = trace else { return tracing::info_span!("request", request.id = %id) };
+    let (trace, parent) = (trace.trace_id(), trace.parent_id());
+    tracing::info_span!("request", request.id = %id, trace.id = trace, span.parent = parent)
 }
 
 fn timed_out() -> Response {

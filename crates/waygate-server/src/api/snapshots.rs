@@ -28,6 +28,7 @@ pub(super) async fn show(
     principal.require_read(&service)?;
     let (subject, feed) = (Subject::Service(service.clone()), app.control.feed());
     if let Some(tag) = known_tags(&head).find(|tag| feed.is_unchanged_since(&tag.cursor, &subject)) {
+        app.control.metrics().snapshots.at(["unchanged"]).inc();
         return Ok((StatusCode::NOT_MODIFIED, common_head(&tag)).into_response());
     }
     let mut subscription = feed.subscribe(subject, None);
@@ -37,6 +38,7 @@ pub(super) async fn show(
     let tag = Tag { cursor: view.cursor().clone(), is_zipped: accepts_gzip(&head) };
     let mut head = common_head(&tag);
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    app.control.metrics().snapshots.at([if tag.is_zipped { "gzip" } else { "plain" }]).inc();
     let body = if tag.is_zipped {
         head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         view.zipped()

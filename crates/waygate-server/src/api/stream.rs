@@ -23,12 +23,16 @@ use crate::clock;
 use crate::control::ControlPlane;
 use crate::control::feed::{Due, Subject, Subscription, TopicCommit};
 use crate::control::presence::Present;
+use crate::metrics::{Piece, StreamMeter};
 
 /// A stream is given a sign of life so long after the last one.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How the words of a stream are written.
 pub(crate) trait Protocol: Send + 'static {
+    /// What it is called in metrics.
+    const NAME: &'static str;
+
     /// Everything that the subject is to know.
     fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes;
     /// What one commit means for the subject.
@@ -72,6 +76,7 @@ struct Pump<P> {
     subscription: Subscription,
     protocol: P,
     holder: Holder,
+    meter: StreamMeter,
     ending: CancellationToken,
     /// What is on its way out: shared with the other streams of the subject, and never more than one lot.
     pieces: VecDeque<Bytes>,
@@ -85,15 +90,20 @@ struct Pump<P> {
 }
 
 /// Answers with a stream of `subject`, resumed after `resume` where that is possible.
-pub(crate) fn respond(
+pub(crate) fn respond<P: Protocol>(
     app: &App,
     subject: Subject,
     resume: Option<&Cursor>,
-    protocol: impl Protocol,
+    protocol: P,
     holder: Holder,
 ) -> Response {
     let now = Instant::now();
+    let followed = match &subject {
+        Subject::Service(service) => Some(service.clone()),
+        Subject::Everything => None,
+    };
     let pump = Pump {
+        meter: StreamMeter::open(app.control.metrics(), P::NAME, followed),
         subscription: app.control.feed().subscribe(subject, resume),
         control: app.control.clone(),
         ending: app.stopping.clone(),
@@ -165,34 +175,40 @@ impl<P: Protocol> Pump<P> {
     /// Finds out what is due, and encodes it where nobody else has.
     async fn look_up(&mut self) {
         let due = self.control.feed().due(&mut self.subscription);
+        self.meter.looked_up(due.anew);
         if due.anew {
             let turn = self.admission.turn().await;
             let snapshot = self.protocol.snapshot(&self.subscription, &due);
             drop(turn);
-            self.say(snapshot);
+            self.say(Piece::Snapshot, snapshot);
         }
         for commit in &due.commits {
-            self.say(self.protocol.commit(self.subscription.subject(), commit));
+            self.say(Piece::Commit, self.protocol.commit(self.subscription.subject(), commit));
         }
         self.is_behind = due.more;
         self.handing = Some(due.cursor.revision);
         let now = Instant::now();
         if !due.more && (due.anew || self.alive_at <= now) {
-            self.say(self.protocol.alive(&self.subscription, &due));
+            self.say(Piece::Alive, self.protocol.alive(&self.subscription, &due));
             self.alive_at = now + KEEP_ALIVE;
         }
     }
 
-    fn say(&mut self, piece: Bytes) {
+    fn say(&mut self, kind: Piece, piece: Bytes) {
         if !piece.is_empty() {
+            self.meter.sent(kind, piece.len());
             self.pieces.push_back(piece);
         }
     }
 
     fn end(&mut self, farewell: Farewell) -> Result<Bytes, io::Error> {
         self.has_ended = true;
+        self.meter.ends(farewell);
         match self.protocol.end(farewell.reason(), self.admission.time_away(farewell)) {
-            Ending::Said(words) => Ok(words),
+            Ending::Said(words) => {
+                self.meter.sent(Piece::Goodbye, words.len());
+                Ok(words)
+            }
             Ending::BrokenOff => Err(io::Error::new(io::ErrorKind::ConnectionAborted, farewell.reason())),
         }
     }
@@ -205,6 +221,8 @@ pub(crate) struct Frames {
 }
 
 impl Protocol for Frames {
+    const NAME: &'static str = "frames";
+
     fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
         subscription.view(due, &self.service).frame()
     }

@@ -30,7 +30,7 @@ pub(super) async fn frames(
     // A cursor that cannot be read is as good as none: the stream begins with a snapshot.
     let resume: Option<Cursor> = head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
     let subject = Subject::Service(service.clone());
-    let holder = holder(&principal, app.admission.admit()?);
+    let holder = holder(&principal, app.admit_stream()?);
     let present = app.presence.join(Arrival {
         service: service.clone(),
         id: clients::instance(&head),
@@ -61,7 +61,7 @@ pub(super) async fn events(
             return Err(ApiError::invalid_field(headers::APP_ID, problem));
         }
     };
-    let holder = holder(&principal, app.admission.admit()?);
+    let holder = holder(&principal, app.admit_stream()?);
     let present = match &subject {
         Subject::Service(service) => Some(app.presence.join(Arrival {
             service: service.clone(),

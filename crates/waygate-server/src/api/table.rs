@@ -7,8 +7,8 @@ use waygate_api::paths;
 
 use crate::api::openapi::{Row, fields};
 use crate::api::{
-    acknowledge, audit, batch, document, explain, instances, maintenance, openapi, rate_limits, register, routes,
-    schedules, services, session, snapshots, status, streams, tokens, webhooks,
+    acknowledge, audit, batch, document, explain, instances, maintenance, metrics, openapi, rate_limits, register,
+    routes, schedules, services, session, snapshots, status, streams, tokens, webhooks,
 };
 use crate::app::App;
 use crate::auth::Access::{self, Admin, Operator, Public, Service, Viewer};
@@ -40,6 +40,9 @@ pub(crate) fn table() -> Vec<Row> {
         get(Public, paths::HEALTHZ, status::healthz).about("Tells whether the process is alive").gives("Health"),
         get(Public, paths::READYZ, status::readyz).about("Tells whether the process can serve").gives("Health"),
         get(Service, paths::OPENAPI, openapi::show).about("Describes this API"),
+        get(Viewer, paths::METRICS, metrics::show)
+            .about("Gives numbers about this server; the token of `--metrics-token` will do")
+            .tells(crate::metrics::MEDIA_TYPE),
         get(Viewer, "/api/server", status::server).about("Describes the server").gives("Server"),
         post(Public, paths::LOGIN, session::login)
             .about("Logs a person or a service in")

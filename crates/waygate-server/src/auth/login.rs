@@ -49,12 +49,13 @@ impl Authority {
             Some(seconds) => Err(too_many_attempts(seconds)),
             None => Ok(()),
         };
+        let throttled = |_: &ApiError| app.not_let_in("throttled");
         // Whoever has to wait does not stand in the way of others.
-        wait(clock::now())?;
+        wait(clock::now()).inspect_err(throttled)?;
         let turn = tokio::time::timeout(TURN, self.checking.acquire()).await;
         let _turn = turn.map_err(|_| too_many_attempts(1))?.map_err(|_| ApiError::internal())?;
         // Others may have failed in the meantime.
-        wait(clock::now())?;
+        wait(clock::now()).inspect_err(throttled)?;
         let found = authenticator.authenticate(attempt.name, attempt.password).await;
         let found = found.map_err(|error| ApiError::undecided(&error))?;
         if let Some(identity) = found {
@@ -62,6 +63,7 @@ impl Authority {
             return Ok(identity);
         }
         self.throttle.failed(attempt.name, attempt.address, clock::now());
+        app.not_let_in("password");
         let user = attempt.name.parse::<Actor>().ok();
         let known = match &user {
             Some(user) => authenticator.identity(user).await.ok().flatten().is_some(),

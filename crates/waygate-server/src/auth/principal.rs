@@ -157,7 +157,7 @@ pub(crate) async fn enforce(
     }
 }
 
-async fn admit(
+pub(super) async fn admit(
     app: &App,
     access: Access,
     client: &Client,
@@ -166,7 +166,7 @@ async fn admit(
 ) -> Result<Principal, ApiError> {
     let principal = app.identify(head, client).await?;
     app.authority.require_own_page(&principal, method, head, client)?;
-    principal.require(access, method)?;
+    principal.require(access, method).inspect_err(|_| app.not_let_in("forbidden"))?;
     Ok(principal)
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Envelopes {
 }
 
 impl Protocol for Envelopes {
+    const NAME: &'static str = "envelopes";
+
     fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
         let now = clock::now();
         let everything = subscription.envelopes(due, now, || everything(subscription.subject(), &due.state, now));

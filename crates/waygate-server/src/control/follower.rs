@@ -19,6 +19,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             trouble = follow(&inner) => trouble,
             () = inner.written.cancelled() => return,
         };
+        inner.metrics.cannot_follow(&trouble);
         let reload = matches!(trouble, WatchError::Compacted { .. } | WatchError::OtherHistory { .. });
         if reload {
             match reload_all(&inner).await {
@@ -63,6 +64,7 @@ fn apply(inner: &Inner, commit: &Arc<Commit>) -> Result<(), WatchError> {
     }
     state.apply(commit).map_err(|_| other())?;
     publish(inner, Arc::new(state), |feed, state| feed.push(commit, state));
+    inner.metrics.commits.at([commit.draft.cause.platform.as_str()]).inc();
     Ok(())
 }
 
@@ -71,6 +73,7 @@ async fn reload_all(inner: &Inner) -> Result<(), StoreError> {
     let past = inner.store.history(HistoryQuery { before: None, limit: feed::Bounds::default().commits }).await?;
     tracing::warn!(cursor = %state.cursor, "the store's history does not continue ours: loaded it anew");
     publish(inner, state, |feed, state| feed.reset(state, past));
+    inner.metrics.histories_reloaded.count();
     Ok(())
 }
 

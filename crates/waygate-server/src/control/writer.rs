@@ -60,6 +60,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
                 return;
             }
             Err(CommitError::Conflict { current }) => {
+                inner.metrics.commit_conflicts.count();
                 wait_for(inner, current.revision).await;
                 requests = planned.into_iter().map(|planned| planned.request).collect();
             }

@@ -133,6 +133,7 @@ impl Place<'_> {
             return;
         }
         let (record, attempts) = (&commit.draft.records[index], progress.attempts);
+        self.inner.control.metrics().webhooks_given_up.count();
         tracing::warn!(webhook.id = %self.id, delivery.id, attempts, error, "a webhook's delivery is given up");
         progress.remember_given_up(GivenUp {
             id: delivery.id.clone(),

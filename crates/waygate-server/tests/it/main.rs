@@ -22,6 +22,7 @@ mod lists;
 mod logins;
 mod maintenance;
 mod matrix;
+mod metrics;
 mod properties;
 mod public;
 mod rate_limits;

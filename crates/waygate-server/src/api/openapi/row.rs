@@ -43,6 +43,8 @@ enum Answer {
     /// Names, or where it is asked for, what they name.
     NamesOr(&'static str),
     Stream,
+    /// Text of a media type.
+    Text(&'static str),
 }
 
 impl Row {
@@ -124,6 +126,12 @@ impl Row {
         self
     }
 
+    /// Answers with text of a media type.
+    pub(in crate::api) fn tells(mut self, media: &'static str) -> Self {
+        self.about.answer = Answer::Text(media);
+        self
+    }
+
     /// Whether it can be asked for without anything coming of it.
     pub(in crate::api) fn can_be_tried(&self) -> bool {
         self.endpoint.method.is_safe() || self.about.is_change || self.about.waits
@@ -183,6 +191,10 @@ impl Row {
             Answer::One(schema) => one(schema),
             Answer::Many(schema) => many(one(schema)),
             Answer::NamesOr(schema) => json!({ "anyOf": [many(json!({ "type": "string" })), many(one(schema))] }),
+            Answer::Text(media) => {
+                let schema = json!({ "type": "string" });
+                return json!({ "description": "Done", "content": { media: { "schema": schema } } });
+            }
             Answer::Stream => {
                 let schema = json!({ "type": "string" });
                 return json!({ "description": "Events", "content": { "text/event-stream": { "schema": schema } } });
