@@ -27,7 +27,7 @@ pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLi
 pub(crate) use routes::{
     Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, Wait,
 };
-pub(crate) use serve::{Backend, RedisAddress, Serve};
+pub(crate) use serve::{Backend, LogFormat, RedisAddress, Serve};
 pub(crate) use session::{ConfigCommand, ContextCommand, Login, TokenCommand};
 
 use crate::completion::Shell;

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use waygate_api::client::{Client, ClientOptions, ServerUrl};
+use waygate_api::headers;
+use waygate_api::trace::TraceParent;
 use waygate_core::{RouteSelector, ServiceId};
 
 pub(crate) use connection::{Connection, Read};
@@ -191,6 +193,7 @@ impl Context {
             dry_run: self.settings.dry_run,
             wait: self.settings.wait,
             observer: self.settings.verbose.then_some(printer::tell_call),
+            headers: trace()?.into_iter().map(|trace| (headers::TRACEPARENT, trace)).collect(),
             ..ClientOptions::default()
         };
         let client = Client::new(server.url.clone(), &options).and_then(|client| client.with_token(token));
@@ -204,6 +207,12 @@ impl Context {
         matches!(server.source, Source::Project(_))
             && chosen.is_none_or(|chosen| chosen.origin() != server.url.origin())
     }
+}
+
+/// The trace that this command is a part of, as `TRACEPARENT` of the environment says: what is none is left out.
+fn trace() -> CliResult<Option<String>> {
+    let trace = text_variable("TRACEPARENT")?.and_then(|text| text.parse::<TraceParent>().ok());
+    Ok(trace.map(|trace| trace.to_string()))
 }
 
 /// A route as it was typed, within the chosen service. A service that stands in the route itself goes before

@@ -67,6 +67,38 @@ pub(crate) struct Serve {
     /// The certificate's key, in PEM
     #[arg(long, value_name = "FILE", env = "WAYGATE_TLS_KEY", hide_env_values = true)]
     pub(crate) tls_key: Option<PathBuf>,
+    /// A token with which GET /metrics can be read, and nothing else; without, people read it with theirs
+    #[arg(long, value_name = "TEXT", env = "WAYGATE_METRICS_TOKEN", hide_env_values = true)]
+    pub(crate) metrics_token: Option<String>,
+    /// How the log on stderr is written: text, or json with one object a line [default: text]
+    #[arg(long, value_name = "FORMAT", env = "WAYGATE_LOG_FORMAT", hide_env_values = true)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Check every setting, say what would be served, and end; nothing is opened or made
+    #[arg(long)]
+    pub(crate) check_config: bool,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object on each line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected `text` or `json`"),
+        }
+    }
 }
 
 /// Where a control plane keeps its state.

@@ -1,35 +1,35 @@
 //! `serve`: the control plane itself.
 
+mod check;
 mod credentials;
 mod file;
 mod limits;
+mod log;
+#[cfg(test)]
+mod reference;
 mod secret;
 mod settings;
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 use waygate_server::{Server, WebhookOptions};
 use waygate_store::{FileStore, MemoryStore, RedisOptions, RedisStore, Store};
 
 use crate::cli::{Backend, Serve};
 use crate::commands::serve::file::FileSettings;
 use crate::commands::serve::settings::Settings;
-use crate::context::{Context, given_variable, text_variable};
+use crate::context::{Context, given_variable};
 use crate::error::{CliError, CliResult};
 
-/// What is logged where `WAYGATE_LOG` and `RUST_LOG` say nothing.
-const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
-
 pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
-    log_to_stderr()?;
+    let check_only = serve.check_config;
     let file = serve.config.as_deref().map(FileSettings::read).transpose()?.unwrap_or_default();
-    let settings = settings::resolve(serve, given_variable("WAYGATE_AUTH")?.as_deref(), file)?;
+    let mut settings = settings::resolve(serve, given_variable("WAYGATE_AUTH")?.as_deref(), file)?;
+    log::to_stderr(settings.log_format)?;
     let addresses = resolved(&settings.host, settings.port).await?;
     let open_to_all = settings.users.is_none();
     let local = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
@@ -44,10 +44,18 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     if open_to_all {
         tracing::warn!("no --auth: everybody who reaches this server may switch routes");
     }
+    if check_only {
+        return check::run(context, settings).await;
+    }
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let host = settings.host.clone();
     let port = settings.port;
-    let server = build(settings).await?;
+    let store = open(&settings.backend).await?;
+    settings.secret_key = match settings.secret_key.take() {
+        Some(key) => Some(key),
+        None => kept_secret(&settings.backend)?.map(SecretString::from),
+    };
+    let server = build(settings, store).await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
         .map_err(|error| CliError::failed(format!("cannot listen on `{host}:{port}`: {error}")))?;
@@ -57,11 +65,11 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     server.serve(listener, stop).await.map_err(|error| CliError::failed(format!("the server has failed: {error}")))
 }
 
-async fn build(settings: Settings) -> CliResult<Server> {
+async fn build(settings: Settings, store: Arc<dyn Store>) -> CliResult<Server> {
     let mut builder = Server::builder()
         .streams(settings.streams)
         .max_connections(limits::connections_for(settings.streams.most))
-        .backend(open(&settings.backend).await?)
+        .backend(store)
         .auth(settings.users)
         .webhooks(WebhookOptions { allow_private: settings.webhook_allow_private, ..WebhookOptions::default() })
         .trusted_proxies(settings.trusted_proxies)
@@ -72,11 +80,10 @@ async fn build(settings: Settings) -> CliResult<Server> {
     if let Some((certificate, key)) = &settings.tls {
         builder = builder.tls(pem(certificate)?, pem(key)?);
     }
-    let secret_key = match settings.secret_key {
-        Some(key) => Some(key),
-        None => kept_secret(&settings.backend)?.map(SecretString::from),
-    };
-    if let Some(key) = secret_key {
+    if let Some(token) = &settings.metrics_token {
+        builder = builder.metrics_token(token.expose_secret());
+    }
+    if let Some(key) = settings.secret_key {
         builder = builder.secret_key(key.expose_secret());
     }
     builder.build().await.map_err(|error| CliError::failed(format!("cannot start: {error}")))
@@ -84,24 +91,6 @@ async fn build(settings: Settings) -> CliResult<Server> {
 
 fn pem(path: &Path) -> CliResult<Vec<u8>> {
     std::fs::read(path).map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", path.display())))
-}
-
-fn log_to_stderr() -> CliResult {
-    let filter = match text_variable("WAYGATE_LOG")? {
-        Some(filter) => Some(filter),
-        None => text_variable("RUST_LOG")?,
-    };
-    let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(LOGGED)).map_err(|error| {
-        CliError::usage(format!(
-            "WAYGATE_LOG and RUST_LOG take a filter such as `info` or `warn,waygate_server=debug`: {error}"
-        ))
-    })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !crate::context::wants_plain())
-        .try_init()
-        .map_err(|error| CliError::failed(format!("cannot log: {error}")))
 }
 
 async fn resolved(host: &str, port: u16) -> CliResult<Vec<SocketAddr>> {

@@ -16,6 +16,7 @@ mod explain;
 mod failures;
 mod following;
 mod guide;
+mod operations;
 mod output;
 mod radius;
 mod rate_limits;

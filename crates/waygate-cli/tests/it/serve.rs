@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::context::{shown, waygate};
 
 /// A server of its own, and its URL.
-fn serve(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String) {
+pub(crate) fn serve(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String) {
     let mut command = waygate(home);
     command.args(["serve", "--port", "0"]).args(arguments).envs(variables.iter().copied());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -21,7 +21,7 @@ fn serve(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Child,
     (child, url)
 }
 
-fn stop(mut child: Child, signal: &str) -> (Option<i32>, String, String) {
+pub(crate) fn stop(mut child: Child, signal: &str) -> (Option<i32>, String, String) {
     assert!(Command::new("/bin/kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     let status = child.wait().unwrap();
     let mut texts = [String::new(), String::new()];

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use waygate_core::{Cidr, ServiceId};
 use waygate_server::{Role, User};
 
-use crate::cli::Backend;
+use crate::cli::{Backend, LogFormat};
 use crate::error::{CliError, CliResult};
 
 /// What `serve --config FILE` can say. What it leaves out is as without a file.
@@ -32,6 +32,8 @@ pub(super) struct FileSettings {
     pub(super) allowed_hosts: Option<Vec<String>>,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
+    pub(super) metrics_token: Option<SecretString>,
+    pub(super) log_format: Option<LogFormat>,
     #[serde(default)]
     pub(super) users: Vec<FileUser>,
 }
@@ -55,7 +57,7 @@ impl FileSettings {
         Self::parse(&text).map_err(|problem| CliError::usage(format!("`{}`, {problem}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = 1 + text.get(..start).unwrap_or_default().matches('\n').count();

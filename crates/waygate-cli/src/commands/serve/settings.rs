@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use waygate_core::Cidr;
 use waygate_server::{Credentials, StreamOptions, User};
 
-use crate::cli::{Backend, Serve};
+use crate::cli::{Backend, LogFormat, Serve};
 use crate::commands::serve::credentials;
 use crate::commands::serve::file::FileSettings;
 use crate::error::{CliError, CliResult};
@@ -32,6 +32,9 @@ pub(super) struct Settings {
     pub(super) allowed_hosts: Vec<String>,
     /// The files of the certificate and of its key.
     pub(super) tls: Option<(PathBuf, PathBuf)>,
+    /// What lets a scraper read the metrics.
+    pub(super) metrics_token: Option<SecretString>,
+    pub(super) log_format: LogFormat,
 }
 
 /// Decides every setting. `serve` holds flags and environment, `auth` is `WAYGATE_AUTH`.
@@ -77,6 +80,13 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
         trusted_proxies: proxies.unwrap_or_default(),
         allowed_hosts: hosts.unwrap_or_default().into_iter().chain(own).collect(),
         tls,
+        metrics_token: serve
+            .metrics_token
+            .map(SecretString::from)
+            .filter(is_given)
+            .or(file.metrics_token)
+            .filter(is_given),
+        log_format: serve.log_format.or(file.log_format).unwrap_or_default(),
     })
 }
 

@@ -1,0 +1,33 @@
+//! What the server says of itself, on stderr.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::LogFormat;
+use crate::context::text_variable;
+use crate::error::{CliError, CliResult};
+
+/// What is logged where `WAYGATE_LOG` and `RUST_LOG` say nothing.
+const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
+
+/// Begins to log. Lines that come of a request bear its id, and the trace that it is a part of.
+pub(super) fn to_stderr(format: LogFormat) -> CliResult {
+    let filter = match text_variable("WAYGATE_LOG")? {
+        Some(filter) => Some(filter),
+        None => text_variable("RUST_LOG")?,
+    };
+    let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(LOGGED)).map_err(|error| {
+        CliError::usage(format!(
+            "WAYGATE_LOG and RUST_LOG take a filter such as `info` or `warn,waygate_server=debug`: {error}"
+        ))
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let begun = match format {
+        LogFormat::Text => {
+            lines.with_ansi(std::io::stderr().is_terminal() && !crate::context::wants_plain()).try_init()
+        }
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
+    };
+    begun.map_err(|error| CliError::failed(format!("cannot log: {error}")))
+}
