@@ -49,6 +49,9 @@ pub enum ErrorCode {
     UnknownRateLimit,
     UnknownToken,
     UnknownWindow,
+    UnknownInstance,
+    /// An instance that is to be forgotten is there.
+    InstancePresent,
     AmbiguousRoute,
     ForceActive,
     RevisionConflict,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use waygate_core::{Cursor, Revision};
+use waygate_core::{Cursor, Part, Revision};
 
 use crate::stream::Skipped;
 
@@ -14,6 +14,10 @@ use crate::stream::Skipped;
 pub const PROTOCOL: u32 = 1;
 /// The longest id of an instance.
 const LONGEST_ID: usize = 128;
+/// The capability of taking shares of divided limits, or of having no need to: [`headers::CAPABILITIES`].
+///
+/// [`headers::CAPABILITIES`]: crate::headers::CAPABILITIES
+pub const TAKES_SHARES: &str = "shares";
 
 /// What names an instance among those of its service: 1 to 128 of `A-Z a-z 0-9 . _ : @ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,6 +46,46 @@ pub struct Acknowledgement {
     /// It ends, in order.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaving: bool,
+    /// It asks for its parts of divided limits; one that leaves has given them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<SharesHeld>,
+}
+
+/// The grants by which an instance enforces divided limits, by their serial numbers: 0 where it holds none yet, left out
+/// where it has no use for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharesHeld {
+    /// For limits of its service and of the routes of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<u64>,
+    /// For the limit of everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global: Option<u64>,
+}
+
+/// What an instance is given of divided limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharesGranted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ShareGranted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global: Option<ShareGranted>,
+}
+
+/// A part of divided limits, which takes the place of the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareGranted {
+    /// What the instance says from now on, to confirm it.
+    pub serial: u64,
+    /// Pieces of the range from 0 to 281474976710656, which is all of a limit.
+    pub part: Part,
+    /// How long it may be enforced, from when the instance has asked.
+    pub lease_ms: u64,
+    /// Among how many it is divided.
+    pub of: usize,
+    /// Others have to make room before there is more: it is to ask again soon.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Answer of an acknowledgement.
@@ -49,6 +93,9 @@ pub struct Acknowledgement {
 pub struct Acknowledged {
     /// Whether nothing is new or not, the next is expected after so many milliseconds.
     pub again_in_ms: u64,
+    /// What it was given of divided limits, where it has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<SharesGranted>,
 }
 
 /// An element of the rules that an instance could not apply.
@@ -106,6 +153,14 @@ pub struct InstanceView {
     /// For how long it has not enforced the first of them.
     pub lag_ms: Option<u64>,
     pub rejected: Vec<NotApplied>,
+}
+
+/// Answer of `DELETE /api/instances/{instance}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceForgotten {
+    pub ok: bool,
+    pub id: String,
+    pub service: String,
 }
 
 /// How far a change has come, in the answer to a mutation with `?wait=…`.

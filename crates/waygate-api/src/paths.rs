@@ -80,6 +80,11 @@ pub fn service(service: &str, rest: &str) -> String {
     format!("{SERVICES}/{}/{rest}", percent_encoded(service))
 }
 
+/// `/api/instances/{id}` with the id percent-encoded.
+pub fn instance(id: &str) -> String {
+    format!("{INSTANCES}/{}", percent_encoded(id))
+}
+
 /// What stays as it is in a URL path segment (RFC 3986, 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 

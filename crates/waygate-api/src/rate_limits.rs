@@ -4,7 +4,7 @@ mod hits;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use waygate_core::{Cidr, DEFAULT_TIER_RESOLVER, LocalKey, RateLimitPolicy, Revision, Scope, Tier};
+use waygate_core::{Cidr, DEFAULT_TIER_RESOLVER, LocalKey, RateLimitPolicy, Revision, Scope, Share, Tier};
 
 pub use self::hits::{HitReport, HitView, HitsReport};
 
@@ -52,6 +52,9 @@ pub struct LimitSettings {
     /// `local`, `open` or `closed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_backend_failure: Option<String>,
+    /// `per_replica` or `divided`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
 }
 
 impl LimitSettings {
@@ -70,6 +73,7 @@ impl LimitSettings {
             shadow: policy.enforcement.is_shadow(),
             until: policy.until,
             on_backend_failure: Some(policy.on_backend_failure.as_str().to_owned()),
+            share: divided(policy),
         }
     }
 }
@@ -145,6 +149,12 @@ pub struct LimitView {
     pub until: Option<Timestamp>,
     #[serde(default)]
     pub on_backend_failure: String,
+    /// `divided` where the replicas divide it; left out where each has the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// What each instance holds of a divided limit; where one limit is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<InstanceShare>,
     /// The expected revision of an edit.
     #[serde(default)]
     pub changed_at: Revision,
@@ -189,11 +199,29 @@ impl LimitView {
             shadow: policy.enforcement.is_shadow(),
             until: policy.until,
             on_backend_failure: policy.on_backend_failure.as_str().to_owned(),
+            share: divided(policy),
+            shares: Vec::new(),
             changed_at: policy.changed_at,
             unsupported_by: Vec::new(),
             changed: None,
         }
     }
+}
+
+/// What an instance holds of a divided limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceShare {
+    pub service: String,
+    pub instance: String,
+    /// Such as `34/minute`.
+    pub limit: String,
+    /// Its lease has ended: so much is kept for it, since it may still enforce that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
+}
+
+fn divided(policy: &RateLimitPolicy) -> Option<String> {
+    (policy.share == Share::Divided).then(|| policy.share.as_str().to_owned())
 }
 
 impl TierView {

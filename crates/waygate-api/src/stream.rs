@@ -31,6 +31,8 @@ pub enum Frame {
     },
     /// Everything up to here has been sent.
     Bookmark { cursor: Cursor, digest: Option<String> },
+    /// The instance's share of divided limits is another one: it asks for it with its next acknowledgement, at once.
+    Shares,
     /// The server ends the stream; come back after so many milliseconds.
     Goodbye { reason: String, retry_after_ms: u64 },
 }
@@ -108,6 +110,9 @@ pub mod encode {
         event("bookmark", Some(cursor), &BookmarkData { cursor: cursor.clone(), digest })
     }
 
+    /// The event of [`Frame::Shares`](super::Frame::Shares).
+    pub const SHARES: &str = "event: shares\ndata: {}\n\n";
+
     /// # Errors
     ///
     /// Never in practice; see the others.
@@ -138,6 +143,7 @@ impl Frame {
             "bookmark" => {
                 serde_json::from_str(data).map(|BookmarkData { cursor, digest }| Self::Bookmark { cursor, digest })
             }
+            "shares" => Ok(Self::Shares),
             "goodbye" => serde_json::from_str(data)
                 .map(|GoodbyeData { reason, retry_after_ms }| Self::Goodbye { reason, retry_after_ms }),
             _ => return Ok(None),

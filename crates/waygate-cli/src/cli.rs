@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
 pub(crate) use effect::Effect;
 pub(crate) use examples::command;
-pub(crate) use fleet::{Audit, GlobalCommand, ScopeSwitch, ServiceCommand, Watch};
+pub(crate) use fleet::{Audit, GlobalCommand, InstanceCommand, ScopeSwitch, ServiceCommand, Watch};
 use global::Global;
 pub(crate) use import::{Import, Source};
 pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
@@ -84,10 +84,16 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
     /// List the services
     Services,
     /// List the running instances of services, and what each enforces
-    #[command(after_help = "Examples:
+    #[command(
+        after_help = "Examples:
   waygate instances
-  waygate instances payments-service -o json")]
+  waygate instances payments-service -o json
+  waygate instances forget 5b1c0f9e2a7d4e31",
+        args_conflicts_with_subcommands = true
+    )]
     Instances {
+        #[command(subcommand)]
+        command: Option<InstanceCommand>,
         /// Only of this service
         service: Option<String>,
     },

@@ -31,7 +31,7 @@ mod watch;
 
 use clap::{ArgMatches, FromArgMatches as _};
 
-use crate::cli::{Cli, Command, Effect};
+use crate::cli::{Cli, Command, Effect, InstanceCommand};
 use crate::completion;
 use crate::context::{Context, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
@@ -130,7 +130,10 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Logout { all } => session::logout(context, all).await,
             Command::Whoami => session::whoami(context).await,
             Command::Services => services::list(context).await,
-            Command::Instances { service } => instances::list(context, service.as_deref()).await,
+            Command::Instances { command: Some(InstanceCommand::Forget { id, service }), .. } => {
+                instances::forget(context, &id, service.name.as_deref()).await
+            }
+            Command::Instances { service, .. } => instances::list(context, service.as_deref()).await,
             Command::CurrentService => services::current(context),
             Command::Status(status) => status::run(context, status).await,
             Command::Enable(switch) => lifecycle::enable(context, switch).await,

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waygate_api::client::ClientError;
-use waygate_api::instances::{Acknowledged, Acknowledgement, InstanceId, NotApplied, PROTOCOL};
+use waygate_api::instances::{
+    Acknowledged, Acknowledgement, InstanceId, NotApplied, PROTOCOL, SharesHeld, TAKES_SHARES,
+};
 use waygate_api::{headers, paths};
 use waygate_core::{Cursor, Digest, Environment, ServiceId};
 
@@ -44,6 +46,8 @@ struct News {
     cursor: Cursor,
     /// Since when changes arrive; `None` while they do not.
     live_since: Option<Timestamp>,
+    /// What is held of divided limits, and how often the control plane has wanted to be asked for it.
+    shares: (Option<SharesHeld>, u64),
 }
 
 impl News {
@@ -51,7 +55,9 @@ impl News {
     /// that was started again, and has forgotten.
     fn is_news_after(&self, told: Option<&Self>) -> bool {
         told.is_none_or(|told| {
-            self.cursor != told.cursor || (self.live_since.is_some() && self.live_since != told.live_since)
+            self.cursor != told.cursor
+                || self.shares != told.shares
+                || (self.live_since.is_some() && self.live_since != told.live_since)
         })
     }
 }
@@ -73,7 +79,7 @@ pub(crate) fn introduction(instance: &InstanceId, environment: Option<&Environme
         (headers::INSTANCE, instance.to_string()),
         (headers::SDK, concat!("waygate-rust/", env!("CARGO_PKG_VERSION")).to_owned()),
         (headers::PROTOCOL, PROTOCOL.to_string()),
-        (headers::CAPABILITIES, "acknowledge,digest".to_owned()),
+        (headers::CAPABILITIES, format!("acknowledge,digest,{TAKES_SHARES}")),
     ];
     said.extend(environment.map(|environment| (headers::ENVIRONMENT, environment.to_string())));
     said
@@ -105,7 +111,7 @@ impl Acknowledger {
         // Not before a time, unless the connection is another one by then.
         let mut failed: Option<(Instant, Option<Timestamp>)> = None;
         loop {
-            let news = news(&status.borrow_and_update());
+            let news = self.news(&status.borrow_and_update().clone());
             let Some(news) = news.filter(|news| news.is_news_after(self.told.as_ref()) || again_at <= Instant::now())
             else {
                 tokio::select! {
@@ -143,7 +149,11 @@ impl Acknowledger {
 
     /// Tells what is enforced now; nothing where that is nothing.
     async fn say(&self, leaving: bool) -> Result<Option<Acknowledged>, ClientError> {
-        let enforced = self.replica.enforced();
+        let (enforced, asked, mut shares) = (self.replica.enforced(), Instant::now(), self.replica.asked_shares());
+        if leaving {
+            self.replica.give_shares_up();
+            shares = shares.map(|_| SharesHeld::default());
+        }
         if enforced.is_none() && !leaving {
             return Ok(None);
         }
@@ -152,13 +162,18 @@ impl Acknowledger {
             Some(Enforced { cursor, digest, rejected }) => (Some(cursor), Some(digest.to_string()), rejected),
             None => (None, None, Vec::new()),
         };
-        let said = &Acknowledgement { app_id, instance, cursor, digest, rejected, leaving };
+        let said = &Acknowledgement { app_id, instance, cursor, digest, rejected, leaving, shares };
         let answer = self.session.call(|client| async move { client.post(paths::ACKNOWLEDGE, said).await }).await?;
-        Ok(Some(answer.value))
+        let mut answer: Acknowledged = answer.value;
+        if let Some(granted) = answer.shares.take() {
+            self.replica.take_shares(asked, granted);
+        }
+        Ok(Some(answer))
     }
-}
 
-fn news(status: &Status) -> Option<News> {
-    let live_since = matches!(status.phase, Phase::Live).then_some(status.since);
-    Some(News { cursor: status.cursor.clone()?, live_since })
+    fn news(&self, status: &Status) -> Option<News> {
+        let live_since = matches!(status.phase, Phase::Live).then_some(status.since);
+        let shares = (self.replica.asked_shares(), status.nudges);
+        Some(News { cursor: status.cursor.clone()?, live_since, shares })
+    }
 }

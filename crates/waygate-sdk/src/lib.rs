@@ -76,7 +76,7 @@ pub use control::{Control, ControlError};
 pub use declare::Routes;
 pub use error::BuildError;
 pub use limit::RateLimit;
-pub use status::{Outage, Phase, Rules, SharedCounters, Status};
+pub use status::{Outage, Phase, Rules, ShareStatus, SharedCounters, Shares, Status};
 pub use sync::source::{FrameStream, Source};
 pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
 pub use waygate::Waygate;

@@ -1,6 +1,6 @@
 //! A limit that a service declares.
 
-use waygate_core::{Algorithm, InvalidName, KeyStrategy, OnBackendFailure, OnMissingKey, RateLimitPolicy};
+use waygate_core::{Algorithm, InvalidName, KeyStrategy, OnBackendFailure, OnMissingKey, RateLimitPolicy, Share};
 
 /// A limit that is declared beside a route. Operators see it, and may put another in its place.
 ///
@@ -48,7 +48,14 @@ impl RateLimit {
         self.with(|policy| policy.burst = burst)
     }
 
-    /// What happens while the [rate limit backend](crate::WaygateBuilder::rate_limit_backend) is away.
+    /// Whether each replica of the service has the whole limit, or its share of it.
+    #[must_use]
+    pub fn share(self, share: Share) -> Self {
+        self.with(|policy| policy.share = share)
+    }
+
+    /// What happens while the [rate limit backend](crate::WaygateBuilder::rate_limit_backend) is away, or, where the
+    /// replicas divide the limit, the control plane.
     #[must_use]
     pub fn on_backend_failure(self, rule: OnBackendFailure) -> Self {
         self.with(|policy| policy.on_backend_failure = rule)

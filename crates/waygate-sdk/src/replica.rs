@@ -1,12 +1,14 @@
 //! The service's own copy of the rules: what the control plane says, over what the code declares.
 
 mod model;
+mod shares;
 
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use waygate_core::{
     Cursor, Declaration, Digest, Environment, LocalKey, PathTemplate, RouteMethod, ServiceView, SnapshotCell, Unheard,
     WhenUnknown,
@@ -17,6 +19,7 @@ use crate::cache::Kept;
 use crate::clock;
 use crate::declare::Declared;
 use crate::replica::model::Model;
+pub(crate) use crate::replica::shares::keep_leases;
 use crate::status::{Outage, Phase, Rules, Status};
 
 /// The most routes that are taken up because they were seen in use.
@@ -32,6 +35,8 @@ pub(crate) struct Replica {
     declared: Notify,
     /// Wakes the cache when the control plane has said something.
     moved: Notify,
+    /// When the next lease of a share ends.
+    lease: watch::Sender<Option<Instant>>,
     /// Off once the bound is reached, so that requests for unknown routes do not queue for the lock.
     observing: AtomicBool,
 }
@@ -63,6 +68,7 @@ impl Replica {
             status: watch::Sender::new(status),
             declared: Notify::new(),
             moved: Notify::new(),
+            lease: watch::Sender::new(None),
             observing: AtomicBool::new(true),
         }
     }
@@ -112,7 +118,7 @@ impl Replica {
     pub(crate) fn replace_view(&self, view: ServiceView, cursor: &Cursor, complete: bool) {
         let mut model = self.model();
         (model.view, model.cursor, model.complete) = (view, Some(cursor.clone()), complete);
-        self.snapshot.store(model.compile());
+        self.put_in_force(&model);
         self.heard(cursor);
     }
 
@@ -273,7 +279,7 @@ impl Replica {
     }
 
     fn declarations_changed(&self, model: &Model) {
-        self.snapshot.store(model.compile());
+        self.put_in_force(model);
         self.status.send_modify(|status| {
             status.declared = model.declarations.len();
             status.registered = false;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use waygate_core::{Cursor, Environment};
+use waygate_core::{Cursor, Environment, Holding};
 
 use crate::clock;
 
@@ -43,6 +43,41 @@ pub struct Status {
     /// The counters that the replicas of this service share; `None` without
     /// [`rate_limit_backend`](crate::WaygateBuilder::rate_limit_backend).
     pub shared_counters: Option<SharedCounters>,
+    /// What this instance holds of divided limits.
+    pub shares: Shares,
+    /// How often the control plane has wanted to be asked for them.
+    pub(crate) nudges: u64,
+}
+
+/// What an instance holds of divided limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shares {
+    /// Of the limits of its service and of the routes of that; `None` where none is divided.
+    pub service: Option<ShareStatus>,
+    /// Of the limit of everything; `None` where it is not divided.
+    pub global: Option<ShareStatus>,
+}
+
+/// What an instance holds of one whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShareStatus {
+    pub holding: Holding,
+    /// Among how many it was divided when it was given; 0 before.
+    pub of: usize,
+}
+
+impl ShareStatus {
+    /// What the instance admits of an amount.
+    pub fn amount(&self, amount: u64) -> u64 {
+        self.holding.part().map_or(0, |part| part.of(amount))
+    }
+
+    /// It has got nothing yet: a service is not ready that would refuse everything.
+    fn is_awaited(&self) -> bool {
+        self.holding.part().is_none_or(waygate_core::Part::is_empty)
+    }
 }
 
 /// How counters fare that the replicas of a service share; the sums are since the start.
@@ -163,12 +198,16 @@ impl Status {
             cache_failures: 0,
             unmatched: Vec::new(),
             shared_counters: None,
+            shares: Shares::default(),
+            nudges: 0,
         }
     }
 
-    /// In touch with the control plane, with every declared route registered.
+    /// In touch with the control plane, with every declared route registered, and with a share of each divided limit.
     pub fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Live | Phase::Polling) && self.registered
+        let shares = [&self.shares.service, &self.shares.global];
+        let awaits_share = shares.into_iter().flatten().any(ShareStatus::is_awaited);
+        matches!(self.phase, Phase::Live | Phase::Polling) && self.registered && !awaits_share
     }
 
     /// How long ago the rules in force were last known to be those of the control plane; `None` where nobody knows.

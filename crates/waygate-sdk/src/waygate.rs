@@ -187,7 +187,8 @@ impl Waygate {
         Control::new(self.0.session.clone(), self.0.app_id.clone())
     }
 
-    /// Closes the stream and ends following. What is in force stays in force for requests that still come.
+    /// Closes the stream and ends following. What is in force stays in force for requests that still come, but for divided
+    /// limits, whose shares are given up.
     pub async fn shutdown(&self) {
         self.0.stop.cancel();
         let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));

@@ -104,6 +104,7 @@ impl Client {
             Frame::Snapshot { cursor, .. } | Frame::Commit { cursor, .. } | Frame::Bookmark { cursor, .. } => {
                 (cursor, &self.world.truth)
             }
+            Frame::Shares => return,
             Frame::Goodbye { .. } => return self.violated("it goes on after a goodbye"),
         };
         if self.known().map(|(cursor, _)| cursor).as_ref() != Some(cursor) {

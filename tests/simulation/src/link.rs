@@ -390,6 +390,7 @@ impl fmt::Display for Told<'_> {
             Frame::Bookmark { cursor, digest } => {
                 write!(formatter, "< bookmark {cursor} {}", digest.as_deref().unwrap_or_default())
             }
+            Frame::Shares => write!(formatter, "< shares"),
             Frame::Goodbye { reason, retry_after_ms } => {
                 write!(formatter, "< goodbye: {reason}, back in {retry_after_ms} ms")
             }

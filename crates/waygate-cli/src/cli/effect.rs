@@ -48,6 +48,7 @@ impl Command {
             Self::Token(_)
             | Self::Config(_)
             | Self::Context(_)
+            | Self::Instances { command: Some(_), .. }
             | Self::Login(_)
             | Self::Logout { .. }
             | Self::Serve(_) => Effect::Acts,
@@ -65,7 +66,7 @@ impl Command {
             | Self::History(_)
             | Self::Whoami
             | Self::Services
-            | Self::Instances { .. }
+            | Self::Instances { command: None, .. }
             | Self::CurrentService
             | Self::Status(_)
             | Self::Audit(_)

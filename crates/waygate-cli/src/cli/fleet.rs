@@ -60,6 +60,16 @@ pub(crate) struct ScopeSwitch {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum InstanceCommand {
+    /// Forget an instance that was lost or has left, and what is kept for it of divided limits
+    Forget {
+        id: String,
+        #[command(flatten)]
+        service: InService,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum GlobalCommand {
     /// Show whether everything is in maintenance
     Status,

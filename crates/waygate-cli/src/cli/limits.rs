@@ -32,7 +32,11 @@ pub(crate) struct LimitSettings {
     /// What happens to callers without the key: exempt, fallback_ip or block
     #[arg(long, value_name = "RULE")]
     pub(crate) on_missing_key: Option<String>,
-    /// What happens while the service's rate limit backend is away: local, open or closed
+    /// Each replica has the whole limit (per-replica), or a share of it that the control plane hands out (divided)
+    #[arg(long, value_name = "RULE", value_parser = ["per-replica", "divided"])]
+    pub(crate) share: Option<String>,
+    /// What happens while the service's rate limit backend, or of a divided limit the control plane, is away: local, open
+    /// or closed
     #[arg(long, value_name = "RULE")]
     pub(crate) on_backend_failure: Option<String>,
     /// Another limit for callers of a tier, as NAME=LIMIT; the first is for those without; repeat for more

@@ -1,12 +1,14 @@
 //! `instances`: who runs, and what each enforces.
 
-use waygate_api::instances::{InstanceState, InstanceView};
+use serde_json::value::RawValue;
+use waygate_api::client::Answer;
+use waygate_api::instances::{InstanceForgotten, InstanceState, InstanceView};
 use waygate_api::paths;
 
 use crate::context::{Context, Read, service};
 use crate::error::CliResult;
 use crate::moment;
-use crate::printer::Colour;
+use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
 pub(crate) async fn list(context: &Context, scope: Option<&str>) -> CliResult {
@@ -31,6 +33,22 @@ pub(crate) async fn list(context: &Context, scope: Option<&str>) -> CliResult {
         table.push(row(instance));
     }
     context.printer.list(raw.get(), &table, "no instances are known");
+    Ok(())
+}
+
+/// Forgets one that is gone.
+pub(crate) async fn forget(context: &Context, id: &str, scope: Option<&str>) -> CliResult {
+    let service = service(scope)?;
+    let connection = context.connect()?;
+    let query: Vec<(&str, &str)> = service.iter().map(|service| ("service", service.as_str())).collect();
+    let answer: Answer<Box<RawValue>> =
+        connection.client.delete(&paths::instance(id), &query).await.map_err(|error| connection.failure(error))?;
+    let Read { raw, value } = connection.read::<InstanceForgotten>(answer.value)?;
+    if context.printer.format == Format::Json {
+        context.printer.json(raw.get());
+    } else {
+        context.printer.data(Some(Colour::Green), &format!("✓ {} of {}: forgotten", value.id, value.service));
+    }
     Ok(())
 }
 

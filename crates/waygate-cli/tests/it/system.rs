@@ -7,6 +7,7 @@
 mod counters;
 mod crash;
 mod disk;
+mod divided;
 mod durable;
 mod examples;
 mod guide;

@@ -13,7 +13,7 @@ use waygate_core::{
 use crate::world::{at, parsed};
 
 const TERMS: LeaseTerms =
-    LeaseTerms { lease: Duration::from_secs(60), margin: Duration::from_secs(15), reserve: Duration::from_secs(3600) };
+    LeaseTerms { lease: Duration::from_mins(1), margin: Duration::from_secs(15), reserve: Duration::from_hours(1) };
 const AMOUNTS: [u64; 5] = [1, 2, 7, 100, 1_000_000_000];
 
 /// A replica as the SDK is one: one question under way at a time, and the lease counts from when it was asked.
@@ -360,6 +360,7 @@ fn those_who_cannot_take_a_part_count_as_if_they_had_one() {
 
 #[test]
 fn without_a_lease_the_policy_says_what_is_left() {
+    use OnBackendFailure::{Closed, Local, Open};
     let of = |on_backend_failure| RateLimitPolicy {
         share: Share::Divided,
         burst: 10,
@@ -373,7 +374,6 @@ fn without_a_lease_the_policy_says_what_is_left() {
         let amounts: Vec<u64> = held.limit.quotas().iter().map(|quota| quota.amount).collect();
         Some((amounts, held.burst))
     };
-    use OnBackendFailure::{Closed, Local, Open};
     let [leased, lapsed, nothing] = [Holding::Leased(half.clone()), Holding::Lapsed(half), Holding::Nothing];
     for rule in [Local, Open, Closed] {
         assert_eq!(amounts(&of(rule), &leased), Some((vec![50, 5], 5)));

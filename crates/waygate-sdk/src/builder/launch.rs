@@ -17,7 +17,7 @@ use crate::cache::{self, Cache};
 use crate::caller::Callers;
 use crate::error::BuildError;
 use crate::gate::Gate;
-use crate::replica::Replica;
+use crate::replica::{self, Replica};
 use crate::report::{self, Hits};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -97,6 +97,10 @@ impl WaygateBuilder {
             tasks.push(runtime.spawn(cache::keep(replica.clone(), cache, stop.clone())));
         }
         if let Some((session, instance)) = remote.clone() {
+            if !gate.is_shared() {
+                replica.ask_for_shares();
+                tasks.push(runtime.spawn(replica::keep_leases(replica.clone(), stop.clone())));
+            }
             let acknowledger = Acknowledger::new(replica.clone(), session.clone(), app_id.clone(), instance.clone());
             tasks.push(runtime.spawn(acknowledger.run(stop.clone())));
             let every = self.report_interval;

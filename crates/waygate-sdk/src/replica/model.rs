@@ -8,6 +8,7 @@ use waygate_core::{
 };
 
 use crate::acknowledge::Rejections;
+use crate::replica::shares::Held;
 
 /// What the snapshot is compiled from.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub(super) struct Model {
     pub(super) unheard: Unheard,
     pub(super) declarations: BTreeMap<LocalKey, Declaration>,
     pub(super) observed: usize,
+    pub(super) held: Held,
     /// Moves with each declaration, so that a registration knows whether it is still complete.
     pub(super) generation: u64,
 }
@@ -29,6 +31,16 @@ pub(super) struct Model {
 impl Model {
     /// The control plane's word wins; a route that it does not know is what the code declares.
     pub(super) fn compile(&self) -> Snapshot {
+        let mut view = self.merged();
+        self.held.apply(&mut view);
+        match self.cursor {
+            Some(_) => Snapshot::compile(view, self.environment.clone()),
+            None => Snapshot::compile_unheard(view, self.environment.clone(), &self.unheard),
+        }
+    }
+
+    /// What the control plane says with what the code declares.
+    pub(super) fn merged(&self) -> ServiceView {
         let mut view = self.view.clone();
         let known = &self.view.service;
         let new_routes = self.declarations.iter().filter(|(key, _)| !known.routes.contains_key(*key));
@@ -43,10 +55,7 @@ impl Model {
             let policy = RateLimitPolicy { declared: true, ..policy.clone() };
             Arc::make_mut(&mut view.service).route_limits.insert(key.clone(), Arc::new(policy));
         }
-        match self.cursor {
-            Some(_) => Snapshot::compile(view, self.environment.clone()),
-            None => Snapshot::compile_unheard(view, self.environment.clone(), &self.unheard),
-        }
+        view
     }
 }
 

@@ -77,6 +77,10 @@ impl<S: Source> Syncer<S> {
                 }
                 Step::CaughtUp
             }
+            Frame::Shares => {
+                self.replica.nudged();
+                Step::On
+            }
             Frame::Goodbye { reason, retry_after_ms } => {
                 Step::End(Outage::Goodbye { reason, retry_after: Duration::from_millis(retry_after_ms) })
             }

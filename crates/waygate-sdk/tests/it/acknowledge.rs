@@ -73,7 +73,7 @@ async fn g57_a_change_that_was_waited_for_is_in_force_at_every_instance() {
     assert_eq!((&one["id"], &one["service"]), (&json!("orders-1"), &json!("orders")));
     assert_eq!((&one["sdk"], &one["version"]), (&json!("waygate-rust"), &json!(env!("CARGO_PKG_VERSION"))));
     assert_eq!((&one["environment"], &one["protocol"]), (&json!("staging"), &json!(1)));
-    assert_eq!(one["capabilities"], json!(["acknowledge", "digest"]));
+    assert_eq!(one["capabilities"], json!(["acknowledge", "digest", "shares"]));
     assert!(one["digest"].is_string(), "{one}");
     let ids: std::collections::BTreeSet<&str> = there.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 4, "each start has an id of its own");

@@ -10,4 +10,5 @@ mod limits;
 mod proxy;
 mod script;
 mod servers;
+mod shares;
 mod sync;

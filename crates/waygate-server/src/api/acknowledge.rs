@@ -1,21 +1,26 @@
 //! What instances say that they enforce.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 use waygate_api::error::ErrorCode;
-use waygate_api::instances::{Acknowledged, Acknowledgement, InstanceId, NotApplied};
+use waygate_api::instances::{Acknowledged, Acknowledgement, InstanceId, NotApplied, SharesHeld};
 use waygate_core::{Cursor, ServiceId};
 
 use crate::api::body::{Fields, mismatch};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::control::presence::Name;
 use crate::error::ApiError;
 
 /// How much of what could not be applied is kept, and how long each text may be, in characters.
 const MOST_REJECTED: usize = 50;
 const LONGEST: usize = 300;
+/// When an instance is asked for again that waits for others to make room for it.
+const SOON: Duration = Duration::from_millis(250);
 
 /// Takes down what an instance of a service enforces, and says when the next word of it is expected.
 pub(super) async fn acknowledge(
@@ -27,12 +32,23 @@ pub(super) async fn acknowledge(
         fields.required_text("app_id")?.parse().map_err(|problem| ApiError::invalid_field("app_id", problem))?;
     principal.require_voice_of(&service)?;
     let said = read(&fields, &service)?;
+    let (name, shares, leaving) =
+        (Name { service: service.clone(), id: said.instance.clone() }, said.shares, said.leaving);
     if !app.presence.acknowledge(&service, said) {
         let error = "there are more instances than are kept; this one is not";
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreFull, error).retry_after(60));
     }
-    let again_in_ms = u64::try_from(app.presence.heartbeat().as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(Acknowledged { again_in_ms }))
+    let shares = match shares {
+        Some(_) if leaving => {
+            app.presence.give_back(&name).await;
+            None
+        }
+        Some(held) => Some(app.presence.share_out(&name, held).await),
+        None => None,
+    };
+    let mut granted = shares.iter().flat_map(|shares| shares.service.iter().chain(&shares.global));
+    let again_in = if granted.any(|share| share.partial) { SOON } else { app.presence.heartbeat() };
+    Ok(Json(Acknowledged { again_in_ms: u64::try_from(again_in.as_millis()).unwrap_or(u64::MAX), shares }))
 }
 
 fn read(fields: &Fields, service: &ServiceId) -> Result<Acknowledgement, ApiError> {
@@ -55,6 +71,7 @@ fn read(fields: &Fields, service: &ServiceId) -> Result<Acknowledgement, ApiErro
         digest: fields.nullable_text("digest")?.map(shortened),
         rejected: rejected.map(not_applied).collect::<Result<_, _>>()?,
         leaving,
+        shares: fields.value("shares").map(held).transpose()?,
     })
 }
 
@@ -66,6 +83,19 @@ fn not_applied(element: &Value) -> Result<NotApplied, ApiError> {
     let what = fields.required_text("what").map_err(|refusal| refusal.within("rejected"))?;
     let why = fields.text("why").map_err(|refusal| refusal.within("rejected"))?.unwrap_or_default();
     Ok(NotApplied { what: shortened(what), why: shortened(why) })
+}
+
+fn held(value: &Value) -> Result<SharesHeld, ApiError> {
+    let Value::Object(map) = value else {
+        return Err(mismatch("shares", "an object with the numbers `service` and `global`", value));
+    };
+    let fields: Fields = map.clone().into();
+    let serial = |name: &str| {
+        let number = fields.integer(name).map_err(|refusal| refusal.within("shares"))?;
+        let expected = || ApiError::invalid_field(name, "expected a whole number from 0").within("shares");
+        number.map(|number| u64::try_from(number).map_err(|_| expected())).transpose()
+    };
+    Ok(SharesHeld { service: serial("service")?, global: serial("global")? })
 }
 
 fn shortened(text: &str) -> String {

@@ -1,14 +1,19 @@
 //! The instances of services, and what they enforce.
 
-use axum::extract::State;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
-use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_api::error::ErrorCode;
+use waygate_api::instances::{InstanceForgotten, InstanceId, InstanceState, InstanceView};
 use waygate_api::paths;
+use waygate_core::ServiceId;
 
 use crate::api::answer;
 use crate::api::names::{NamedService, Parameters};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::control::presence::NotForgotten;
 use crate::error::ApiError;
 
 /// The most instances on a page.
@@ -43,6 +48,44 @@ pub(super) async fn of_service(
         return Err(ApiError::unknown_service(&service, &state));
     }
     answer(&app, instances, &parameters)
+}
+
+/// Forgets an instance of the `service` that is asked for, or of the one that has an instance of that id.
+pub(super) async fn forget(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<InstanceForgotten>, ApiError> {
+    let id: InstanceId = id.parse().map_err(|problem| ApiError::invalid_key("instance", problem))?;
+    let mut known = app.presence.instances(parameters.service()?.as_ref().or(principal.only_service())).await;
+    known.retain(|known| known.id == id.as_str() && principal.may_read_named(Some(&known.service)));
+    let unknown = || {
+        let error = format!("no instance `{id}` is known; `GET /api/instances` lists them");
+        ApiError::new(StatusCode::NOT_FOUND, ErrorCode::UnknownInstance, error)
+    };
+    let service: ServiceId = match &*known {
+        [] => return Err(unknown()),
+        [only] => only.service.parse().map_err(|_| unknown())?,
+        several => {
+            let services: Vec<&str> = several.iter().map(|known| &*known.service).collect();
+            let problem = format!("several services have an instance `{id}`; expected one of: {}", services.join(", "));
+            return Err(ApiError::invalid_field("service", problem));
+        }
+    };
+    match app.presence.forget(&service, &id).await {
+        Ok(()) => {
+            let actor = principal.actor.as_str();
+            tracing::info!(instance = id.as_str(), service.id = service.as_str(), actor, "an instance was forgotten");
+            Ok(Json(InstanceForgotten { ok: true, id: id.to_string(), service: service.to_string() }))
+        }
+        Err(NotForgotten::Unknown) => Err(unknown()),
+        Err(NotForgotten::Present(state)) => {
+            let error = format!("the instance `{id}` is `{}`; only lost ones and those that have left", state.as_str());
+            let error = format!("{error} are forgotten");
+            Err(ApiError::new(StatusCode::CONFLICT, ErrorCode::InstancePresent, error))
+        }
+    }
 }
 
 fn answer(app: &App, mut instances: Vec<InstanceView>, parameters: &Parameters) -> Result<Response, ApiError> {

@@ -80,7 +80,9 @@ pub(super) async fn show(
     let unknown = || CommandError::UnknownRateLimit { scope: route.to_string() };
     let (key, policy) = found.pop().ok_or_else(unknown)?;
     principal.require_read(&key.service)?;
-    Ok(answer::read(&state, view(&app, &state, &Scope::Route(key), policy)))
+    let scope = Scope::Route(key);
+    let shares = app.presence.shares(&scope, policy).await;
+    Ok(answer::read(&state, LimitView { shares, ..view(&app, &state, &scope, policy) }))
 }
 
 /// Sets the limit of a route: named by path and method, or by its whole key.
@@ -91,10 +93,11 @@ pub(super) async fn set(app: State<App>, parameters: Parameters, asked: Asked) -
 
 pub(super) async fn show_global(State(app): State<App>, principal: Principal) -> Response {
     let state = app.control.current();
-    let mut shown = state_of(&app, &state, &Scope::Global);
+    let mut shown = state_of(&app, &state, &Scope::Global).await;
     if let Some(policy) = shown.policy.as_mut().filter(|_| !principal.sees_everything()) {
-        // It names services.
+        // They name services.
         policy.unsupported_by.clear();
+        policy.shares.clear();
     }
     answer::read(&state, shown)
 }
@@ -109,7 +112,7 @@ pub(super) async fn show_service(
     if !state.services.contains_key(&service) {
         return Err(ApiError::unknown_service(&service, &state));
     }
-    Ok(answer::read(&state, state_of(&app, &state, &Scope::Service(service))))
+    Ok(answer::read(&state, state_of(&app, &state, &Scope::Service(service)).await))
 }
 
 pub(super) async fn set_global(app: State<App>, asked: Asked) -> Result<Response, ApiError> {
@@ -262,8 +265,14 @@ fn unsupported_switch(app: &App, applied: &Applied, is_reset: bool) -> Vec<Strin
     all
 }
 
-fn state_of(app: &App, state: &waygate_core::State, scope: &Scope) -> LimitState {
-    let policy = state.rate_limit(scope).map(|policy| view(app, state, scope, policy));
+async fn state_of(app: &App, state: &waygate_core::State, scope: &Scope) -> LimitState {
+    let policy = match state.rate_limit(scope) {
+        Some(policy) => {
+            let shares = app.presence.shares(scope, policy).await;
+            Some(LimitView { shares, ..view(app, state, scope, policy) })
+        }
+        None => None,
+    };
     LimitState { enabled: policy.as_ref().is_some_and(|policy| policy.enabled), policy }
 }
 

@@ -39,6 +39,14 @@ pub(crate) trait Protocol: Send + 'static {
     fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes;
     /// A sign of life that also says where the stream stands, once everything that is due is sent.
     fn alive(&self, subscription: &Subscription, due: &Due) -> Bytes;
+    /// Waits until there is something to say to this one client, apart from what all are told.
+    fn called(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+    /// That.
+    fn call(&self) -> Bytes {
+        Bytes::new()
+    }
     /// Everything up to a revision was handed to the connection.
     fn delivered(&self, revision: Revision);
     /// The last words; the client is to come back after a while.
@@ -84,6 +92,7 @@ struct Pump<P> {
     handing: Option<Revision>,
     /// Something is known to be due.
     is_behind: bool,
+    is_called: bool,
     alive_at: Instant,
     aged_at: Instant,
     has_ended: bool,
@@ -114,6 +123,7 @@ pub(crate) fn respond<P: Protocol>(
         pieces: VecDeque::new(),
         handing: None,
         is_behind: true,
+        is_called: false,
         alive_at: now,
         has_ended: false,
     };
@@ -158,6 +168,7 @@ impl<P: Protocol> Pump<P> {
         tokio::select! {
             () = self.subscription.woken() => {}
             () = tokio::time::sleep_until(self.alive_at.min(self.aged_at)) => {}
+            () = self.protocol.called() => self.is_called = true,
             () = self.ending.cancelled() => {}
         }
     }
@@ -184,6 +195,9 @@ impl<P: Protocol> Pump<P> {
         }
         for commit in &due.commits {
             self.say(Piece::Commit, self.protocol.commit(self.subscription.subject(), commit));
+        }
+        if std::mem::take(&mut self.is_called) {
+            self.say(Piece::Alive, self.protocol.call());
         }
         self.is_behind = due.more;
         self.handing = Some(due.cursor.revision);
@@ -238,6 +252,14 @@ impl Protocol for Frames {
     fn alive(&self, subscription: &Subscription, due: &Due) -> Bytes {
         let digest = subscription.view(due, &self.service).digest().to_owned();
         written(encode::bookmark(&due.cursor, Some(digest)))
+    }
+
+    async fn called(&self) {
+        self.present.nudged().await;
+    }
+
+    fn call(&self) -> Bytes {
+        Bytes::from_static(encode::SHARES.as_bytes())
     }
 
     fn delivered(&self, revision: Revision) {

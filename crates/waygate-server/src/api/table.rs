@@ -288,6 +288,10 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Lists instances of services and what they enforce")
             .query(fields::INSTANCES)
             .lists("Instance"),
+        delete(Operator, "/api/instances/{instance}", instances::forget)
+            .about("Forgets an instance that was lost or has left")
+            .query(fields::ONE_INSTANCE)
+            .gives("InstanceForgotten"),
         get(Viewer, "/api/services/{service}/instances", instances::of_service)
             .about("Lists the instances of a service and what they enforce")
             .query(fields::INSTANCES_OF_SERVICE)

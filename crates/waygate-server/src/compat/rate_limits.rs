@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use waygate_core::{
     Algorithm, Change, DEFAULT_TIER_RESOLVER, KeyStrategy, LimitExpression, LocalKey, OnMissingKey, PathTemplate,
-    Quota, RateLimitPolicy, RouteMethod, Scope, ServiceId, State, Timestamp,
+    Quota, RateLimitPolicy, RouteMethod, Scope, ServiceId, Share, State, Timestamp,
 };
 
 use crate::compat::render::{RESERVED, record};
@@ -77,7 +77,7 @@ pub(crate) fn unsupported(presence: &Presence, state: &State, scope: &Scope, pol
     if !policy.enabled {
         return Vec::new();
     }
-    match scope {
+    let mut unsupported = match scope {
         Scope::Global => presence.unable(None, "cannot enforce global limits"),
         Scope::Service(service) => presence.unable(Some(service), "cannot enforce service limits"),
         Scope::Route(key) => {
@@ -87,7 +87,11 @@ pub(crate) fn unsupported(presence: &Presence, state: &State, scope: &Scope, pol
             }
             lost.iter().flat_map(|lost| presence.unable(Some(&key.service), lost)).collect()
         }
+    };
+    if policy.share == Share::Divided {
+        unsupported.extend(presence.unable_to_share(scope.service()));
     }
+    unsupported
 }
 
 /// In what a policy is more than that client can do.

@@ -5,8 +5,10 @@
 //! nodes have noted; so every node gives the same answer, and losing the notes costs nothing but until the next sign of
 //! life. Nothing here is ever waited for by a stream, a request or the writer.
 
+mod forget;
 mod publish;
 mod record;
+mod shares;
 mod standing;
 mod table;
 mod wait;
@@ -22,7 +24,9 @@ use waygate_api::instances::{Acknowledgement, InstanceId, InstanceView};
 use waygate_core::{Revision, ServiceId};
 use waygate_store::SideStore;
 
-use self::record::{Connection, Delivered, Heard, Instance, Name};
+pub(crate) use self::forget::NotForgotten;
+pub(crate) use self::record::Name;
+use self::record::{Connection, Delivered, Heard, Instance};
 use self::table::{Table, Which};
 use crate::clients::{About, Client};
 use crate::clock;
@@ -52,6 +56,8 @@ struct Inner {
     learnt: watch::Sender<u64>,
     /// Something is to be noted.
     unsaid: Notify,
+    /// Held while this node changes who has which share of divided limits.
+    dividing: tokio::sync::Mutex<()>,
 }
 
 /// Somebody who opens a stream.
@@ -74,6 +80,8 @@ pub(crate) struct Present {
     /// Whose, and which of its streams.
     place: Option<(Name, u64)>,
     delivered: Delivered,
+    /// Its shares of divided limits have become others.
+    nudge: Arc<Notify>,
 }
 
 impl Presence {
@@ -87,9 +95,11 @@ impl Presence {
             table: Mutex::default(),
             learnt: watch::Sender::new(0),
             unsaid: Notify::new(),
+            dividing: tokio::sync::Mutex::default(),
         };
         let presence = Self(Arc::new(inner));
         control.spawn(|ending| publish::run(presence.clone(), ending));
+        control.spawn(|ending| shares::watch(presence.clone(), ending));
         presence
     }
 
@@ -97,12 +107,13 @@ impl Presence {
     pub(crate) fn join(&self, arrival: Arrival) -> Present {
         let Arrival { service, id, client, about, may_speak, anew } = arrival;
         let (confirms, delivered, now) = (id.is_some() && may_speak, Delivered::default(), clock::now());
+        let nudge = Arc::<Notify>::default();
         let id = id.or_else(|| format!("connection-{:016x}", getrandom::u64().unwrap_or_default()).parse().ok());
         let mut table = self.table();
         let place = id.map(|id| Name { service, id }).filter(|name| table.has_room_for(name));
         let Some(name) = place else {
             tracing::warn!(most = table::MOST, "there are more instances than are kept; some are not listed");
-            return Present { presence: self.clone(), place: None, delivered };
+            return Present { presence: self.clone(), place: None, delivered, nudge };
         };
         table.streams += 1;
         let number = table.streams;
@@ -120,6 +131,7 @@ impl Presence {
         let instance = table.own.entry(name.clone()).or_default();
         instance.connection = Some(Arc::new(connection));
         instance.here = true;
+        table.nudges.insert(name.clone(), (number, nudge.clone()));
         table.say(&name, Which::Connection);
         if anew && confirms {
             let nothing = Heard { at: now, cursor: None, digest: None, rejected: Vec::new(), left: false };
@@ -127,7 +139,7 @@ impl Presence {
         }
         drop(table);
         self.tell();
-        Present { presence: self.clone(), place: Some((name, number)), delivered }
+        Present { presence: self.clone(), place: Some((name, number)), delivered, nudge }
     }
 
     /// Takes down what an instance says that it enforces. Whether there was room for it.
@@ -158,7 +170,8 @@ impl Presence {
         let measure = standing::Measure { past: &past, now, liveness: self.0.liveness, stale: self.stale() };
         let mut views = Vec::new();
         let mut concerning = None;
-        for (name, instance) in self.with_own(others, |known| service.is_none_or(|only| only == known)) {
+        let known = self.with_own(others, |known| service.is_none_or(|only| only == known));
+        for (name, instance) in known.into_iter().filter(|(_, instance)| !instance.was_forgotten()) {
             if concerning.as_ref().is_none_or(|(of, _)| *of != name.service) {
                 concerning = Some((name.service.clone(), past.concerning(&name.service)));
             }
@@ -171,6 +184,26 @@ impl Presence {
     /// One line for each service (or for the one) of which some instances are not able to do something. What other
     /// nodes have is known as of some seconds ago.
     pub(crate) fn unable(&self, service: Option<&ServiceId>, cannot: &str) -> Vec<String> {
+        self.unable_lines(service, cannot, |connection| connection.client == Client::Reference)
+    }
+
+    fn unable_lines(
+        &self,
+        service: Option<&ServiceId>,
+        cannot: &str,
+        is_unable: impl Fn(&Connection) -> bool,
+    ) -> Vec<String> {
+        let concerned = self.unable_counts(service, is_unable).into_iter().filter(|(_, (unable, _))| *unable > 0);
+        let line = |(service, (unable, all))| format!("{unable} of {all} connected instances of {service} {cannot}");
+        concerned.map(line).collect()
+    }
+
+    /// Of how many connected instances of each service so many are unable to do something.
+    fn unable_counts(
+        &self,
+        service: Option<&ServiceId>,
+        is_unable: impl Fn(&Connection) -> bool,
+    ) -> BTreeMap<ServiceId, (usize, usize)> {
         let (now, stale) = (clock::now(), self.stale());
         let mut counts: BTreeMap<ServiceId, (usize, usize)> = BTreeMap::new();
         let table = self.table();
@@ -180,16 +213,12 @@ impl Presence {
                 continue;
             };
             if service.is_none_or(|service| *service == name.service) {
-                let (reference, all) = counts.entry(name.service.clone()).or_default();
-                *reference += usize::from(connection.client == Client::Reference);
+                let (unable, all) = counts.entry(name.service.clone()).or_default();
+                *unable += usize::from(is_unable(connection));
                 *all += 1;
             }
         }
-        drop(table);
-        let concerned = counts.into_iter().filter(|(_, (reference, _))| *reference > 0);
-        let line =
-            |(service, (reference, all))| format!("{reference} of {all} connected instances of {service} {cannot}");
-        concerned.map(line).collect()
+        counts
     }
 
     /// What other nodes have noted; what they had noted before where the store does not answer.
@@ -240,6 +269,9 @@ impl Presence {
 
     fn leave(&self, name: &Name, number: u64) {
         let mut table = self.table();
+        if table.nudges.get(name).is_some_and(|(own, _)| *own == number) {
+            table.nudges.remove(name);
+        }
         let Some(instance) = table.own.get_mut(name) else { return };
         let Some(connection) = instance.connection.as_ref().filter(|own| own.number == number && instance.here) else {
             // It has another stream by now.
@@ -262,6 +294,11 @@ impl Present {
     /// The stream was handed everything up to a revision.
     pub(crate) fn delivered(&self, revision: Revision) {
         self.delivered.reach(revision);
+    }
+
+    /// Waits until the shares of the instance have become others.
+    pub(crate) async fn nudged(&self) {
+        self.nudge.notified().await;
     }
 }
 

@@ -5,7 +5,7 @@ mod ends;
 mod lineage;
 mod nodes;
 mod outage;
-mod redis;
+pub(crate) mod redis;
 mod slow;
 mod snapshots;
 

@@ -43,6 +43,7 @@ fn mutations() -> Vec<(String, Value, Vec<Field>)> {
         ("shadow", &["boolean"]),
         ("until", &["null"]),
         ("on_backend_failure", &["null"]),
+        ("share", &["null"]),
         ("reason", &["text"]),
         ("expected_revision", &["number"]),
         ("dry_run", &["boolean"]),

@@ -31,6 +31,7 @@ mod routes;
 mod secrets;
 mod service_tokens;
 mod serving;
+mod shares;
 mod storage;
 mod streams;
 mod tokens;

@@ -31,6 +31,7 @@ pub(crate) fn are_read_or_refused(event: &str, data: &str) {
         Frame::Snapshot { cursor, view, .. } => encode::snapshot(cursor, view),
         Frame::Commit { cursor, after, changes, .. } => encode::commit(cursor, *after, changes),
         Frame::Bookmark { cursor, digest } => encode::bookmark(cursor, digest.clone()),
+        Frame::Shares => Ok(encode::SHARES.to_owned()),
         Frame::Goodbye { reason, retry_after_ms } => encode::goodbye(reason, *retry_after_ms),
     };
     let written = written.unwrap();
@@ -66,7 +67,7 @@ fn put_in_force(frame: Frame) {
             }
             view
         }
-        Frame::Bookmark { .. } | Frame::Goodbye { .. } => return,
+        Frame::Bookmark { .. } | Frame::Shares | Frame::Goodbye { .. } => return,
     };
     let paths: Vec<String> = view.service.routes.keys().map(|key| key.path.to_string()).collect();
     let is_bare = view == ServiceView::default();

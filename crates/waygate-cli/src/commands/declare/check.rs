@@ -121,6 +121,9 @@ fn policy(told: &LimitSettings) -> Result<RateLimitPolicy, String> {
     if let Some(name) = &told.on_backend_failure {
         policy.on_backend_failure = read(name).map_err(at("on_backend_failure"))?;
     }
+    if let Some(name) = &told.share {
+        policy.share = read(name).map_err(at("share"))?;
+    }
     policy.burst = told.burst;
     for tier in &told.tiers {
         policy.tiers.push(Tier { name: tier.name.clone(), limit: read(&tier.limit).map_err(at("tiers"))? });

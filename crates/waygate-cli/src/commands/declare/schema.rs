@@ -60,6 +60,7 @@ pub(super) fn of_documents() -> Value {
                 "tier_resolver": text, "exempt_ips": texts, "exempt_roles": texts, "exempt_routes": texts,
                 "shadow": flag, "until": time,
                 "on_backend_failure": { "enum": ["local", "open", "closed"] },
+                "share": { "enum": ["per_replica", "divided"] },
                 "paused": flag, "changed_at": revision,
             }), &["limit"]),
             "tier": object(json!({ "name": text, "limit": text }), &["name", "limit"]),

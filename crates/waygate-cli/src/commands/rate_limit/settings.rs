@@ -41,6 +41,7 @@ pub(super) fn request(settings: Box<LimitSettings>) -> CliResult<LimitRequest> {
             shadow: settings.shadow,
             until: settings.ending.at()?,
             on_backend_failure: settings.on_backend_failure,
+            share: settings.share.map(|share| share.replace('-', "_")),
         },
         reason: settings.reason,
         allow_unknown: settings.allow_unknown,

@@ -12,6 +12,9 @@ pub(super) fn summary(view: &LimitView) -> String {
     if view.burst > 0 {
         text = format!("{text} · burst {}", view.burst);
     }
+    if let Some(share) = &view.share {
+        text = format!("{text} · {share}");
+    }
     if view.shadow {
         text.push_str(" · counts only");
     }
@@ -30,6 +33,7 @@ pub(super) fn one(view: &LimitView) -> Table {
             "On backend failure",
             if view.on_backend_failure == "local" { String::new() } else { view.on_backend_failure.clone() },
         ),
+        ("Share", view.share.clone().unwrap_or_default()),
         ("Tiers", tiers.join(", ")),
         ("Exempt routes", view.exempt_routes.join(", ")),
         ("Exempt addresses", view.exempt_ips.join(", ")),
@@ -46,6 +50,10 @@ pub(super) fn one(view: &LimitView) -> Table {
     row("Origin", &view.origin);
     for (name, value) in optional.iter().filter(|(_, value)| !value.is_empty()) {
         row(name, value);
+    }
+    for share in &view.shares {
+        let lapsed = if share.lapsed { " (its lease has ended)" } else { "" };
+        row("Held", &format!("{} by {} of {}{lapsed}", share.limit, share.instance, share.service));
     }
     table
 }

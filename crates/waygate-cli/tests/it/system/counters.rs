@@ -103,7 +103,7 @@ async fn limited(urls: &[String], path: &str, limit: &str) {
 }
 
 /// How many of so many requests of one caller pass, from several tasks over all replicas at once.
-async fn passing(urls: &[String], path: &str, caller: &str, requests: usize) -> usize {
+pub(super) async fn passing(urls: &[String], path: &str, caller: &str, requests: usize) -> usize {
     const TASKS: usize = 6;
     let mut tasks = Vec::new();
     for number in 0..TASKS {

@@ -73,6 +73,7 @@ const ALGORITHMS: &[&str] = &["fixed_window", "sliding_window", "moving_window",
 const KEY_STRATEGY: &str = "^(ip|user|api_key|global|custom|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})$";
 const MISSING_KEYS: &[&str] = &["exempt", "fallback_ip", "block"];
 const FAILURES: &[&str] = &["local", "open", "closed"];
+const SHARINGS: &[&str] = &["per_replica", "divided"];
 
 pub(crate) const ONLY_REASON: &[Field] = &[REASON];
 pub(crate) const SWITCH: &[Field] = &[REASON, UNTIL, SHADOW];
@@ -128,6 +129,7 @@ const COMMAND: &[Field] = &[
     EXEMPT_ROLES,
     EXEMPT_ROUTES,
     FAILURE,
+    SHARE,
 ];
 pub(crate) const DOCUMENT: &[Field] =
     &[SERVICE, Field::new("revision", Whole { least: 0, most: u64::MAX }, "As it was then; now when left out")];
@@ -223,6 +225,7 @@ const STATE: Field = Field::new(
     "How it stands to what is in force",
 );
 pub(crate) const INSTANCES: &[Field] = &[SERVICE, STATE, LIMIT, CURSOR];
+pub(crate) const ONE_INSTANCE: &[Field] = &[SERVICE];
 pub(crate) const INSTANCES_OF_SERVICE: &[Field] = &[STATE, LIMIT, CURSOR];
 pub(crate) const ACKNOWLEDGE: &[Field] = &[
     Field::new("app_id", Text, "The service's id").required(),
@@ -236,6 +239,16 @@ pub(crate) const ACKNOWLEDGE: &[Field] = &[
     Field::new("digest", Text, "The digest of what it enforces"),
     Field::new("rejected", List(NOT_APPLIED), "What it could not apply; the first 50"),
     Field::new("leaving", Flag, "It ends, in order"),
+    Field::new(
+        "shares",
+        Kind::Object(SHARES),
+        "It asks for its shares of divided limits; one that leaves has given them up",
+    ),
+];
+const SERIAL: Kind = Whole { least: 0, most: 9_007_199_254_740_991 };
+const SHARES: &[Field] = &[
+    Field::new("service", SERIAL, "The serial of the grant by which it enforces limits of its service; 0 for none"),
+    Field::new("global", SERIAL, "The serial of that for the limit of everything"),
 ];
 const NOT_APPLIED: &[Field] =
     &[Field::new("what", Text, "Which element").required(), Field::new("why", Text, "Why it could not be applied")];
@@ -282,8 +295,11 @@ const EXEMPT_IPS: Field = Field::new("exempt_ips", Texts, "Addresses and ranges 
 const EXEMPT_ROLES: Field = Field::new("exempt_roles", Texts, "Roles that are not counted");
 const EXEMPT_ROUTES: Field = Field::new("exempt_routes", Texts, "`/path` or `METHOD:/path` that is not counted");
 const FAILURE: Field =
-    Field::new("on_backend_failure", OneOf(FAILURES), "What holds without the shared counters").nullable();
+    Field::new("on_backend_failure", OneOf(FAILURES), "What holds without the shared counters, or without a share")
+        .nullable();
 const LIMIT_UNTIL: Field = Field::new("until", Time, "When it ends by itself").nullable();
+const SHARE: Field =
+    Field::new("share", OneOf(SHARINGS), "Whether each replica has the whole limit, or its share").nullable();
 pub(crate) const SET_LIMIT: &[Field] = &[
     LIMIT_TEXT,
     ALGORITHM,
@@ -298,6 +314,7 @@ pub(crate) const SET_LIMIT: &[Field] = &[
     SHADOW,
     LIMIT_UNTIL,
     FAILURE,
+    SHARE,
     REASON,
     ALLOW_UNKNOWN,
 ];
@@ -318,6 +335,7 @@ pub(crate) const SET_ROUTE_LIMIT: &[Field] = &[
     SHADOW,
     LIMIT_UNTIL,
     FAILURE,
+    SHARE,
     REASON,
     ALLOW_UNKNOWN,
 ];
@@ -336,6 +354,7 @@ const DECLARED_LIMIT: &[Field] = &[
     SHADOW,
     LIMIT_UNTIL,
     FAILURE,
+    SHARE,
 ];
 const TARGET: Field =
     Field::new("url", Text, "Where to: `https://…`; kept sealed, shown without what makes it a secret");
@@ -350,7 +369,7 @@ pub(crate) const EDIT_WEBHOOK: &[Field] = &[TARGET, FORMAT, OF_SERVICES, OF_ACTI
 
 #[cfg(test)]
 mod tests {
-    use waygate_core::{Action, Algorithm, KeyStrategy, OnBackendFailure, OnMissingKey, RouteMethod};
+    use waygate_core::{Action, Algorithm, KeyStrategy, OnBackendFailure, OnMissingKey, RouteMethod, Share};
 
     use super::*;
 
@@ -364,6 +383,7 @@ mod tests {
         assert_eq!(methods, METHODS);
         assert!(ALGORITHMS.iter().all(|name| name.parse::<Algorithm>().is_ok()));
         assert!(MISSING_KEYS.iter().all(|name| name.parse::<OnMissingKey>().is_ok()));
+        assert!(SHARINGS.iter().all(|name| name.parse::<Share>().is_ok()));
         assert!(FAILURES.iter().all(|name| name.parse::<OnBackendFailure>().is_ok()));
         assert!(KEY_STRATEGY.split(['(', '|']).skip(1).take(5).all(|name| name.parse::<KeyStrategy>().is_ok()));
     }

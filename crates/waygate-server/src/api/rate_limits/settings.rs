@@ -29,6 +29,7 @@ pub(in crate::api) fn policy(fields: &Fields) -> Result<RateLimitPolicy, ApiErro
         enforcement: enforcement(fields)?,
         until: if fields.value("until").is_some() { fields.time("until")? } else { None },
         on_backend_failure: named(fields, "on_backend_failure")?.unwrap_or_default(),
+        share: named(fields, "share")?.unwrap_or_default(),
         ..RateLimitPolicy::new(limit)
     })
 }

@@ -118,6 +118,7 @@ fn note(name: &Name, instance: &Instance, which: Which) -> Option<(String, SideV
             Part::Connection(Arc::new(Connection { seen, ..Connection::clone(connection) }))
         }
         Which::Heard => Part::Heard(instance.heard.clone()?),
+        Which::Forgotten => Part::Forgotten(instance.forgotten?),
     };
     // What is gone without a trace is replaced by what is gone at once.
     let lifetime = if instance.is_forgotten() { Duration::from_millis(1) } else { KEPT };

@@ -55,12 +55,13 @@ pub(crate) struct Heard {
     pub(crate) left: bool,
 }
 
-/// One of the two, on its way to other nodes.
+/// One of these, or that an operator has forgotten it at a time, on its way to other nodes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Part {
     Connection(Arc<Connection>),
     Heard(Arc<Heard>),
+    Forgotten(Timestamp),
 }
 
 /// A part with its name: the text of a note.
@@ -76,6 +77,7 @@ pub(crate) struct Note {
 pub(crate) struct Instance {
     pub(crate) connection: Option<Arc<Connection>>,
     pub(crate) heard: Option<Arc<Heard>>,
+    pub(crate) forgotten: Option<Timestamp>,
     /// This node has its stream.
     pub(crate) here: bool,
 }
@@ -105,6 +107,7 @@ impl Instance {
                     self.heard = Some(given);
                 }
             }
+            Part::Forgotten(at) => self.forgotten = self.forgotten.max(Some(at)),
         }
     }
 
@@ -118,6 +121,7 @@ impl Instance {
         if let Some(heard) = &own.heard {
             self.take(Part::Heard(heard.clone()));
         }
+        self.forgotten = self.forgotten.max(own.forgotten);
         self.here = own.here;
     }
 
@@ -125,6 +129,11 @@ impl Instance {
     pub(crate) fn last_known(&self) -> Option<Timestamp> {
         let stream = self.connection.as_ref().map(|connection| connection.ended.unwrap_or(connection.seen));
         stream.max(self.heard.as_ref().map(|heard| heard.at))
+    }
+
+    /// An operator has forgotten it, and nothing was known of it since.
+    pub(crate) fn was_forgotten(&self) -> bool {
+        self.forgotten.is_some_and(|forgotten| self.last_known().is_none_or(|known| known <= forgotten))
     }
 
     pub(crate) fn is_open(&self, now: Timestamp, stale: Duration) -> bool {
@@ -144,6 +153,7 @@ pub(crate) fn key(name: &Name, part: &Part) -> String {
     let part = match part {
         Part::Connection(_) => "connection",
         Part::Heard(_) => "heard",
+        Part::Forgotten(_) => "forgotten",
     };
     format!("{}{}/{part}", prefix(Some(&name.service)), name.id)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::record::{Heard, Instance, Name};
+use super::shares::Nudges;
 
 /// How many instances a node knows first hand.
 pub(super) const MOST: usize = 20_000;
@@ -17,15 +18,17 @@ pub(super) struct Table {
     pub(super) unsaid: BTreeSet<(Name, Which)>,
     /// What others had noted when it was read last; for when it cannot be.
     pub(super) others: BTreeMap<Name, Instance>,
+    pub(super) nudges: Nudges,
     /// Counts the streams.
     pub(super) streams: u64,
 }
 
-/// One of the two parts of what is known of an instance.
+/// One of the parts of what is known of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Which {
     Connection,
     Heard,
+    Forgotten,
 }
 
 impl Table {

@@ -33,6 +33,7 @@ fn said(number: usize, cursor: &Cursor) -> Acknowledgement {
         digest: None,
         rejected: Vec::new(),
         leaving: false,
+        shares: None,
     }
 }
 

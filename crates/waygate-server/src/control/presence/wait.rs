@@ -92,7 +92,7 @@ impl Awaited<'_> {
                 self.services.entry(name.service.clone()).or_insert_with(|| self.past.concerning(&name.service));
             let measure =
                 Measure { past: &self.past, now: clock::now(), liveness: presence.0.liveness, stale: presence.stale() };
-            if instance.has_left() {
+            if instance.has_left() || instance.was_forgotten() {
                 continue;
             }
             if !instance.confirms() {

@@ -14,7 +14,7 @@ use crate::helpers::{TestServer, eventually};
 /// Whether there is a Redis to test with. Without one, tests that need it pass without having tested anything, and say
 /// so; in continuous integration they fail.
 #[expect(clippy::print_stderr, reason = "skipping has to be seen")]
-pub(super) fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     if std::env::var_os("WAYGATE_TEST_REDIS_URL").is_some() {
         return true;
     }
@@ -24,14 +24,14 @@ pub(super) fn is_available() -> bool {
 }
 
 /// Ends with its value.
-pub(super) struct Redis {
+pub(crate) struct Redis {
     directory: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
 }
 
 impl Redis {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut redis = Self { directory: tempfile::tempdir().unwrap(), port, child: None };
         redis.bring_back().await;
@@ -60,7 +60,7 @@ impl Redis {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 

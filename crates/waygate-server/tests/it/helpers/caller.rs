@@ -52,6 +52,10 @@ impl Caller {
         self.send(Method::POST, path, Some(body.to_string().into_bytes())).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Answer {
         let response = self.open(method, path, body).await;
         let (status, head) = (response.status().as_u16(), response.headers().clone());

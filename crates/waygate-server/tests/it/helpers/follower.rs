@@ -73,7 +73,7 @@ impl Follower {
                 assert_eq!(digest.as_deref(), Some(&*Digest::of(&self.view).to_string()), "at {cursor}");
                 self.cursor = Some(cursor.clone());
             }
-            Frame::Goodbye { .. } => {}
+            Frame::Shares | Frame::Goodbye { .. } => {}
         }
         Some(frame)
     }

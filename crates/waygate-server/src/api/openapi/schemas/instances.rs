@@ -7,7 +7,29 @@ use super::{Schemas, flag, list, named, object, one_of, or_null, schema, text, t
 pub(super) fn all() -> Schemas {
     let state = || one_of(&["in_sync", "applying", "behind", "unconfirmed", "lost", "left"]);
     vec![
-        named("Acknowledged", object(&["again_in_ms"], json!({ "again_in_ms": whole() }))),
+        named(
+            "Acknowledged",
+            object(
+                &["again_in_ms"],
+                json!({
+                    "again_in_ms": whole(),
+                    "shares": object(&[], json!({ "service": schema("ShareGranted"), "global": schema("ShareGranted") })),
+                }),
+            ),
+        ),
+        named(
+            "ShareGranted",
+            object(
+                &["serial", "part", "lease_ms", "of"],
+                json!({
+                    "serial": whole(), "part": list(list(whole())), "lease_ms": whole(), "of": whole(), "partial": flag(),
+                }),
+            ),
+        ),
+        named(
+            "InstanceForgotten",
+            object(&["ok", "id", "service"], json!({ "ok": flag(), "id": text(), "service": text() })),
+        ),
         named("NotApplied", object(&["what", "why"], json!({ "what": text(), "why": text() }))),
         named(
             "Instance",

@@ -31,6 +31,10 @@ pub(super) fn all() -> Schemas {
                     "scope": one_of(&["global", "service", "route"]), "service": or_null(text()), "key": text(),
                     "origin": one_of(&["operator", "declared"]), "overrides": text(), "shadow": flag(),
                     "until": time(), "on_backend_failure": one_of(&["local", "open", "closed"]),
+                    "share": one_of(&["divided"]), "shares": list(object(
+                        &["service", "instance", "limit"],
+                        json!({ "service": text(), "instance": text(), "limit": text(), "lapsed": flag() }),
+                    )),
                     "changed_at": whole(), "unsupported_by": texts(), "changed": flag(),
                 }),
             ),

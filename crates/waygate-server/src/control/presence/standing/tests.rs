@@ -66,7 +66,7 @@ fn connected(second: i64, confirms: bool) -> Instance {
         ended: None,
         delivered,
     };
-    Instance { connection: Some(Arc::new(connection)), heard: None, here: true }
+    Instance { connection: Some(Arc::new(connection)), heard: None, forgotten: None, here: true }
 }
 
 fn that_says(mut instance: Instance, second: i64, cursor: &Cursor) -> Instance {

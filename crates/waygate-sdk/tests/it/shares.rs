@@ -1,0 +1,185 @@
+//! Divided limits, from a real control plane to the answers of services.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use waygate_sdk::core::Holding;
+use waygate_sdk::{Status, Waygate, WaygateBuilder};
+use waygate_server::ServerBuilder;
+
+use crate::end_to_end::{ControlPlane, payments, settings, status};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const LIMIT: &str = "/api/services/pay/rate-limit";
+
+/// An instance, and what it serves.
+struct Replica {
+    waygate: Waygate,
+    app: Router,
+}
+
+impl Replica {
+    fn start(builder: WaygateBuilder, id: &str) -> Self {
+        let waygate = builder.instance(id).start().unwrap();
+        Self { app: payments(&waygate), waygate }
+    }
+
+    /// How many of so many requests of one caller pass.
+    async fn passing(&self, requests: usize) -> usize {
+        let mut passed = 0;
+        for _ in 0..requests {
+            match status(&self.app, "/api/payments").await {
+                200 => passed += 1,
+                429 => {}
+                other => panic!("{other}"),
+            }
+        }
+        passed
+    }
+
+    fn amount(&self) -> Option<u64> {
+        Some(self.waygate.status().shares.service?.amount(100))
+    }
+
+    /// The limit that an answer tells.
+    async fn told(&self) -> Option<String> {
+        let request = Request::builder().uri("/api/payments").body(Body::empty()).unwrap();
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        response.headers().get("x-ratelimit-limit").map(|value| value.to_str().unwrap().to_owned())
+    }
+}
+
+async fn set(server: &ControlPlane, body: Value) {
+    let url = format!("http://{}{LIMIT}", server.address);
+    let client = reqwest::Client::new();
+    let request = client.post(url).header("content-type", "application/json").body(body.to_string());
+    assert_eq!(request.send().await.unwrap().status(), 201);
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let look = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, look).await.is_ok(), "it never comes true that {what}");
+}
+
+fn amounts(replicas: &[Replica]) -> Vec<Option<u64>> {
+    replicas.iter().map(Replica::amount).collect()
+}
+
+async fn until_amounts(replicas: &[Replica], wanted: &[u64]) {
+    let wanted: Vec<Option<u64>> = wanted.iter().copied().map(Some).collect();
+    eventually(&format!("they hold {wanted:?}"), || amounts(replicas) == wanted).await;
+}
+
+fn divided(more: Value) -> Value {
+    let mut body = json!({"limit": "100/hour", "share": "divided", "key_strategy": "global"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+fn quick() -> ServerBuilder {
+    settings().instance_liveness(Duration::from_secs(1))
+}
+
+#[tokio::test]
+async fn replicas_hold_one_limit_together_while_they_come_and_go() {
+    let server = ControlPlane::start().await;
+    let start = |id| Replica::start(server.service("pay"), id);
+    let mut replicas = vec![start("a"), start("b"), start("c")];
+    for replica in &replicas {
+        assert!(replica.waygate.ready(PATIENCE).await);
+        assert_eq!(replica.amount(), None, "nothing is divided");
+    }
+    set(&server, divided(json!({}))).await;
+    until_amounts(&replicas, &[34, 33, 33]).await;
+    assert_eq!(replicas[0].told().await.as_deref(), Some("34"), "callers are told of the share");
+    let mut passed = 1;
+    for replica in &replicas {
+        passed += replica.passing(50).await;
+    }
+    assert_eq!(passed, 100);
+
+    // A fourth comes: it is not ready before it has its share, and what the others have counted stays counted.
+    replicas.push(start("d"));
+    assert!(replicas[3].waygate.ready(PATIENCE).await);
+    assert!(replicas[3].amount().is_some_and(|amount| amount > 0));
+    until_amounts(&replicas, &[25, 25, 25, 25]).await;
+    let mut more = Vec::new();
+    for replica in &replicas {
+        more.push(replica.passing(50).await);
+    }
+    assert_eq!(more, [0, 0, 0, 25], "the error of a change is the part of the one that has come");
+
+    let gone = replicas.remove(0);
+    gone.waygate.shutdown().await;
+    assert_eq!(gone.passing(5).await, 0, "one that has left admits nothing more");
+    until_amounts(&replicas, &[34, 33, 33]).await;
+
+    set(&server, json!({"limit": "100/hour", "key_strategy": "global"})).await;
+    eventually("the limit is whole again", || amounts(&replicas) == [None; 3]).await;
+    assert_eq!(replicas[0].passing(200).await, 67, "the 33 that were counted stay counted");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_cut_off_goes_on_with_half_of_its_share() {
+    let server = ControlPlane::start_at(0, quick()).await;
+    let replica = Replica::start(server.service("pay"), "a");
+    assert!(replica.waygate.ready(PATIENCE).await);
+    set(&server, divided(json!({}))).await;
+    until_amounts(std::slice::from_ref(&replica), &[100]).await;
+    let port = server.stop().await;
+    let holding = || replica.waygate.status().shares.service.unwrap().holding;
+    eventually("the lease has ended", || matches!(holding(), Holding::Lapsed(_))).await;
+    assert_eq!((replica.amount(), replica.passing(100).await), (Some(50), 50));
+
+    // The control plane comes back, without its memory: the history is another one, and the limit is gone.
+    let server = ControlPlane::start_at(port, quick()).await;
+    eventually("it is heard of again", || replica.amount().is_none()).await;
+    set(&server, divided(json!({}))).await;
+    until_amounts(std::slice::from_ref(&replica), &[100]).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_lease_a_policy_may_refuse_or_let_everything_through() {
+    for (choice, passing) in [("local", 50), ("closed", 0), ("open", 100)] {
+        let server = ControlPlane::start_at(0, quick()).await;
+        let replica = Replica::start(server.service("pay"), "a");
+        assert!(replica.waygate.ready(PATIENCE).await);
+        set(&server, divided(json!({"on_backend_failure": choice}))).await;
+        until_amounts(std::slice::from_ref(&replica), &[100]).await;
+        server.stop().await;
+        let holding = || replica.waygate.status().shares.service.unwrap().holding;
+        eventually("the lease has ended", || matches!(holding(), Holding::Lapsed(_))).await;
+        assert_eq!(replica.passing(100).await, passing, "{choice}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_without_a_share_admits_nothing_and_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ControlPlane::start().await;
+    let kept = |builder: WaygateBuilder| builder.cache_dir(folder.path());
+    let first = Replica::start(kept(server.service("pay")), "a");
+    assert!(first.waygate.ready(PATIENCE).await);
+    set(&server, divided(json!({}))).await;
+    until_amounts(std::slice::from_ref(&first), &[100]).await;
+    first.waygate.shutdown().await;
+    drop(first);
+    let address = server.address;
+    server.stop().await;
+
+    let builder = Waygate::builder(&format!("http://{address}"), "pay").reconnect_delay(Duration::from_millis(300));
+    let again = Replica::start(kept(builder), "a");
+    let Status { shares, .. } = again.waygate.status();
+    assert_eq!(shares.service.unwrap().holding, Holding::Nothing);
+    assert_eq!((again.passing(5).await, again.waygate.status().is_ready()), (0, false));
+}
