@@ -1,8 +1,8 @@
-local pack, unpack_meter, text, min, max, floor = struct.pack, struct.unpack, string.format, math.min, math.max, math.floor
-local settings, now = ARGV[1], tonumber(ARGV[2])
+local call, pack, parse = redis.call, struct.pack, struct.unpack
+local now = tonumber(ARGV[2])
 if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
+  now = call('TIME')
+  now = now[1] * 1000000 + now[2]
 end
 if #KEYS == 0 then return {1, now} end
 
@@ -26,134 +26,155 @@ local function divide(a, b, c)
   return whole + quotient, rest
 end
 
--- What each counter says, as of now; then whether its limit admits the request.
-local records = redis.call('MGET', unpack(KEYS))
-local first, second, third, used, turned, passes = {}, {}, {}, {}, {}, {}
-local admitted, limit, position = true, 0, 1
-for index = 1, #KEYS do
-  local kind, flags, amount, capacity, period
-  kind, flags, amount, capacity, period, position = unpack_meter('<BBddd', settings, position)
-  if flags >= 2 then
-    limit = limit + 1
-    passes[limit] = true
-  end
-  local record, a, b, c, count = records[index], 0, 0, 0, 0
-  if capacity == 0 then
-    a, b, c = now, 0, 0
-  elseif kind == 0 then
-    if record then a, b = unpack_meter('<dd', record) end
-    if a - now > period then a, turned[index] = now, true end
-    if now >= a + period then a, b = now, 0 end
-    count = b
-  elseif kind == 3 then
-    a, turned[index] = moving.read(KEYS[index], now, period)
-    count = moving.used(a)
-  else
-    if record then a, b, c = unpack_meter('<ddd', record) end
-    if a - now > period then a, turned[index] = now, true end
-    local at = max(now, a)
-    if kind == 1 then
-      local steps = floor(at / period) - floor(a / period)
-      if steps == 1 then b, c = c, 0 elseif steps > 1 then b, c = 0, 0 end
-      count = c
-      if b > 0 then count = count + divide(b, period - at % period, period) end
-      third[index] = c
-    else
-      if b > 0 or c > 0 then
-        local gained, part = divide(amount, at - a, period)
-        b, c = b - gained, min(c, period - 1) - part
-        if c < 0 then b, c = b - 1, c + period end
-        if b < 0 then b, c = 0, 0 end
+-- The first turn takes it that every limit admits the request, and the second is needed where one does not.
+local settings, admitted, denies, records, lives, answer = ARGV[1], true, nil, nil, nil, nil
+for turn = 1, 2 do
+  local limit, position, place = 0, 1, 3
+  records, lives = call('MGET', unpack(KEYS)), nil
+  answer = {admitted and 1 or 0, now, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  for index = 1, #KEYS do
+    local kind, flags, amount, capacity, period
+    kind, flags, amount, capacity, period, position = parse('<BBddd', settings, position)
+    if flags > 1 then limit = limit + 1 end
+    local counts = turn == 1 or (admitted and not denies[limit])
+    -- How many count already; until when the record has to be kept, where that is not known to Redis.
+    local used, reset, life = 0, 0, nil
+    local record = records[index]
+    if capacity == 0 then
+      record, reset = false, period
+    elseif kind == 0 then
+      local start, clock_went_back = now, false
+      if record then
+        start, used = parse('<dd', record)
+        if start > now then
+          clock_went_back = start - now > period
+          if counts or clock_went_back then start = now end
+        elseif now >= start + period then
+          start, used = now, 0
+        end
       end
-      count = b
-      if c > 0 then count = count + 1 end
-      third[index] = c
+      local count = used
+      record = false
+      if counts or clock_went_back then
+        if counts then count = count + 1 end
+        record = pack('<dd', start, count)
+        if count == 1 or clock_went_back then life = period end
+      end
+      if count > 0 then
+        reset = period
+        if start < now then reset = start + period - now end
+      end
+    elseif kind == 1 then
+      local latest, previous, current, fresh = now, 0, 0, not record
+      local clock_went_back = false
+      if record then
+        latest, previous, current = parse('<ddd', record)
+        if latest - now > period then latest, clock_went_back = now, true end
+      end
+      local at = latest
+      if at < now then at = now end
+      local into = at % period
+      local left, steps = period - into, at - into - latest + latest % period
+      if steps == period then previous, current = current, 0 elseif steps > period then previous, current = 0, 0 end
+      used = current
+      if previous > 0 then used = used + divide(previous, left, period) end
+      local count = used
+      record = false
+      if counts then current, count = current + 1, count + 1 end
+      if counts or clock_went_back then
+        record = pack('<ddd', at, previous, current)
+        if fresh or steps > 0 or clock_went_back then life = at + left + period - now end
+      end
+      if count > 0 then
+        -- Until the share of some requests is at most so many, in what is left of a period.
+        local target = (count < capacity and count or capacity) - 1
+        local most, shrinking, from = target - current, previous, left
+        if target < current then most, shrinking, from = target, current, left + period end
+        reset = at - now
+        if shrinking > 0 then
+          local quotient, rest = divide(most + 1, period, shrinking)
+          if rest == 0 then quotient = quotient - 1 end
+          if quotient > period then quotient = period end
+          if target >= current and quotient > left then quotient = left end
+          reset = reset + from - quotient
+        end
+      end
+    elseif kind == 2 then
+      local at, tokens, part, kept, clock_went_back = now, 0, 0, 0, false
+      if record then
+        at, tokens, part, kept = parse('<dddd', record)
+        if at - now > period then at, kept, clock_went_back = now, 0, true end
+        if at < now then
+          if part >= period then part = period - 1 end
+          local gained, gained_part = divide(amount, now - at, period)
+          tokens, part, at = tokens - gained, part - gained_part, now
+          if part < 0 then tokens, part = tokens - 1, part + period end
+          if tokens < 0 then tokens, part = 0, 0 end
+        elseif part >= period then
+          part = period - 1
+        end
+      end
+      used = tokens
+      if part > 0 then used = used + 1 end
+      local count = used
+      record = false
+      if counts then tokens, count = tokens + 1, count + 1 end
+      if counts or clock_went_back then
+        -- About when nothing is left of it.
+        local ends = at + (tokens + 1) * period / amount
+        if ends > kept then
+          kept = math.ceil(ends + period)
+          life = kept - now
+        end
+        record = pack('<dddd', at, tokens, part, kept)
+      end
+      if count > 0 then
+        local target = (count < capacity and count or capacity) - 1
+        reset = at - now
+        if tokens >= target then
+          local whole, rest = divide(tokens - target, period, amount)
+          rest = rest + part
+          local over = rest % amount
+          reset = reset + whole + (rest - over) / amount
+          if over > 0 then reset = reset + 1 end
+        end
+      end
+    else
+      record, reset, used, life = moving.charge(KEYS[index], now, period, capacity, counts)
     end
-    a = at
+    if used >= capacity and turn == 1 then
+      denies = denies or {}
+      denies[limit] = true
+      if flags % 2 == 0 then admitted = false end
+    end
+    records[index] = record
+    if life then
+      lives = lives or {}
+      lives[index] = life
+    end
+    if counts then
+      answer[place], answer[place + 1] = 1, capacity - used - 1
+    elseif used < capacity then
+      answer[place], answer[place + 1] = 1, capacity - used
+    else
+      answer[place], answer[place + 1] = 0, 0
+    end
+    answer[place + 2] = reset
+    place = place + 3
   end
-  first[index], second[index], used[index] = a, b, count
-  if count >= capacity then
-    passes[limit] = false
-    if flags % 2 == 0 then admitted = false end
-  end
+  if not denies then break end
 end
 
--- Adds, and answers.
-local answer = {admitted and 1 or 0, now}
-local place = 2
-limit, position = 0, 1
 for index = 1, #KEYS do
-  local kind, flags, amount, capacity, period
-  kind, flags, amount, capacity, period, position = unpack_meter('<BBddd', settings, position)
-  if flags >= 2 then limit = limit + 1 end
-  local a, b, c, count = first[index], second[index], third[index], used[index]
-  local counts = admitted and passes[limit]
-  local allowed, reset, record, ends = counts or count < capacity, 0, nil, nil
-  if capacity == 0 then
-    reset = period
-  elseif kind == 0 then
-    if counts then
-      a, count = min(a, now), count + 1
-    end
-    if counts and count > 1 and not turned[index] then
-      redis.call('SET', KEYS[index], pack('<dd', a, count), 'KEEPTTL')
-    elseif counts or turned[index] then
-      record, ends = pack('<dd', a, count), a + period
-    end
-    if count > 0 then reset = max(0, min(a, now) + period - now) end
-  elseif kind == 1 then
-    local left = period - a % period
-    if counts then
-      c, count = c + 1, count + 1
-    end
-    if counts or turned[index] then record, ends = pack('<ddd', a, b, c), a + left + period end
-    if count > 0 then
-      -- Until the share of a count is at most so many, of what is left of the period.
-      local target, late = min(count, capacity) - 1, a - now
-      local most, shrinking, from = target - c, b, left
-      if target < c then most, shrinking, from = target, c, left + period end
-      if shrinking > 0 then
-        local quotient, rest = divide(most + 1, period, shrinking)
-        if rest == 0 then quotient = quotient - 1 end
-        quotient = min(quotient, period)
-        if target >= c then quotient = min(quotient, left) end
-        reset = late + from - quotient
-      else
-        reset = late
-      end
-    end
-  elseif kind == 2 then
-    if counts then
-      b, count = b + 1, count + 1
-    end
-    local late, target = a - now, min(count, capacity) - 1
-    if count > 0 then
-      reset = late
-      if b >= target then
-        local whole, rest = divide(b - target, period, amount)
-        reset = late + whole + math.ceil((rest + c) / amount)
-      end
-    end
-    if counts or turned[index] then
-      local whole, rest = divide(b, period, amount)
-      record, ends = pack('<ddd', a, b, c), a + whole + math.ceil((rest + c) / amount)
-    end
+  local record, life = records[index], lives and lives[index]
+  if life then life = string.format('%.0f', math.ceil(life / 1000) + 1000) end
+  if not record then
+  elseif moving and type(record) == 'table' then
+    moving.write(KEYS[index], record, life)
+  elseif life then
+    call('SET', KEYS[index], record, 'PX', life)
   else
-    if counts then
-      moving.add(a, KEYS[index], now, period, capacity)
-      count = moving.used(a)
-    end
-    if counts or turned[index] then
-      redis.call('PEXPIRE', KEYS[index], text('%.0f', max(1, math.ceil((a.latest_at + period + 1 - now) / 1000) + 1000)))
-    end
-    if count > 0 then reset = moving.wait(a, KEYS[index], now, period, count - min(count, capacity) + 1) end
+    call('SETRANGE', KEYS[index], 0, record)
   end
-  if record then
-    redis.call('SET', KEYS[index], record, 'PX', text('%.0f', max(1, math.ceil((ends - now) / 1000) + 1000)))
-  end
-  answer[place + 1] = allowed and 1 or 0
-  answer[place + 2] = max(0, capacity - count)
-  answer[place + 3] = reset
-  place = place + 3
 end
 return answer

@@ -1,70 +1,89 @@
--- A sorted set: one member for each time at which requests passed, named by how many had passed until then, scored by the
--- time. Members that are over are removed, but for the last, whose name is where counting begins.
+-- A list of the times at which requests passed, oldest first: how many had passed until then, the time, and until when the
+-- list is kept. What is over is removed, but for the last, which says where counting begins.
 local moving = {}
-local function whole(number) return string.format('%.0f', number) end
 
-function moving.read(key, now, period)
-  local m = {}
-  local newest = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  if not newest[1] then return m end
-  m.latest, m.latest_at = tonumber(newest[1]), tonumber(newest[2])
-  local turned
-  if m.latest_at - now > period then
-    redis.call('ZREMRANGEBYSCORE', key, whole(now), '+inf')
-    redis.call('ZADD', key, whole(now), newest[1])
-    m.latest_at, turned = now, true
-  end
-  local over, oldest = now - period, redis.call('ZRANGE', key, 0, 1, 'WITHSCORES')
-  if tonumber(oldest[2]) >= over then
-    m.first, m.first_at = tonumber(oldest[1]), tonumber(oldest[2])
-  elseif oldest[3] and tonumber(oldest[4]) < over then
-    local gone = redis.call('ZREVRANGEBYSCORE', key, '(' .. whole(over), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-    m.gone = tonumber(gone[1])
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. gone[2])
-    local first = redis.call('ZRANGE', key, 1, 1, 'WITHSCORES')
-    if first[1] then m.first, m.first_at = tonumber(first[1]), tonumber(first[2]) end
-  else
-    m.gone = tonumber(oldest[1])
-    if oldest[3] then m.first, m.first_at = tonumber(oldest[3]), tonumber(oldest[4]) end
-  end
-  return m, turned
+local function cell(packed)
+  if packed then return struct.unpack('<ddd', packed) end
 end
 
-function moving.used(m)
-  if not m.latest then return 0 end
-  return m.latest - (m.gone or 0)
+-- What was timed later than now, by a clock that has been set back since, has passed now.
+local function follow_clock(key, latest, now)
+  repeat
+    redis.call('RPOP', key)
+    local _, at = cell(redis.call('LINDEX', key, -1))
+  until not at or at < now
+  redis.call('RPUSH', key, struct.pack('<ddd', latest, now, 0))
 end
 
-function moving.add(m, key, now, period, capacity)
-  local at = now
+-- The time of the first cell with so many passes or more, among those from this one on.
+local function search(key, low, passed)
+  local high = redis.call('LLEN', key) - 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if cell(redis.call('LINDEX', key, middle)) >= passed then high = middle else low = middle + 1 end
+  end
+  local _, at = cell(redis.call('LINDEX', key, low))
+  return at
+end
+
+-- As in the other algorithms: what is to be written, when more remains, how many counted already, how long it is kept.
+function moving.charge(key, now, period, capacity, counts)
+  local latest, latest_at, kept = cell(redis.call('LINDEX', key, -1))
+  if latest and latest_at - now > period then
+    follow_clock(key, latest, now)
+    latest_at, kept = now, 0
+  end
+  -- How many had passed when the time that counts began, and the first cell since.
+  local gone, first, first_at, over = 0, nil, nil, now - period
+  while latest do
+    local oldest = redis.call('LRANGE', key, 0, 1)
+    first, first_at = cell(oldest[1])
+    if first_at >= over then break end
+    gone = first
+    first, first_at = cell(oldest[2])
+    if not first or first_at >= over then break end
+    redis.call('LPOP', key)
+  end
+
+  local used = first and latest - gone or 0
+  if not counts or used >= capacity then
+    if used == 0 then return false, 0, 0 end
+    local at, wanted = first_at, gone + used - (used < capacity and used or capacity) + 1
+    if first < wanted then at = search(key, gone > 0 and 1 or 0, wanted) end
+    if at + period < now then return false, 0, used end
+    return false, at + period + 1 - now, used
+  end
+
+  local at, command = now, 'RPUSH'
   if capacity > 1024 then
     local grid = math.floor(period / 1024)
     at = math.ceil(now / grid) * grid
   end
-  if moving.used(m) == 0 then
-    if m.latest then redis.call('DEL', key) end
-    m.latest, m.latest_at, m.gone, m.first, m.first_at = 1, at, nil, 1, at
-  elseif m.latest_at >= at then
-    redis.call('ZREM', key, whole(m.latest))
-    if m.first == m.latest then m.first = m.latest + 1 end
-    m.latest = m.latest + 1
+  if used == 0 then
+    command, latest, latest_at, kept, first_at = latest and 'DEL' or 'RPUSH', 1, at, 0, at
+  elseif latest_at >= at then
+    command, latest = 'LSET', latest + 1
   else
-    m.latest, m.latest_at = m.latest + 1, at
+    latest, latest_at = latest + 1, at
   end
-  redis.call('ZADD', key, whole(m.latest_at), whole(m.latest))
+  local ends, life = latest_at + period + 1, nil
+  if ends > kept then
+    kept = ends + period
+    life = kept - now
+  end
+  local reset = 0
+  if first_at + period >= now then reset = first_at + period + 1 - now end
+  return {command, struct.pack('<ddd', latest, latest_at, kept)}, reset, used, life
 end
 
--- Until so many of those that count are over.
-function moving.wait(m, key, now, period, leaving)
-  local wanted, at = (m.gone or 0) + leaving, m.first_at
-  if m.first < wanted then
-    local low, high = m.gone and 1 or 0, redis.call('ZCARD', key) - 1
-    while low < high do
-      local middle = math.floor((low + high) / 2)
-      if tonumber(redis.call('ZRANGE', key, middle, middle)[1]) >= wanted then high = middle else low = middle + 1 end
-    end
-    at = tonumber(redis.call('ZRANGE', key, low, low, 'WITHSCORES')[2])
+function moving.write(key, record, life)
+  local command, packed = record[1], record[2]
+  if command == 'LSET' then
+    redis.call('LSET', key, -1, packed)
+  else
+    if command == 'DEL' then redis.call('DEL', key) end
+    redis.call('RPUSH', key, packed)
   end
-  return math.max(0, at + period + 1 - now)
+  if life then redis.call('PEXPIRE', key, life) end
 end
 

@@ -20,7 +20,7 @@ const LONGEST_PERIOD: u64 = 3650 * 86_400;
 /// where it was counted), and in how many microseconds more remains.
 ///
 /// A counter is a string of doubles (fixed window: start, count; sliding window: latest, previous, current; token
-/// bucket: at, tokens, part) or, for the moving window, a sorted set. Numbers are integers below 2^53, and products that
+/// bucket: at, tokens, part, until when it is kept) or, for the moving window, a sorted set. Numbers are integers below 2^53, and products that
 /// may be larger are divided bit by bit.
 ///
 /// What it costs is one call of Redis to read all counters, one for the time and one for each counter that is written;
@@ -35,7 +35,8 @@ pub(super) struct ChargeScript {
 impl ChargeScript {
     pub(super) fn new() -> Self {
         let plain = include_str!("charge.lua");
-        Self { plain: Script::new(plain), moving: Script::new(&[include_str!("moving.lua"), plain].concat()) }
+        let moving = include_str!("moving.lua");
+        Self { plain: Script::new(&["local moving\n", plain].concat()), moving: Script::new(&[moving, plain].concat()) }
     }
 
     pub(super) fn of(&self, request: &ChargeRequest) -> &Script {
