@@ -61,7 +61,7 @@ pub(super) fn settings(request: &ChargeRequest) -> Vec<u8> {
             let first = if position == 0 { 2 } else { 0 };
             settings.extend([algorithm, u8::from(limit.shadow) + first]);
             let period = meter.quota.period_seconds.clamp(1, LONGEST_PERIOD) * 1_000_000;
-            for number in [u64::from(meter.quota.amount), meter.capacity(), period] {
+            for number in [meter.quota.amount, meter.capacity(), period] {
                 settings.extend((number as f64).to_le_bytes());
             }
         }
