@@ -22,7 +22,7 @@ pub use plan::{Plan, plan};
 use crate::change::Action;
 use crate::command::plan::{Planner, checked_reason, listed};
 use crate::id::{ServiceId, TokenId, WebhookId};
-use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle};
+use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle, Route};
 use crate::limit::RateLimitPolicy;
 use crate::maintenance::MaintenanceScope;
 use crate::revision::Revision;
@@ -118,6 +118,9 @@ pub enum Switch {
     CancelWindows { id: Option<u32> },
     /// Announces, or takes back, that the route will go away.
     Deprecation(Option<Deprecation>),
+    /// What operators had said of the route earlier: control, timed switch, windows and deprecation, or that they had
+    /// said nothing. What is over by now stays over.
+    Restore(Box<Route>),
 }
 
 impl Switch {

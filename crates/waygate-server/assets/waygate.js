@@ -310,6 +310,8 @@ async function find(text) {
   const list = document.getElementById("palette-found");
   if (!list || !found) return;
   list.replaceChildren(...adopted(found).childNodes);
+  for (const group of $$("section", list)) group.setAttribute("role", "group");
+  for (const part of $$("ul, li, h2, p", list)) part.setAttribute("role", "none");
   $$("a", list).forEach((link, index) => {
     link.id = `found-${index}`;
     link.setAttribute("role", "option");

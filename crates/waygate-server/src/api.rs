@@ -19,7 +19,7 @@ mod register;
 mod routes;
 pub(crate) mod schedules;
 mod services;
-mod session;
+pub(crate) mod session;
 mod snapshots;
 mod status;
 pub(crate) mod stream;
@@ -38,6 +38,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use waygate_api::error::ErrorCode;
 use waygate_api::paths;
 
+pub use audit::audit_entries;
 pub use table::{Endpoint, endpoints};
 
 use crate::app::App;

@@ -35,7 +35,7 @@ pub use identity::{Authenticator, AuthenticatorError, Identity};
 pub(crate) use login::Attempt;
 pub use password::{HashError, hash_password};
 pub use principal::Access;
-pub(crate) use principal::{Principal, Rights, enforce};
+pub(crate) use principal::{Principal, Proof, Rights, admit, enforce};
 pub(crate) use scraper::enforce_scraper;
 pub(crate) use secret::{Secret, weakness};
 pub(crate) use usage::TokenUses;
@@ -185,6 +185,11 @@ impl Authority {
             Provenance::Foreign => refuse_foreign(&Method::POST, head, client),
             Provenance::Unknown => self.csrf_tokens.require(id, head),
         }
+    }
+
+    /// The token that forms bear, masked.
+    pub(crate) fn form_token(&self, principal: &Principal) -> Option<String> {
+        principal.token.as_ref().filter(|_| principal.by_cookie).and_then(|session| self.csrf_tokens.masked(session))
     }
 
     /// The token that a browser's changes must bear.

@@ -16,12 +16,15 @@ mod live;
 mod login;
 mod maintenance;
 mod overview;
+mod packed;
 mod refusal;
 mod routes;
 mod schedule;
 mod search;
+mod settings;
 mod sheet;
 mod switch;
+mod undo;
 mod visit;
 mod words;
 
@@ -32,7 +35,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::api::Endpoint;
 use crate::app::App;
-use crate::auth::Access::{self, Operator, Public, Viewer};
+use crate::auth::Access::{self, Admin, Operator, Public, Viewer};
 
 /// One page or form.
 pub(crate) struct Page {
@@ -70,10 +73,17 @@ pub(crate) fn table() -> Vec<Page> {
         get(Viewer, "/schedule", schedule::list),
         get(Viewer, "/audit", audit::list),
         get(Viewer, "/changes/{revision}", change::show),
+        get(Operator, "/changes/{revision}/undo", undo::ask),
+        post(Operator, "/changes/{revision}/undo", undo::carry_out),
         get(Viewer, "/search", search::show),
         get(Viewer, "/ui/events", live::follow),
-        get(Viewer, "/settings", frame::settings::show),
-        post(Viewer, "/settings", frame::settings::save),
+        get(Viewer, "/settings", settings::appearance),
+        post(Viewer, "/settings", settings::save),
+        get(Viewer, "/settings/about", settings::about),
+        get(Viewer, "/settings/sessions", settings::sessions::list),
+        post(Viewer, "/settings/sessions", settings::sessions::end),
+        get(Admin, "/settings/tokens", settings::tokens::list),
+        post(Admin, "/settings/tokens", settings::tokens::change),
         get(Public, "/login", login::show),
         get(Public, "/ui/assets/{name}", assets::serve),
     ]
@@ -87,7 +97,7 @@ impl Page {
             Public => methods,
             access => methods.route_layer(from_fn_with_state((app.clone(), access), admit::enforce)),
         };
-        (endpoint.path, methods.route_layer(from_fn(visit::protected)))
+        (endpoint.path, methods.route_layer(from_fn(visit::protected)).route_layer(from_fn(packed::pages)))
     }
 }
 

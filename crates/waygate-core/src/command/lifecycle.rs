@@ -57,6 +57,10 @@ impl Planner<'_> {
                 let action = if deprecation.is_some() { Action::Deprecate } else { Action::Undeprecate };
                 (action, reason.to_owned())
             }
+            Switch::Restore(earlier) => {
+                ended = self.restore(&mut route, earlier);
+                (restored(before, &route), reason.to_owned())
+            }
         };
         let mut plan = Plan { routes: vec![key.clone()], ended, ..Plan::default() };
         if route.same_as(before) {
@@ -123,6 +127,17 @@ impl Planner<'_> {
         route.temporary = Some(Temporary { control, until, planned_at });
     }
 
+    /// Makes a route what operators had made of it earlier. The windows that this ends, in words.
+    fn restore(&self, route: &mut Route, earlier: &Route) -> Vec<String> {
+        let ended = self.end_windows(route, |window| !earlier.windows.iter().any(|known| known.id == window.id));
+        route.base.clone_from(&earlier.base);
+        route.switched = earlier.switched;
+        route.temporary = earlier.temporary.clone().filter(|temporary| self.now < temporary.until);
+        route.windows = earlier.windows.iter().filter(|window| self.now < window.end).cloned().collect();
+        route.deprecation.clone_from(&earlier.deprecation);
+        ended
+    }
+
     fn end_windows(&self, route: &mut Route, ends: impl Fn(&Window) -> bool) -> Vec<String> {
         let told = |window: &Window| format!("maintenance window {} to {}", window.start, window.end);
         let ended = route.windows.iter().filter(|window| ends(window) && self.now < window.end).map(told).collect();
@@ -163,6 +178,19 @@ impl Planner<'_> {
         route.windows.sort_by_key(|window| (window.start, window.id));
         Ok(())
     }
+}
+
+/// What it is called that a route was restored: by the first thing about it that differs.
+fn restored(before: &Route, after: &Route) -> Action {
+    let controls = |route: &Route| (route.base.clone(), route.temporary.clone());
+    if controls(before) != controls(after) || before.switched != after.switched {
+        let lifecycle = after.temporary.as_ref().map_or(&after.base, |temporary| &temporary.control);
+        return audit_of(&lifecycle.lifecycle, "").0;
+    }
+    if before.windows != after.windows {
+        return if before.windows.len() < after.windows.len() { Action::Schedule } else { Action::ScheduleCancel };
+    }
+    if after.deprecation.is_some() { Action::Deprecate } else { Action::Undeprecate }
 }
 
 /// A window may be over; only its end must be after its start.

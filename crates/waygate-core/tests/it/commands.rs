@@ -222,6 +222,26 @@ fn g28_texts_that_are_too_long_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn a_route_is_restored_to_what_operators_had_made_of_it_or_to_what_its_code_says() {
+    let mut world = two_services();
+    let key = parsed("pay:DELETE:/one");
+    let untouched = world.state.route(&key).unwrap().clone();
+    let window = Switch::Window { start: at(50), end: at(60), enforcement: waygate_core::Enforcement::Enforce };
+    world.switch("/one", window, "move", at(0));
+    let planned = world.state.route(&key).unwrap().clone();
+    world.switch("/one", Switch::disable(), "INC-1", at(1));
+    assert!(world.state.route(&key).unwrap().windows.is_empty());
+    world.switch("/one", Switch::Restore(Box::new((*planned).clone())), "undo", at(2));
+    let restored = world.state.route(&key).unwrap();
+    assert!(restored.same_as(&planned) && !restored.switched, "{restored:?}");
+    world.switch("/one", Switch::disable(), "INC-2", at(3));
+    // The window is over by then, and does not come again.
+    world.switch("/one", Switch::Restore(Box::new((*planned).clone())), "undo", at(70));
+    let restored = world.state.route(&key).unwrap();
+    assert!(restored.windows.is_empty() && restored.base == untouched.base && !restored.switched, "{restored:?}");
+}
+
+#[test]
 fn removing_forgets_and_registering_brings_back_as_new() {
     let mut world = two_services();
     world.switch("/one", Switch::disable(), "", at(0));

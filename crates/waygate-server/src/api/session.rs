@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use waygate_api::auth::{LoginAnswer, Me};
 use waygate_api::error::ErrorCode;
+use waygate_api::paths::percent_encoded;
 use waygate_core::{Cause, Command, Platform};
 
 use crate::api::body::Fields;
@@ -21,6 +22,8 @@ use crate::clock;
 use crate::edge::Client;
 use crate::error::ApiError;
 
+/// For a minute, the name that somebody has tried to log in by.
+pub(crate) const NAME_COOKIE: &str = "waygate_name";
 /// The largest body of a login, in bytes.
 const LOGIN: usize = 8 << 10;
 
@@ -104,7 +107,7 @@ pub(super) async fn login_form(State(app): State<App>, client: Client, request: 
     let session = match app.login(attempt).await {
         Ok(session) => session,
         Err(refusal) if refusal.body.code == ErrorCode::InvalidCredentials => {
-            return Ok(see_other("login?error=Invalid+credentials"));
+            return Ok(refused(&form, &client));
         }
         Err(refusal) => return Err(refusal),
     };
@@ -112,6 +115,20 @@ pub(super) async fn login_form(State(app): State<App>, client: Client, request: 
     let cookie = set_cookie(&session.token, session.issued.expires, clock::now(), &client);
     response.headers_mut().insert(SET_COOKIE, cookie.ok_or_else(ApiError::internal)?);
     Ok(response)
+}
+
+/// Back to the sign-in page, with what was typed but for the password. The name is in no address: some type the password
+/// there.
+fn refused(form: &LoginForm, client: &Client) -> Response {
+    let next = local(&form.next);
+    let next = if next == "./" { String::new() } else { format!("&next={}", percent_encoded(next)) };
+    let mut response = see_other(&format!("login?error=Invalid+credentials{next}"));
+    let name: String = form.username.chars().take(128).collect();
+    let secure = if client.secure { "; Secure" } else { "" };
+    let cookie =
+        format!("{NAME_COOKIE}={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax{secure}", percent_encoded(&name));
+    response.headers_mut().extend(HeaderValue::from_str(&cookie).ok().map(|cookie| (SET_COOKIE, cookie)));
+    response
 }
 
 /// A browser logs out.

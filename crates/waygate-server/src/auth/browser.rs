@@ -38,9 +38,24 @@ impl CsrfTokens {
         hex(&self.0.digest(&[session.as_str().as_bytes()])[..16])
     }
 
-    /// Whether it is the session's token, told in constant time.
+    /// The same, looking different each time: for pages, which are compressed together with what others may choose.
+    pub(crate) fn masked(&self, session: &TokenId) -> Option<String> {
+        let mut mask = [0_u8; 16];
+        getrandom::fill(&mut mask).ok()?;
+        let hidden: Vec<u8> =
+            self.0.digest(&[session.as_str().as_bytes()]).iter().zip(mask).map(|(own, mask)| own ^ mask).collect();
+        Some(format!("{}{}", hex(&mask), hex(&hidden)))
+    }
+
+    /// Whether it is the session's token, masked or not, told in constant time.
     pub(crate) fn fits(&self, session: &TokenId, given: &[u8]) -> bool {
-        self.of(session).as_bytes().ct_eq(given).into()
+        let own = self.of(session);
+        match given.split_at_checked(own.len()) {
+            Some((mask, hidden)) if hidden.len() == own.len() => {
+                unmasked(mask, hidden).is_some_and(|token| own.as_bytes().ct_eq(token.as_bytes()).into())
+            }
+            _ => own.as_bytes().ct_eq(given).into(),
+        }
     }
 
     /// [`ApiError::forbidden`] unless the request bears its session's token.
@@ -54,6 +69,12 @@ impl CsrfTokens {
             "a change by a browser's session needs its token as `{name}`; `GET /api/auth/me` tells it"
         )))
     }
+}
+
+fn unmasked(mask: &[u8], hidden: &[u8]) -> Option<String> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let token = mask.iter().zip(hidden).map(|(mask, hidden)| char::from_digit(digit(mask)? ^ digit(hidden)?, 16));
+    token.collect()
 }
 
 /// The token in the session cookie. Under TLS only the cookie that no other host can have set counts.
@@ -133,6 +154,21 @@ mod tests {
 
     fn head(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn g44_a_masked_token_looks_different_each_time_and_is_the_same() {
+        let tokens = CsrfTokens::new(&Secret::random().unwrap());
+        let session: TokenId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let (one, other) = (tokens.masked(&session).unwrap(), tokens.masked(&session).unwrap());
+        assert_ne!(one, other);
+        for good in [&one, &other, &tokens.of(&session)] {
+            assert!(tokens.fits(&session, good.as_bytes()), "{good}");
+        }
+        let foreign = "fedcba9876543210fedcba9876543210".parse().unwrap();
+        for bad in ["", "x", &one[1..], &tokens.masked(&foreign).unwrap(), &"z".repeat(64), &"é".repeat(32)] {
+            assert!(!tokens.fits(&session, bad.as_bytes()), "{bad}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use waygate_core::{Actor, Cause, Platform, ServiceId, TokenId};
 
 use crate::app::App;
+use crate::auth::browser::refuse_foreign;
 use crate::auth::user::Role;
 use crate::edge::Client;
 use crate::error::ApiError;
@@ -38,6 +39,13 @@ pub(crate) enum Rights {
     /// A service: reads and reports what is its own, switches nothing.
     Service,
     Person(Role),
+}
+
+/// Where a browser's change proves that it comes from our own pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Header,
+    Form,
 }
 
 /// The caller of a request.
@@ -148,7 +156,7 @@ pub(crate) async fn enforce(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, access, &client, request.method(), request.headers()).await {
+    match admit(&app, access, &client, (request.method(), request.headers()), Proof::Header).await {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
@@ -157,15 +165,20 @@ pub(crate) async fn enforce(
     }
 }
 
-pub(super) async fn admit(
+/// Identifies a caller, and refuses whoever may not do what is asked for. A form bears the token of its session in its
+/// body, which is looked at where that is read.
+pub(crate) async fn admit(
     app: &App,
     access: Access,
     client: &Client,
-    method: &Method,
-    head: &HeaderMap,
+    (method, head): (&Method, &HeaderMap),
+    proof: Proof,
 ) -> Result<Principal, ApiError> {
     let principal = app.identify(head, client).await?;
-    app.authority.require_own_page(&principal, method, head, client)?;
+    match proof {
+        Proof::Header => app.authority.require_own_page(&principal, method, head, client)?,
+        Proof::Form => refuse_foreign(method, head, client)?,
+    }
     principal.require(access, method).inspect_err(|_| app.not_let_in("forbidden"))?;
     Ok(principal)
 }

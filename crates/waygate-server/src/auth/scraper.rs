@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::Authority;
 use crate::auth::login::is_same;
 use crate::auth::presented::presented_token;
-use crate::auth::principal::{Access, admit};
+use crate::auth::principal::{Access, Proof, admit};
 use crate::edge::Client;
 use crate::error::ApiError;
 
@@ -49,7 +49,7 @@ async fn may_scrape(app: &App, client: &Client, method: &Method, head: &HeaderMa
         app.not_let_in("token");
         return Err(ApiError::unauthorized("the token of `--metrics-token` is needed, as `Authorization: Bearer`"));
     }
-    let principal = admit(app, Access::Viewer, client, method, head).await?;
+    let principal = admit(app, Access::Viewer, client, (method, head), Proof::Header).await?;
     if principal.sees_everything() {
         return Ok(());
     }

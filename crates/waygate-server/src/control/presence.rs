@@ -5,6 +5,7 @@
 //! nodes have noted; so every node gives the same answer, and losing the notes costs nothing but until the next sign of
 //! life. Nothing here is ever waited for by a stream, a request or the writer.
 
+mod arrivals;
 mod forget;
 mod publish;
 mod record;
@@ -58,6 +59,7 @@ struct Inner {
     unsaid: Notify,
     /// Held while this node changes who has which share of divided limits.
     dividing: tokio::sync::Mutex<()>,
+    arrivals: arrivals::Arrivals,
 }
 
 /// Somebody who opens a stream.
@@ -96,6 +98,7 @@ impl Presence {
             learnt: watch::Sender::new(0),
             unsaid: Notify::new(),
             dividing: tokio::sync::Mutex::default(),
+            arrivals: arrivals::Arrivals::default(),
         };
         let presence = Self(Arc::new(inner));
         control.spawn(|ending| publish::run(presence.clone(), ending));
@@ -150,11 +153,21 @@ impl Presence {
             return false;
         }
         let Acknowledgement { cursor, digest, rejected, leaving: left, .. } = said;
+        let now = clock::now();
+        if let Some(cursor) = &cursor {
+            self.0.arrivals.note(&name, cursor.revision, now);
+        }
         table.own.entry(name.clone()).or_default();
-        table.hear(&name, Heard { at: clock::now(), cursor, digest, rejected, left });
+        table.hear(&name, Heard { at: now, cursor, digest, rejected, left });
         drop(table);
         self.tell();
         true
+    }
+
+    /// When an instance has first confirmed a revision, where this node has heard it not too long ago.
+    pub(crate) fn confirmed_at(&self, instance: &InstanceView, revision: Revision) -> Option<Timestamp> {
+        let (service, id) = (instance.service.parse().ok()?, instance.id.parse().ok()?);
+        self.0.arrivals.first(&Name { service, id }, revision)
     }
 
     /// After how long an instance is asked for the next sign of life.

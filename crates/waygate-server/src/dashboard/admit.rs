@@ -1,17 +1,16 @@
 //! Who may open a page.
 
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use waygate_api::paths;
 use waygate_core::Platform;
 
 use crate::app::App;
-use crate::auth::{Access, Principal, refuse_foreign};
+use crate::auth::{Access, Proof, admit};
 use crate::dashboard::visit::{FRAGMENT, base_of, see_other};
 use crate::edge::Client;
-use crate::error::ApiError;
 
 /// Lets in whoever may open the page. Somebody unknown is led to the sign-in page and from there back here; a form
 /// bears its token in its body, see [`crate::dashboard::form::Posted`].
@@ -22,8 +21,12 @@ pub(super) async fn enforce(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, access, &client, request.method(), request.headers()).await {
-        Ok(principal) => {
+    match admit(&app, access, &client, (request.method(), request.headers()), Proof::Form).await {
+        Ok(mut principal) => {
+            // Who says nothing is whoever sits before the page.
+            if !app.authority.is_required() {
+                principal.platform = Platform::Dashboard;
+            }
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
@@ -38,20 +41,4 @@ pub(super) async fn enforce(
         }
         Err(refusal) => refusal.into_response(),
     }
-}
-
-async fn admit(
-    app: &App,
-    access: Access,
-    client: &Client,
-    method: &Method,
-    head: &HeaderMap,
-) -> Result<Principal, ApiError> {
-    let mut principal = app.identify(head, client).await?;
-    if !app.authority.is_required() {
-        principal.platform = Platform::Dashboard;
-    }
-    refuse_foreign(method, head, client)?;
-    principal.require(access, method)?;
-    Ok(principal)
 }

@@ -1,14 +1,18 @@
 //! Style, script and sign, from the binary. Their names carry a hash of their content, so browsers keep them for good.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use flate2::Compression;
 use sha2::{Digest as _, Sha256};
 use waygate_api::error::ErrorCode;
 
+use crate::dashboard::packed::{mark, packed, takes_gzip};
 use crate::error::ApiError;
 
 /// The paths of the assets, below the dashboard's base.
@@ -54,10 +58,20 @@ impl Asset {
         let hash = hash.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
         format!("/ui/assets/{}-{hash:016x}.{}", self.name, self.extension)
     }
+
+    /// The content compressed, which is done once.
+    fn packed(&self) -> Bytes {
+        PACKED.get(self.extension).cloned().unwrap_or_default()
+    }
 }
 
+static PACKED: LazyLock<HashMap<&'static str, Bytes>> = LazyLock::new(|| {
+    let packed = |asset: Asset| Some((asset.extension, packed(asset.content.as_bytes(), Compression::best())?));
+    [STYLE, SCRIPT, ICON].into_iter().filter_map(packed).collect()
+});
+
 /// One asset. A name with another hash is not found: its content would be kept for good under it.
-pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn serve(Path(name): Path<String>, wanted: HeaderMap) -> Result<Response, ApiError> {
     let names = assets();
     let path = format!("/ui/assets/{name}");
     let asset = [(&names.style, STYLE), (&names.script, SCRIPT), (&names.icon, ICON)]
@@ -70,5 +84,10 @@ pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, ApiError
         (CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
     ];
-    Ok((head, asset.content).into_response())
+    if !takes_gzip(&wanted) {
+        return Ok((head, asset.content).into_response());
+    }
+    let mut response = (head, asset.packed()).into_response();
+    mark(response.headers_mut());
+    Ok(response)
 }

@@ -1,6 +1,7 @@
 //! One change: who, why, and what it was before and after.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Path;
@@ -8,12 +9,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 use waygate_api::error::ErrorCode;
-use waygate_core::{Change, Record, Revision};
+use waygate_core::{Change, Commit, Record, Revision};
 use waygate_store::HistoryQuery;
 
 use crate::api::audit::may_see;
 use crate::dashboard::audit::Entry;
+use crate::dashboard::fleet::{Arrival, Fleet};
 use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::sentence;
 use crate::error::ApiError;
@@ -24,25 +27,30 @@ struct ChangePage {
     frame: Frame,
     entry: Entry,
     parts: Vec<Part>,
+    propagation: String,
+    late: bool,
+    instances: Vec<Arrival>,
+    /// Why it cannot be taken back, where it cannot.
+    stays: Option<String>,
     previous: Option<u64>,
     next: Option<u64>,
 }
 
 /// What one record changed.
-struct Part {
-    sentence: String,
+pub(super) struct Part {
+    pub(super) sentence: String,
     reason: String,
-    rows: Vec<Difference>,
+    pub(super) rows: Vec<Difference>,
 }
 
-struct Difference {
-    field: String,
-    before: String,
-    after: String,
+pub(super) struct Difference {
+    pub(super) field: String,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
-pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<Response, ApiError> {
-    let state = visit.state();
+/// The change of that number, where the visitor may see any of it.
+pub(super) async fn commit_of(visit: &Visit, revision: &str) -> Result<Arc<Commit>, ApiError> {
     let not_found = || {
         let error = format!("there is no change `{revision}` in the history that is kept");
         ApiError::new(StatusCode::NOT_FOUND, ErrorCode::UnknownPath, error)
@@ -50,20 +58,33 @@ pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<R
     let number: u64 = revision.trim_start_matches('r').parse().map_err(|_| not_found())?;
     let before = Some(Revision(number.checked_add(1).ok_or_else(not_found)?));
     let history = visit.app.control.history(HistoryQuery { before, limit: 1 }).await?;
-    let commit = history.commits.first().filter(|commit| commit.revision().0 == number).ok_or_else(not_found)?;
+    let commit = history.commits.into_iter().next().filter(|commit| commit.revision().0 == number);
+    let seen = |commit: &Arc<Commit>| commit.draft.records.iter().any(|record| may_see(&visit.principal, record));
+    commit.filter(seen).ok_or_else(not_found)
+}
+
+pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<Response, ApiError> {
+    let (state, fleet) = (visit.state(), Fleet::of(&visit).await);
+    let commit = commit_of(&visit, &revision).await?;
+    let number = commit.revision().0;
     let visible = |record: &Record| may_see(&visit.principal, record);
-    let entry = Entry::of_those(commit, visit.now, visible).ok_or_else(not_found)?;
+    let entry = Entry::of_those(&commit, visit.now, visible).ok_or_else(ApiError::internal)?;
     let records = commit.draft.records.iter().filter(|record| visible(record));
+    let (propagation, complete) = fleet.propagation(&commit);
     page(&ChangePage {
-        frame: Frame::of(&visit, &state, Section::Audit).await,
+        frame: Frame::with(&visit, &state, Section::Audit, &fleet).await,
         entry,
         parts: records.map(part).collect(),
+        propagation,
+        late: !complete,
+        instances: fleet.arrivals(&visit, &commit),
+        stays: way_back(&state, &commit, "").err(),
         previous: (number > 1).then(|| number - 1),
         next: (number < state.cursor.revision.0).then(|| number + 1),
     })
 }
 
-fn part(record: &Record) -> Part {
+pub(super) fn part(record: &Record) -> Part {
     let before = record.before.first().map(content).unwrap_or_default();
     let after = content(&record.change);
     let mut rows = Vec::new();

@@ -27,6 +27,17 @@ pub(super) struct Standing {
     pub(super) behind: bool,
 }
 
+/// How one instance stands to one change.
+pub(super) struct Arrival {
+    pub(super) path: String,
+    pub(super) id: String,
+    pub(super) service: String,
+    pub(super) delivered: bool,
+    pub(super) words: &'static str,
+    /// How long after the change it has confirmed it.
+    pub(super) after: String,
+}
+
 #[derive(Template)]
 #[template(path = "fleet.html")]
 struct FleetPage {
@@ -200,6 +211,39 @@ impl Fleet {
             words = format!("{words} Delivered to {unconfirmed} that cannot confirm.");
         }
         (words.trim().to_owned(), waiting.is_empty())
+    }
+}
+
+impl Fleet {
+    /// How each instance that a change concerns stands to it.
+    pub(super) fn arrivals(&self, visit: &Visit, commit: &Commit) -> Vec<Arrival> {
+        let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
+        let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
+        there.map(|instance| Arrival::of(visit, commit, instance)).collect()
+    }
+}
+
+impl Arrival {
+    fn of(visit: &Visit, commit: &Commit, instance: &InstanceView) -> Self {
+        let revision = commit.revision();
+        let applied = instance.applied.is_some_and(|applied| revision <= applied);
+        let after = match visit.app.presence.confirmed_at(instance, revision) {
+            Some(at) if commit.draft.cause.at <= at => {
+                format!("after {} ms", at.duration_since(commit.draft.cause.at).as_millis())
+            }
+            _ if applied || instance.state == InstanceState::InSync => "not timed here".to_owned(),
+            _ => String::new(),
+        };
+        let words = match instance.state {
+            InstanceState::Unconfirmed => "cannot confirm",
+            InstanceState::InSync => "applied",
+            _ if applied => "applied",
+            InstanceState::Lost => "lost",
+            _ => "not applied yet",
+        };
+        let delivered = instance.delivered.is_some_and(|delivered| revision <= delivered);
+        let row = Row::of(visit, instance);
+        Self { path: row.path, id: row.id, service: row.service, delivered, words, after }
     }
 }
 

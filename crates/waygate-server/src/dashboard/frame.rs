@@ -1,7 +1,5 @@
 //! What surrounds every page: navigation, what is out of the ordinary for all, who is signed in, the last change.
 
-pub(super) mod settings;
-
 use jiff::SignedDuration;
 use waygate_core::{LifecycleKind, Maintenance, State};
 use waygate_store::HistoryQuery;
@@ -9,6 +7,7 @@ use waygate_store::HistoryQuery;
 use crate::auth::Rights;
 use crate::dashboard::assets::assets;
 use crate::dashboard::fleet::Fleet;
+use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::{Moment, counted, sentence};
 
@@ -104,10 +103,10 @@ impl Frame {
             revision: state.cursor.revision.0,
             links: links(visit, state, section, fleet),
             user: required.then(|| User { name: visit.principal.actor.to_string(), role }),
-            csrf: visit.app.authority.csrf_token(&visit.principal).unwrap_or_default(),
+            csrf: visit.app.authority.form_token(&visit.principal).unwrap_or_default(),
             may_operate: visit.may_operate(),
             strips: strips(visit, state),
-            card: card(visit, fleet).await,
+            card: card(visit, state, fleet).await,
         }
     }
 
@@ -189,7 +188,7 @@ fn details(maintenance: &Maintenance) -> String {
 }
 
 /// The change that the visitor comes from, by the revision in the address.
-async fn card(visit: &Visit, fleet: &Fleet) -> Option<Card> {
+async fn card(visit: &Visit, state: &State, fleet: &Fleet) -> Option<Card> {
     let revision: u64 = visit.parameters.filter("done")?.parse().ok()?;
     let before = Some(waygate_core::Revision(revision.checked_add(1)?));
     let page = visit.app.control.history(HistoryQuery { before, limit: 1 }).await.ok()?;
@@ -201,6 +200,7 @@ async fn card(visit: &Visit, fleet: &Fleet) -> Option<Card> {
         sentence = format!("{sentence}, and {more} more");
     }
     let (propagation, complete) = fleet.propagation(commit);
+    let may_undo = visit.may_operate() && way_back(state, commit, "").is_ok();
     let late = !complete && visit.now.duration_since(commit.draft.cause.at) > LATE;
-    Some(Card { revision, sentence, propagation, late, may_undo: false })
+    Some(Card { revision, sentence, propagation, late, may_undo })
 }

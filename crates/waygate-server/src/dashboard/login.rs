@@ -4,11 +4,13 @@ use askama::Template;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use waygate_api::paths::percent_decoded;
 
 use crate::api::names::Parameters;
+use crate::api::session::NAME_COOKIE;
 use crate::app::App;
 use crate::dashboard::assets::{Assets, assets};
-use crate::dashboard::visit::{Preferences, base_of, local, page, see_other};
+use crate::dashboard::visit::{Preferences, base_of, cookie, local, page, see_other};
 use crate::error::ApiError;
 
 #[derive(Template)]
@@ -42,7 +44,7 @@ pub(super) async fn show(
         assets: assets(),
         theme: Preferences::of(&head).theme,
         next,
-        username: parameters.filter("username").unwrap_or_default().chars().take(128).collect(),
+        username: cookie(&head, NAME_COOKIE).map(percent_decoded).unwrap_or_default(),
         error: parameters.filter("error").map(|_| "That user name and password do not fit together.".to_owned()),
     })
 }

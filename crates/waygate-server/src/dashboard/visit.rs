@@ -67,20 +67,22 @@ impl Visit {
 
 impl Preferences {
     pub(super) fn of(head: &HeaderMap) -> Self {
-        let cookie = |name: &str| {
-            let lines = head.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-            lines.flat_map(|line| line.split(';')).find_map(|pair| {
-                let (given, value) = pair.trim().split_once('=')?;
-                (given == name).then(|| value.to_owned())
-            })
-        };
-        let theme = match cookie("waygate_theme").as_deref() {
+        let theme = match cookie(head, "waygate_theme") {
             Some("light") => Some("light"),
             Some("dark") => Some("dark"),
             _ => None,
         };
-        Self { theme, keys: cookie("waygate_keys").as_deref() != Some("off") }
+        Self { theme, keys: cookie(head, "waygate_keys") != Some("off") }
     }
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'h>(head: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = head.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (given, value) = pair.trim().split_once('=')?;
+        (given == name).then_some(value)
+    })
 }
 
 impl FromRequestParts<App> for Visit {

@@ -38,9 +38,14 @@ async fn g44_a_form_logs_a_browser_in_and_out() {
         (&me["username"], &me["platform"], &me["role"]),
         (&json!("admin"), &json!("dashboard"), &json!("admin"))
     );
-    let wrong = submit(&server.anonymous(), "/login", "username=admin&password=wrong").await;
-    assert_eq!((wrong.status, wrong.header("set-cookie")), (303, None));
-    assert_eq!(wrong.header("location"), Some("login?error=Invalid+credentials"));
+    let wrong = submit(&server.anonymous(), "/login", "username=admin&password=wrong&next=/audit?q=a").await;
+    assert_eq!(wrong.status, 303);
+    assert_eq!(wrong.header("location"), Some("login?error=Invalid+credentials&next=%2Faudit%3Fq%3Da"));
+    // What was typed is kept for the page that follows, but for the password, and not in an address.
+    assert!(wrong.header("set-cookie").unwrap().starts_with("waygate_name=admin; Path=/; Max-Age=60; HttpOnly"));
+    let again = server.anonymous().with("cookie", "waygate_name=admin").with("accept", "text/html");
+    let page = again.open(Method::GET, "/login?error=x", None).await.text().await.unwrap();
+    assert!(page.contains("value=\"admin\""), "{page}");
     assert_eq!(submit(&server.anonymous(), "/login", "%ff=%ff").await.status, 303);
 
     let own = browser.with("origin", format!("http://{}", server.address()));

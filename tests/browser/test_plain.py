@@ -1,0 +1,101 @@
+"""Without script; what is loaded; what it weighs."""
+
+import gzip
+import json
+import re
+import urllib.request
+
+from stage import CATALOG, Check
+from webdriver import until
+from world import key
+
+PAGES = ["/", "/routes", "/fleet", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
+         "/settings", "/settings/sessions", "/settings/tokens", "/settings/about", "/limits/global/all",
+         "/maintenance/orders-service", f"/routes/{key('orders-service:GET:/api/orders')}",
+         f"/routes/{key('orders-service:GET:/api/orders')}/disable",
+         f"/routes/{key('orders-service:GET:/api/orders')}/schedule",
+         f"/routes/{key('orders-service:GET:/api/orders')}/env", "/fleet/orders-service/orders-1"]
+
+
+class Plain(Check):
+    def test_31_everything_works_without_script(self):
+        plain, name = self.plain, f"catalog:GET:{CATALOG[17]}"
+        plain.go("/routes")
+        self.assertIn("Not live", plain.text("#live"))
+        plain.fill("#text", CATALOG[17])
+        plain.click_text("form.filters button", "Filter")
+        until("it is filtered", lambda: "q=" in plain.url())
+        self.assertEqual(len(plain.all("tr[data-key]")), 1)
+        plain.click("tr[data-key] td.act > .actions > a")
+        until("it is a page", lambda: plain.has("textarea[name=reason]"))
+        plain.type("textarea[name=reason]", "without script")
+        plain.click("[data-submit]")
+        until("it leads back", lambda: "done=" in plain.url())
+        self.assertEqual(self.status(name), "disabled")
+        self.assertIn("stored", plain.text("#card"))
+        plain.click("input[name=route]")
+        plain.click("[data-bulk-bar] button[value=enable]")
+        until("it is a page", lambda: plain.has("[data-submit]"))
+        plain.click("[data-submit]")
+        until("it leads back", lambda: "done=" in plain.url())
+        self.assertEqual(self.status(name), "active")
+
+    def test_31_planning_and_taking_back_and_signing_out_without_script(self):
+        plain = self.stage.browser("vera", script=False)
+        plain.go(f"/routes/{key('catalog:GET:' + CATALOG[18])}/schedule")
+        for field, value in [("start", "01012030\ue0040100AM"), ("end", "01022030\ue0040100AM")]:
+            plain.type(f"[name={field}]", value)
+        plain.type("textarea[name=reason]", "far away")
+        plain.click("[data-submit]")
+        until("it leads back", lambda: "done=" in plain.url())
+        plain.go("/schedule")
+        self.assertIn("far away", plain.text("#list"))
+        plain.click("#list td.act a")
+        until("it is a page", lambda: plain.has("[data-submit]"))
+        plain.click("[data-submit]")
+        until("it leads back", lambda: "done=" in plain.url())
+        plain.go("/schedule")
+        self.assertNotIn("far away", plain.text("#list"))
+        plain.click_text(".who button", "Sign out")
+        until("it leads to the sign-in", lambda: plain.url().startswith("/login"))
+        plain.go("/routes")
+        self.assertTrue(plain.url().startswith("/login"))
+
+    def test_32_no_page_asks_for_anything_elsewhere_or_complains(self):
+        browser = self.admin
+        browser.log()
+        browser.log("performance")
+        for page in PAGES:
+            browser.go(page)
+        events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
+        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        elsewhere = [url for url in asked if not url.startswith(self.world.base) and not url.startswith(("data:", "chrome"))]
+        self.assertGreater(len(asked), len(PAGES))
+        self.assertEqual(elsewhere, [])
+        complaints = [entry["message"] for entry in browser.log() if "/nope" not in entry["message"]]
+        self.assertEqual(complaints, [])
+
+    def fetched(self, path):
+        cookie = next(c for c in self.admin.do("GET", "/cookie") if c["name"] == "waygate_session")
+        head = {"cookie": f"waygate_session={cookie['value']}", "accept": "text/html", "accept-encoding": "gzip"}
+        with urllib.request.urlopen(urllib.request.Request(self.world.base + path, headers=head)) as answer:
+            body = answer.read()
+            packed = answer.headers.get("content-encoding") == "gzip"
+        return (gzip.decompress(body) if packed else body), len(body), packed
+
+    def test_33_pages_style_and_script_stay_small(self):
+        self.world.call("POST", "/api/sdk/register", {
+            "app_id": "wide", "states": [{"path": f"wide:GET:/wide/{number:03}"} for number in range(120)],
+        })
+        page, sent, packed = self.fetched("/routes?service=wide")
+        self.assertTrue(packed, "pages travel compressed")
+        self.assertEqual(page.count(b"<tr data-key"), 100)
+        self.assertLessEqual(len(page), 160_000)
+        self.assertLessEqual(sent, 18_000)
+        script = re.search(rb'src="([^"]+\.js)"', page).group(1).decode()
+        style = re.search(rb'href="([^"]+\.css)"', page).group(1).decode()
+        for path, raw, small in [(script, 25_600, 9_216), (style, 40_960, 10_240)]:
+            content, sent, packed = self.fetched(path)
+            self.assertTrue(packed, path)
+            self.assertLessEqual(len(content), raw, path)
+            self.assertLessEqual(sent, small, path)
