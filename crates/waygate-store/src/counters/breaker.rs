@@ -11,6 +11,13 @@ pub(super) struct Breaker {
     inner: Mutex<Inner>,
 }
 
+/// Leave to ask. Let go without an outcome, as by a caller who hangs up, it leaves the try to the next.
+#[derive(Debug)]
+pub(super) struct Attempt<'b> {
+    breaker: &'b Breaker,
+    trying_since: Option<Instant>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     failures: u32,
@@ -25,31 +32,17 @@ impl Breaker {
         Self { most: most.max(1), pause, inner: Mutex::default() }
     }
 
-    /// Whether to ask now. Where it is open, whoever is told so is the one who tries.
-    pub(super) fn allows(&self, now: Instant) -> bool {
+    /// Leave to ask now, if there is. Where it is open, whoever gets it is the one who tries.
+    pub(super) fn allows(&self, now: Instant) -> Option<Attempt<'_>> {
         let mut inner = self.lock();
         match inner.next_try {
-            None => true,
-            Some(at) if now < at => false,
+            None => Some(Attempt { breaker: self, trying_since: None }),
+            Some(at) if now < at => None,
             Some(_) => {
                 inner.next_try = Some(now + self.pause);
-                true
+                Some(Attempt { breaker: self, trying_since: Some(now) })
             }
         }
-    }
-
-    /// Whether this closed it.
-    pub(super) fn succeeded(&self) -> bool {
-        let mut inner = self.lock();
-        inner.failures = 0;
-        inner.next_try.take().is_some()
-    }
-
-    /// Whether this opened it.
-    pub(super) fn failed(&self, now: Instant) -> bool {
-        let mut inner = self.lock();
-        inner.failures = inner.failures.saturating_add(1);
-        inner.failures >= self.most && inner.open(now + self.pause)
     }
 
     /// Opens it at once, where failing is certain. Whether this opened it.
@@ -80,6 +73,34 @@ impl Breaker {
     }
 }
 
+impl Attempt<'_> {
+    /// Whether this closed it.
+    pub(super) fn succeeded(mut self) -> bool {
+        self.trying_since = None;
+        let mut inner = self.breaker.lock();
+        inner.failures = 0;
+        inner.next_try.take().is_some()
+    }
+
+    /// Whether this opened it.
+    pub(super) fn failed(mut self, now: Instant) -> bool {
+        self.trying_since = None;
+        let mut inner = self.breaker.lock();
+        inner.failures = inner.failures.saturating_add(1);
+        inner.failures >= self.breaker.most && inner.open(now + self.breaker.pause)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.trying_since
+            && let Some(next_try) = &mut self.breaker.lock().next_try
+        {
+            *next_try = since;
+        }
+    }
+}
+
 impl Inner {
     fn open(&mut self, next_try: Instant) -> bool {
         let opened = self.next_try.replace(next_try).is_none();
@@ -97,19 +118,22 @@ mod tests {
         let pause = Duration::from_secs(1);
         let breaker = Breaker::new(2, pause);
         let start = Instant::now();
-        assert!(!breaker.failed(start));
-        assert!(!breaker.succeeded());
-        assert!(!breaker.failed(start), "not in a row");
-        assert!(breaker.allows(start));
-        assert!(breaker.failed(start));
-        assert!(!breaker.allows(start));
-        assert!(breaker.allows(start + pause));
-        assert!(!breaker.allows(start + pause), "one at a time");
-        assert!(!breaker.failed(start + pause), "it was open");
-        assert!(!breaker.allows(start + pause * 3 / 2));
-        assert!(breaker.allows(start + pause * 2));
-        assert!(breaker.succeeded());
-        assert!(breaker.allows(start + pause * 2) && !breaker.is_open());
+        let attempt = |after| breaker.allows(start + after).unwrap();
+        let is_closed_to = |after| breaker.allows(start + after).is_none();
+        let zero = Duration::ZERO;
+        assert!(!attempt(zero).failed(start));
+        assert!(!attempt(zero).succeeded());
+        assert!(!attempt(zero).failed(start), "not in a row");
+        assert!(attempt(zero).failed(start));
+        assert!(is_closed_to(zero));
+        let one = attempt(pause);
+        assert!(is_closed_to(pause), "one at a time");
+        assert!(!one.failed(start + pause), "it was open");
+        assert!(is_closed_to(pause * 3 / 2));
+        drop(attempt(pause * 2));
+        assert!(attempt(pause * 2).succeeded(), "who gave up has left the try to another");
+        drop(attempt(pause * 2));
+        assert!(!breaker.is_open());
         assert!(breaker.gave_up(start + pause * 3) && !breaker.gave_up(start + pause * 3));
         assert_eq!(breaker.outages(), 2);
     }

@@ -105,12 +105,12 @@ impl RedisCounters {
 
     async fn ask(&self, request: &ChargeRequest, now: Option<Timestamp>) -> ChargeOutcome {
         let asked = clock::monotonic();
-        if !self.breaker.allows(asked) {
+        let Some(attempt) = self.breaker.allows(asked) else {
             return self.unavailable(request);
-        }
+        };
         match self.run(request, now).await {
             Ok(answer) => {
-                if self.breaker.succeeded() {
+                if attempt.succeeded() {
                     tracing::info!(redis = self.describe(), "the shared counters are reached again");
                 }
                 if now.is_none() {
@@ -119,7 +119,7 @@ impl RedisCounters {
                 ChargeOutcome::Charged(answer)
             }
             Err(error) => {
-                if self.breaker.failed(clock::monotonic()) {
+                if attempt.failed(clock::monotonic()) {
                     self.tell_outage(&error);
                 }
                 // A late answer alone is no reason to connect anew.
