@@ -1,5 +1,5 @@
 //! A service with a route of every kind: always on, plain, with a parameter, several methods on one path, limited to
-//! environments, with a limit of its own, deprecated. Configured by its environment: `PORT` (0 picks one), and what
+//! environments, with a limit of its own, deprecated. Configured by its environment: `HOST`, `PORT` (0 picks one), and what
 //! `Waygate::from_env` reads.
 
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/api/v0/orders", get(orders).deprecated(Some("2030-01-01"), Some("/api/orders")))
         .guard(&waygate);
 
-    let listener = TcpListener::bind(("127.0.0.1", port()?)).await?;
+    let listener = TcpListener::bind((host(), port()?)).await?;
     announce(&listener)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
@@ -65,7 +65,12 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the example's one setting of its own")]
+#[expect(clippy::disallowed_methods, reason = "a setting of the example's own")]
+fn host() -> String {
+    std::env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of the example's own")]
 fn port() -> anyhow::Result<u16> {
     let text = std::env::var("PORT").unwrap_or_else(|_| "8002".to_owned());
     text.parse().with_context(|| format!("`PORT` is `{text}`; expected a number from 0 to 65535"))

@@ -1,4 +1,4 @@
-//! A service whose routes operators can switch off and on. Configured by its environment: `PORT` (0 picks one), and
+//! A service whose routes operators can switch off and on. Configured by its environment: `HOST`, `PORT` (0 picks one), and
 //! what `Waygate::from_env` reads.
 
 use anyhow::Context as _;
@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/api/payments", get(payments).maintenance("Payment processor upgrade"))
         .guard(&waygate);
 
-    let listener = TcpListener::bind(("127.0.0.1", port()?)).await?;
+    let listener = TcpListener::bind((host(), port()?)).await?;
     announce(&listener)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
@@ -41,7 +41,12 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the example's one setting of its own")]
+#[expect(clippy::disallowed_methods, reason = "a setting of the example's own")]
+fn host() -> String {
+    std::env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of the example's own")]
 fn port() -> anyhow::Result<u16> {
     let text = std::env::var("PORT").unwrap_or_else(|_| "8000".to_owned());
     text.parse().with_context(|| format!("`PORT` is `{text}`; expected a number from 0 to 65535"))

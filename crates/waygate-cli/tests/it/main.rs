@@ -11,6 +11,7 @@
 mod context;
 mod credentials;
 mod declare;
+mod deploy;
 mod errors;
 mod explain;
 mod failures;
