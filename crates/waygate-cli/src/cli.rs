@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help that terminals show")]
 
+mod backup;
 mod declare;
 mod effect;
 mod examples;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use backup::{Backup, Restore};
 pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
 pub(crate) use effect::Effect;
 pub(crate) use examples::command;
@@ -246,6 +248,16 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
     },
     /// Hash a password for a file of settings; it is asked for, or read from stdin
     HashPassword,
+    /// Write the state and its log into one file, also while a server runs
+    #[command(after_help = "Examples:
+  waygate backup waygate-2026-12-01.backup
+  waygate backup --from redis://localhost:6379/0 /var/backups/waygate.backup")]
+    Backup(Backup),
+    /// Make a store of what `waygate backup` has written; as a new history, so that every service starts over
+    #[command(after_help = "Examples:
+  waygate restore waygate-2026-12-01.backup --replace
+  waygate restore waygate.backup --into redis://localhost:6379/0 --dry-run")]
+    Restore(Restore),
     /// Take over an installation of the PyPI package: routes, maintenance, rate limits and audit log
     #[command(after_help = "Examples:
   waygate import waygate-state.json --into file:waygate.json --dry-run

@@ -1,6 +1,7 @@
 //! What each command does, one file per group.
 
 mod audit;
+mod backup;
 mod batch;
 mod config;
 mod confirm;
@@ -57,7 +58,7 @@ pub(crate) fn run() -> ExitStatus {
         }
     };
     let effect = cli.command.effect();
-    let at_server = !matches!(cli.command, Command::Import(_));
+    let at_server = !matches!(cli.command, Command::Import(_) | Command::Restore(_));
     let rehearsal = cli.global.dry_run && effect == Effect::Changes;
     let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal));
     let context = Context::new(printer, cli.global.settings());
@@ -167,6 +168,8 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
                 Ok(())
             }
             Command::HashPassword => hash_password::run(context),
+            Command::Backup(backup) => backup::back_up(context, backup).await,
+            Command::Restore(restore) => backup::restore(context, restore).await,
             Command::Import(import) => import::run(context, import).await,
             Command::Serve(serve) => serve::run(context, serve).await,
         }

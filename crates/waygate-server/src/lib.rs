@@ -40,7 +40,7 @@ mod tls;
 mod webhooks;
 
 pub use admission::StreamOptions;
-pub use api::{Endpoint, endpoints};
+pub use api::{Endpoint, audit_entries, endpoints};
 pub use auth::{
     Access, Authenticator, AuthenticatorError, Credentials, HashError, Identity, Role, User, hash_password,
 };

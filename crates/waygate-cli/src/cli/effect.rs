@@ -38,6 +38,7 @@ impl Command {
             | Self::Disable(_)
             | Self::Maintenance(_)
             | Self::Import(_)
+            | Self::Restore(_)
             | Self::Schedule(_)
             | Self::Env(_)
             | Self::Global(_)
@@ -51,6 +52,7 @@ impl Command {
             | Self::Instances { command: Some(_), .. }
             | Self::Login(_)
             | Self::Logout { .. }
+            | Self::Backup(_)
             | Self::Serve(_) => Effect::Acts,
             Self::Wait(_)
             | Self::Watch(_)

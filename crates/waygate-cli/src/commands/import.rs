@@ -9,7 +9,7 @@ mod limits;
 mod routes;
 mod source;
 mod taken;
-mod target;
+pub(crate) mod target;
 
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context, import: Import) -> CliResult {
         moved_to: None,
     };
     if !outcome.dry_run {
-        let written = target::write(&import, taken.drafts(&name, clock::now())?).await?;
+        let written = target::write(&import.into, import.replace, taken.drafts(&name, clock::now())?).await?;
         outcome.cursor = Some(written.cursor.to_string());
         outcome.moved_to = written.moved_to;
     }

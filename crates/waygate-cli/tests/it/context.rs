@@ -66,10 +66,15 @@ impl Fleet {
         Self::start(&["--backend", "file:state.json"])
     }
 
-    /// Ends the control plane and starts it again at the same place.
-    pub(crate) fn restart(&mut self) {
+    /// Ends the control plane; [`Fleet::restart`] brings it back.
+    pub(crate) fn stop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
+    }
+
+    /// Ends the control plane and starts it again at the same place.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
         let port = self.url.rsplit(':').next().expect("a port").to_owned();
         (self.server, _) = serve(self.home.path(), &["--port", &port, "--backend", "file:state.json"]);
     }

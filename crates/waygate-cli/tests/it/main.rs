@@ -8,6 +8,7 @@
     reason = "a test whose own steps fail has failed; what it writes need not outlive a crash"
 )]
 
+mod backup;
 mod context;
 mod credentials;
 mod declare;
@@ -27,3 +28,4 @@ mod sessions;
 mod system;
 mod tls;
 mod transcript;
+mod upgrade;

@@ -22,3 +22,5 @@ mod redis;
 mod restart;
 mod sentinel;
 mod world;
+
+pub(crate) use redis::Redis;

@@ -8,8 +8,10 @@ use serde_json::Value;
 use crate::context::Fleet;
 
 /// What prints something else each time, goes on for ever or is no call; each is tested by itself.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 16] = [
     "serve",
+    "backup",
+    "restore",
     "import",
     "watch",
     "doctor",

@@ -182,6 +182,12 @@ fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
     }
 }
 
+/// The entries of the audit log that a commit is, one for each of its records.
+pub fn audit_entries(commit: &Commit) -> Vec<AuditEntry> {
+    let records = commit.draft.records.iter().enumerate();
+    records.map(|(index, record)| entry(commit, index, record)).collect()
+}
+
 /// What the log of another system said, where the entry was taken over from one.
 fn imported(record: &Record) -> Option<&ImportedEntry> {
     match &record.change {

@@ -10,11 +10,11 @@ use crate::cli::{Backend, Import, RedisAddress, Source};
 use crate::error::{CliError, CliResult, ExitStatus};
 
 /// What has been done.
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The newest place of the new history.
-    pub(super) cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// Where what was there before is now.
-    pub(super) moved_to: Option<String>,
+    pub(crate) moved_to: Option<String>,
 }
 
 /// Whether the target can be one at all, before anything is read.
@@ -35,7 +35,7 @@ fn are_same(one: &Path, other: &Path) -> bool {
 }
 
 /// The target as `serve --backend` takes it, without secrets.
-pub(super) fn describe(target: &Backend) -> CliResult<String> {
+pub(crate) fn describe(target: &Backend) -> CliResult<String> {
     match target {
         Backend::Memory => Ok("memory".to_owned()),
         Backend::File(path) => Ok(format!("file:{}", path.display())),
@@ -43,11 +43,11 @@ pub(super) fn describe(target: &Backend) -> CliResult<String> {
     }
 }
 
-pub(super) async fn write(import: &Import, drafts: Vec<Draft>) -> CliResult<Written> {
-    match &import.into {
+pub(crate) async fn write(into: &Backend, replace: bool, drafts: Vec<Draft>) -> CliResult<Written> {
+    match into {
         Backend::Memory => Err(CliError::usage("`--into memory` would keep nothing")),
-        Backend::File(path) => write_file(path, import.replace, drafts).await,
-        Backend::Redis(RedisAddress(url)) => write_redis(url, import.replace, drafts).await,
+        Backend::File(path) => write_file(path, replace, drafts).await,
+        Backend::Redis(RedisAddress(url)) => write_redis(url, replace, drafts).await,
     }
 }
 
@@ -90,7 +90,7 @@ async fn empty_base(store: &dyn Store) -> CliResult<Cursor> {
         state.cursor.revision
     );
     Err(CliError::new(ExitStatus::Conflict, text)
-        .hint("`--replace` puts the import in its place and moves what is there aside"))
+        .hint("`--replace` puts what is read in its place and moves what is there aside"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
