@@ -4,7 +4,7 @@ use serde_json::json;
 use waygate_api::audit::AuditEntry;
 use waygate_core::{Cause, Command, MaintenanceScope, MaintenanceSwitch, Platform};
 
-use crate::helpers::{TestServer, route};
+use crate::helpers::{Backend, TestServer, route};
 
 async fn busy() -> TestServer {
     let server = TestServer::start().await;
@@ -82,8 +82,13 @@ async fn g32_filters_come_before_the_limit() {
 
 /// B46: each kind with who, through what, of which service, and what was and is; a repeat has none.
 #[tokio::test]
-async fn g38_every_kind_of_change_has_one_true_entry() {
-    let server = TestServer::start().await;
+async fn g38_every_kind_of_change_has_one_true_entry_on_every_backend() {
+    for backend in Backend::all().await {
+        every_kind_of_change_has_one_true_entry(&backend.serve().await).await;
+    }
+}
+
+async fn every_kind_of_change_has_one_true_entry(server: &TestServer) {
     server.register("pay", &["GET:/a"]).await;
     let alice = server.login("alice", "wonder").await;
     let (a, service) = ("pay:GET:/a", "__waygate:svc_global:pay__");

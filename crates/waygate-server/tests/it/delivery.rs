@@ -12,9 +12,9 @@ mod snapshots;
 use std::sync::Arc;
 
 use serde_json::json;
-use waygate_store::{FileStore, MemoryStore, RedisOptions, RedisStore, Store};
+use waygate_store::FileStore;
 
-use crate::helpers::{Caller, Follower, TestServer, route};
+use crate::helpers::{Backend, Caller, Follower, TestServer, route};
 
 /// Switches a route through the API, and gives the revision that it has made.
 async fn switch(caller: &Caller, key: &str, action: &str) -> u64 {
@@ -25,16 +25,8 @@ async fn switch(caller: &Caller, key: &str, action: &str) -> u64 {
 
 #[tokio::test]
 async fn g1_g4_bookmarks_agree_with_what_a_stream_has_told_on_every_backend() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    let mut stores: Vec<Arc<dyn Store>> = vec![Arc::new(MemoryStore::new().unwrap()), Arc::new(file)];
-    let redis = if redis::is_available() { Some(redis::Redis::start().await) } else { None };
-    if let Some(redis) = &redis {
-        let url = format!("redis://{}/", redis.address());
-        stores.push(Arc::new(RedisStore::connect(&url, RedisOptions::default()).await.unwrap()));
-    }
-    for store in stores {
-        let server = TestServer::start_on(store, |server| server).await;
+    for backend in Backend::all().await {
+        let server = backend.serve().await;
         server.register("pay", &["GET:/a", "GET:/b"]).await;
         let (admin, service) = (server.admin().await, server.sdk("pay").await);
         // The follower compares its own digest with that of each bookmark.

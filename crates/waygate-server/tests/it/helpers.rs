@@ -1,5 +1,6 @@
 //! A server to test, and the callers that test it.
 
+mod backend;
 mod caller;
 mod follower;
 mod log;
@@ -7,6 +8,7 @@ mod receiver;
 mod server;
 mod shared;
 
+pub(crate) use backend::Backend;
 pub(crate) use caller::{Answer, Caller};
 pub(crate) use follower::Follower;
 pub(crate) use log::Log;

@@ -7,9 +7,9 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use waygate_core::Lifecycle;
 use waygate_server::{Access, Credentials, Role, User, endpoints};
-use waygate_store::{FileStore, MemoryStore, Store};
+use waygate_store::MemoryStore;
 
-use crate::helpers::{Answer, Caller, TestServer, in_time, path_key, route};
+use crate::helpers::{Answer, Backend, Caller, TestServer, in_time, path_key, route};
 
 /// An instance of `pay` as the SDK is one, by hand.
 struct Instance {
@@ -73,17 +73,10 @@ async fn disable(caller: &Caller, wait: &str) -> Value {
     answer.body["propagation"].clone()
 }
 
-async fn stores() -> (tempfile::TempDir, [Arc<dyn Store>; 2]) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    (folder, [Arc::new(MemoryStore::new().unwrap()), Arc::new(file)])
-}
-
 #[tokio::test]
-async fn g57_what_is_stored_is_told_from_what_is_in_force() {
-    let (_folder, stores) = stores().await;
-    for store in stores {
-        let server = TestServer::start_on(store, |server| server).await;
+async fn g57_what_is_stored_is_told_from_what_is_in_force_on_every_backend() {
+    for backend in Backend::all().await {
+        let server = backend.serve().await;
         server.register("pay", &["GET:/a"]).await;
         let admin = server.admin().await;
         let instance = Instance::start(&server, "one").await;

@@ -4,6 +4,7 @@
 mod answers;
 mod audit;
 mod authority;
+mod backends;
 mod batch;
 mod browsers;
 mod changes;

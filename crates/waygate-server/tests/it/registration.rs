@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{Answer, TestServer, route};
+use crate::helpers::{Answer, Backend, TestServer, route};
 
 async fn register(server: &TestServer, states: Value) -> Answer {
     server.sdk("pay").await.post("/api/sdk/register", json!({"app_id": "pay", "states": states})).await
@@ -68,13 +68,18 @@ async fn elements_that_cannot_be_taken_are_named_and_the_others_are_taken() {
 }
 
 #[tokio::test]
-async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored() {
-    let server = TestServer::start().await;
+async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored_on_every_backend() {
+    for backend in Backend::all().await {
+        phantoms_of_the_reference_s_sdk_are_not_stored(&backend.serve().await).await;
+    }
+}
+
+async fn phantoms_of_the_reference_s_sdk_are_not_stored(server: &TestServer) {
     server.register("pay", &["GET:/plain"]).await;
     let before = server.changes();
     // What `engine.disable("GET:/plain")` inside of a service pushes, and what its scheduler makes of it.
     let answer = register(
-        &server,
+        server,
         json!([full("pay:pay:GET:/plain", "disabled"), full("pay:pay:pay:GET:/plain", "maintenance")]),
     )
     .await;
@@ -87,7 +92,7 @@ async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored() {
         "pay:pay:__waygate:svc_global:pay__",
         "__waygate:global__",
     ] {
-        let answer = register(&server, json!([full(phantom, "active")])).await;
+        let answer = register(server, json!([full(phantom, "active")])).await;
         assert_eq!(answer.body["rejected"][0]["path"], phantom);
     }
     assert_eq!(server.changes(), before);
@@ -95,8 +100,13 @@ async fn g20_phantoms_of_the_reference_s_sdk_are_not_stored() {
 }
 
 #[tokio::test]
-async fn g26_reserved_keys_can_neither_be_read_written_nor_registered() {
-    let server = TestServer::start().await;
+async fn g26_reserved_keys_can_neither_be_read_written_nor_registered_on_every_backend() {
+    for backend in Backend::all().await {
+        reserved_keys_can_neither_be_read_written_nor_registered(&backend.serve().await).await;
+    }
+}
+
+async fn reserved_keys_can_neither_be_read_written_nor_registered(server: &TestServer) {
     server.register("pay", &["GET:/a"]).await;
     let admin = server.admin().await;
     admin.post("/api/global/enable", json!({"reason": "deploy"})).await;

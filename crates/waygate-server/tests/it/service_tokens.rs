@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::json;
-use waygate_store::{FileStore, MemoryStore};
+use waygate_store::FileStore;
 
-use crate::helpers::{Answer, Caller, TestServer};
+use crate::helpers::{Answer, Backend, Caller, TestServer};
 
 async fn create(admin: &Caller, service: &str) -> Answer {
     admin.post("/api/tokens", json!({"service": service, "expires_in": 3600})).await
@@ -99,10 +99,13 @@ async fn g42_a_service_s_token_ends_by_revocation_only() {
 }
 
 #[tokio::test]
-async fn g42_a_revocation_reaches_every_node() {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    let one = TestServer::start_on(store.clone(), |server| server).await;
-    let other = TestServer::start_on(store, |server| server).await;
+async fn g42_a_revocation_reaches_every_node_of_every_backend_that_is_shared() {
+    for backend in Backend::shared().await {
+        a_revocation_reaches(backend.serve().await, backend.serve().await).await;
+    }
+}
+
+async fn a_revocation_reaches(one: TestServer, other: TestServer) {
     let made = create(&one.admin().await, "payments").await.body;
     let service = other.anonymous().with("x-waygate-token", made["token"].as_str().unwrap());
     let mut stream = service.open(Method::GET, "/api/sdk/stream?service=payments", None).await;

@@ -9,10 +9,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use waygate_api::instances::SharesGranted;
 use waygate_core::Part;
-use waygate_store::{FileStore, MemoryStore, RedisOptions, RedisStore, Store};
 
-use crate::delivery::redis;
-use crate::helpers::{Answer, Caller, Shared, TestServer, in_time};
+use crate::helpers::{Answer, Backend, Caller, TestServer, in_time};
 
 const LIMIT: &str = "/api/services/pay/rate-limit";
 
@@ -88,12 +86,9 @@ async fn until_said(mut stream: Response, event: &str) {
 }
 
 #[tokio::test]
-async fn a_limit_is_divided_among_those_who_ask_and_shown_with_their_shares() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new().unwrap()), Arc::new(file)];
-    for store in stores {
-        let server = TestServer::start_on(store, |server| server).await;
+async fn a_limit_is_divided_among_those_who_ask_and_shown_with_their_shares_on_every_backend() {
+    for backend in Backend::all().await {
+        let server = backend.serve().await;
         server.register("pay", &["GET:/a"]).await;
         let admin = server.admin().await;
         divide(&admin).await;
@@ -147,11 +142,15 @@ async fn a_new_one_waits_until_the_others_have_made_room_and_they_are_told_on_th
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_give_from_one_whole_on_every_backend_that_is_shared() {
+    for backend in Backend::shared().await {
+        two_nodes_give_from_one_whole([backend.serve().await, backend.serve().await].map(Arc::new)).await;
+    }
+}
+
 /// Everybody asks everywhere at once: what all were given never overlaps, and comes to the whole.
-async fn two_nodes_give_from_one_whole(nodes: [Arc<dyn Store>; 2]) {
-    let key = |server: waygate_server::ServerBuilder| server;
-    let [one, other] = nodes;
-    let servers = [Arc::new(TestServer::start_on(one, key).await), Arc::new(TestServer::start_on(other, key).await)];
+async fn two_nodes_give_from_one_whole(servers: [Arc<TestServer>; 2]) {
     servers[0].register("pay", &["GET:/a"]).await;
     let admin = servers[0].admin().await;
     divide(&admin).await;
@@ -182,26 +181,6 @@ async fn two_nodes_give_from_one_whole(nodes: [Arc<dyn Store>; 2]) {
     .into();
     assert_eq!(shown[0], shown[1], "every node says the same");
     assert_eq!(shown[0].as_array().unwrap().len(), 12);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_nodes_of_one_store_give_from_one_whole() {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    two_nodes_give_from_one_whole([Arc::new(Shared(store.clone())), Arc::new(Shared(store))]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_nodes_on_one_redis_give_from_one_whole() {
-    if !redis::is_available() {
-        return;
-    }
-    let redis = redis::Redis::start().await;
-    let connect = async || {
-        let store = RedisStore::connect(&format!("redis://{}/", redis.address()), RedisOptions::default()).await;
-        let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        store
-    };
-    two_nodes_give_from_one_whole([connect().await, connect().await]).await;
 }
 
 #[tokio::test]
@@ -244,11 +223,14 @@ async fn what_makes_no_sense_is_refused_and_names_the_field() {
 }
 
 #[tokio::test]
-async fn one_that_is_gone_is_forgotten_at_every_node_with_what_is_kept_for_it() {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    let quick = |server: waygate_server::ServerBuilder| server.instance_liveness(Duration::from_secs(1));
-    let one = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
-    let other = TestServer::start_on(Arc::new(Shared(store)), quick).await;
+async fn one_that_is_gone_is_forgotten_at_every_node_of_every_backend_that_is_shared() {
+    for backend in Backend::shared().await {
+        let quick = |server: waygate_server::ServerBuilder| server.instance_liveness(Duration::from_secs(1));
+        one_that_is_gone_is_forgotten(backend.serve_with(quick).await, backend.serve_with(quick).await).await;
+    }
+}
+
+async fn one_that_is_gone_is_forgotten(one: TestServer, other: TestServer) {
     one.register("pay", &["GET:/a"]).await;
     let admins = [one.admin().await, other.admin().await];
     divide(&admins[0]).await;

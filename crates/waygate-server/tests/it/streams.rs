@@ -1,12 +1,9 @@
 //! The two streams, as they come over the wire.
 
-use std::sync::Arc;
-
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use waygate_store::{FileStore, MemoryStore, Store};
 
-use crate::helpers::{Caller, TestServer, route};
+use crate::helpers::{Backend, Caller, TestServer, route};
 
 /// The events of one connection.
 struct Events {
@@ -65,12 +62,6 @@ fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 
-async fn stores() -> (tempfile::TempDir, [Arc<dyn Store>; 2]) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = FileStore::open(folder.path().join("state.json")).await.unwrap();
-    (folder, [Arc::new(MemoryStore::new().unwrap()), Arc::new(file)])
-}
-
 #[tokio::test]
 async fn a_stream_resumes_after_the_cursor_that_it_names() {
     let server = TestServer::start().await;
@@ -104,10 +95,9 @@ async fn a_stream_resumes_after_the_cursor_that_it_names() {
 }
 
 #[tokio::test]
-async fn g12_a_stream_carries_its_service_and_what_is_global_on_memory_and_on_file() {
-    let (_folder, stores) = stores().await;
-    for store in stores {
-        let server = TestServer::start_on(store, |server| server).await;
+async fn g12_a_stream_carries_its_service_and_what_is_global_on_every_backend() {
+    for backend in Backend::all().await {
+        let server = backend.serve().await;
         server.register("pay", &["GET:/a"]).await;
         server.register("orders", &["GET:/secret"]).await;
         let (admin, service) = (server.admin().await, server.sdk("pay").await);

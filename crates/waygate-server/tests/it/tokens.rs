@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waygate_store::{FileStore, MemoryStore};
+use waygate_store::FileStore;
 
-use crate::helpers::{Answer, TestServer};
+use crate::helpers::{Answer, Backend, TestServer};
 
 async fn login(server: &TestServer, body: Value) -> Answer {
     server.anonymous().post("/api/auth/login", body).await
@@ -134,10 +134,13 @@ async fn an_expired_token_is_refused() {
 
 /// B25, G42.
 #[tokio::test]
-async fn g42_logging_out_ends_the_token_on_every_node_of_a_store() {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    let one = TestServer::start_on(store.clone(), |server| server).await;
-    let two = TestServer::start_on(store, |server| server).await;
+async fn g42_logging_out_ends_the_token_on_every_node_of_every_backend_that_is_shared() {
+    for backend in Backend::shared().await {
+        logging_out_ends_the_token(backend.serve().await, backend.serve().await).await;
+    }
+}
+
+async fn logging_out_ends_the_token(one: TestServer, two: TestServer) {
     let (admin, other) = (one.admin().await, one.admin().await);
     let elsewhere = two.anonymous().with("x-waygate-token", admin.header("x-waygate-token"));
     assert_eq!(elsewhere.get("/api/auth/me").await.status, 200);
@@ -150,15 +153,18 @@ async fn g42_logging_out_ends_the_token_on_every_node_of_a_store() {
 }
 
 #[tokio::test]
-async fn g42_a_logout_survives_a_restart_on_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
-    let open = async || Arc::new(FileStore::open(&path).await.unwrap());
-    let first = TestServer::start_on(open().await, |server| server).await;
+async fn g42_a_logout_survives_a_restart_on_every_backend_that_does() {
+    for backend in Backend::lasting().await {
+        a_logout_survives(&backend).await;
+    }
+}
+
+async fn a_logout_survives(backend: &Backend) {
+    let first = backend.serve().await;
     let (gone, kept) = (first.admin().await, first.admin().await);
     gone.post("/api/auth/logout", json!({})).await;
     first.stop().await;
-    let second = TestServer::start_on(open().await, |server| server).await;
+    let second = backend.serve().await;
     let status = async |token: &str| second.anonymous().with("x-waygate-token", token).get("/api/auth/me").await.status;
     assert_eq!(status(gone.header("x-waygate-token")).await, 401);
     assert_eq!(status(kept.header("x-waygate-token")).await, 200);

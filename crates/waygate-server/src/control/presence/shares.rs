@@ -75,7 +75,7 @@ impl Presence {
 
     /// Nothing is kept for an instance once its leases have ended.
     pub(super) async fn forget_shares(&self, name: &Name) {
-        self.end_shares(name, |division, who, terms, now| division.forget(who, terms, now)).await;
+        self.end_shares(name, Division::forget).await;
     }
 
     async fn end_shares(&self, name: &Name, end: impl Fn(&mut Division, &str, &LeaseTerms, Timestamp)) {

@@ -33,6 +33,17 @@ impl Follower {
         Self { service, response, bytes, searched: 0, view, cursor: None, commits: Vec::new(), snapshots: 0 }
     }
 
+    /// One that has read a snapshot as a document, and goes on from there.
+    pub(crate) async fn resumed(caller: &Caller, service: &str, read: &serde_json::Value) -> Self {
+        let Ok(Some(Frame::Snapshot { cursor, view, .. })) = Frame::decode("snapshot", &read.to_string()) else {
+            panic!("no snapshot: {read}");
+        };
+        let response = respond(caller, service, Some(&cursor)).await;
+        let (bytes, commits) = (Vec::new(), Vec::new());
+        let service = service.to_owned();
+        Self { service, response, bytes, searched: 0, view: *view, cursor: Some(cursor), commits, snapshots: 0 }
+    }
+
     /// The same once it stands where the server does.
     pub(crate) async fn caught_up(caller: &Caller, service: &str) -> Self {
         let mut follower = Self::open(caller, service).await;

@@ -14,7 +14,7 @@ use waygate_server::WebhookOptions;
 use waygate_store::{HistoryQuery, MemoryStore, Retention};
 
 use super::{create, delivery, execute, options, quick, reasons, switch};
-use crate::helpers::{Receiver, TestServer};
+use crate::helpers::{Backend, Receiver, TestServer};
 
 fn route(to: Switch) -> Command {
     Command::Route { route: "pay:/a".parse().unwrap(), to, reason: "why".to_owned(), expected: None }
@@ -111,8 +111,13 @@ fn every_kind() -> Vec<Command> {
 }
 
 #[tokio::test]
-async fn g38_g39_every_kind_of_change_arrives_once_signed_and_in_order() {
-    let server = TestServer::start_with(quick).await;
+async fn g38_g39_every_kind_of_change_arrives_once_signed_and_in_order_on_every_backend() {
+    for backend in Backend::all().await {
+        every_kind_arrives(backend.serve_with(quick).await).await;
+    }
+}
+
+async fn every_kind_arrives(server: TestServer) {
     server.register("pay", &["/a"]).await;
     let (admin, receiver) = (server.admin().await, Receiver::start().await);
     let (id, secret) = create(&admin, &receiver.url(), json!({})).await;

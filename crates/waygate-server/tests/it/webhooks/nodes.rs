@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use waygate_core::{Cursor, Timestamp};
-use waygate_store::{FileStore, MemoryStore, SideValue, Store as _};
+use waygate_store::{MemoryStore, SideValue, Store as _};
 
 use super::{create, delivery, gone, quick, reasons, switch};
-use crate::helpers::{Receiver, Shared, TestServer};
+use crate::helpers::{Backend, Receiver, Shared, TestServer};
 
 fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "what the server goes by")]
@@ -16,14 +16,17 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test]
-async fn g39_what_is_due_survives_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("state.json");
-    let open = async || Arc::new(FileStore::open(&path).await.unwrap());
+async fn g39_what_is_due_survives_a_restart_on_every_backend_that_does() {
+    for backend in Backend::lasting().await {
+        what_is_due_survives(&backend).await;
+    }
+}
+
+async fn what_is_due_survives(backend: &Backend) {
     let address = gone().await;
     let url = format!("http://{address}/hook");
 
-    let server = TestServer::start_on(open().await, quick).await;
+    let server = backend.serve_with(quick).await;
     server.register("pay", &["/a"]).await;
     let admin = server.admin().await;
     let (id, secret) = create(&admin, &url, json!({})).await;
@@ -32,7 +35,7 @@ async fn g39_what_is_due_survives_a_restart() {
     assert_eq!((&state["pending"], &state["delivered"]), (&json!(3), &json!(0)));
     server.stop().await;
 
-    let server = TestServer::start_on(open().await, quick).await;
+    let server = backend.serve_with(quick).await;
     switch(&server, 1).await;
     let receiver = Receiver::at(address, Semaphore::MAX_PERMITS).await;
     let messages = receiver.messages(4).await;
@@ -43,24 +46,30 @@ async fn g39_what_is_due_survives_a_restart() {
     assert_eq!(receiver.count(), 4);
 
     // Nothing is told again after a restart, and losing the place repeats everything since the webhook was made.
-    let server = TestServer::start_on(open().await, quick).await;
+    let server = backend.serve_with(quick).await;
     switch(&server, 1).await;
     let again = receiver.messages(5).await;
     assert_eq!(again[4].body["revision"], server.revision());
     delivery(&server.admin().await, &id, |delivery| delivery["delivered"] == 5).await;
     server.stop().await;
-    std::fs::remove_file(directory.path().join("state.json.side")).unwrap();
-    let server = TestServer::start_on(open().await, quick).await;
+    let Backend::File(folder) = backend else { return };
+    std::fs::remove_file(folder.path().join("state.json.side")).unwrap();
+    let server = backend.serve_with(quick).await;
     let repeated = receiver.messages(10).await;
     assert_eq!(reasons(&repeated[5..]), reasons(&repeated[..5]));
     server.stop().await;
 }
 
 #[tokio::test]
-async fn g38_g39_of_two_nodes_one_delivers_and_the_other_takes_over() {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    let first = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
-    let second = TestServer::start_on(Arc::new(Shared(store.clone())), quick).await;
+async fn g38_g39_of_two_nodes_one_delivers_and_the_other_takes_over_on_every_backend_that_is_shared() {
+    for backend in Backend::shared().await {
+        one_delivers_and_the_other_takes_over(&backend).await;
+    }
+}
+
+async fn one_delivers_and_the_other_takes_over(backend: &Backend) {
+    let store = backend.open().await;
+    let (first, second) = (backend.serve_with(quick).await, backend.serve_with(quick).await);
     first.register("pay", &["/a"]).await;
     let receiver = Receiver::start().await;
     let (id, _) = create(&first.admin().await, &receiver.url(), json!({})).await;
