@@ -11,7 +11,7 @@ mod segment;
 mod writer;
 
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -23,6 +23,7 @@ use crate::log::Retention;
 use crate::side::FileSide;
 use crate::timeline::{Timeline, closed};
 use crate::{CommitError, CommitStream, HistoryPage, HistoryQuery, SideStore, Store, StoreError, WatchError};
+use aside::Successor;
 pub(crate) use disk::write_unsynchronised;
 use writer::{Request, Writer};
 
@@ -60,6 +61,8 @@ impl Default for FileOptions {
 /// | `waygate-state.json.lock` | locked while a server runs; holds its process id. Left behind when it ends |
 /// | `waygate-state.json.side` | the [side table](SideStore), as JSON; losing it is harmless |
 /// | `waygate-state.json.tmp-…` | a file in the making; a left over one is removed at the next start |
+/// | `waygate-state.json.successor…` | a store in the making, see [`FileStore::replace`]; removed by the next |
+/// | `waygate-state.json.replaced-1…` | a store that was replaced |
 ///
 /// Files are `0600`, directories that the store makes are `0700`, whatever the umask. Every other name beside the
 /// document is free for others to use.
@@ -116,18 +119,45 @@ impl FileStore {
         Self::open_with(path, FileOptions::default()).await
     }
 
-    /// Moves the store at a path out of the way, whatever state it is in, and says where it is now: at the same path
-    /// with an ending `.replaced-1`, or a higher number, where it can be opened again. `None` when there is none. The
-    /// secret that servers keep beside it stays.
+    /// Begins a history with these drafts in the place of whatever is at a path. Gives its newest cursor, and where what was
+    /// there is now: at the same path with an ending `.replaced-1`, or a higher number, where it can be opened again. `None` when there was none.
+    /// The secret that servers keep beside it stays.
+    ///
+    /// The new store is made beside it and moved when it is whole; where that fails, nothing is changed.
     ///
     /// # Errors
     ///
     /// - [`StoreError::Locked`] when a server has it open.
-    /// - [`StoreError::Unavailable`] when it cannot be moved.
-    pub async fn set_aside(path: impl Into<PathBuf>) -> Result<Option<PathBuf>, StoreError> {
+    /// - [`StoreError::Full`] or [`StoreError::Unavailable`] when it cannot be written or moved.
+    pub async fn replace(
+        path: impl Into<PathBuf>,
+        drafts: Vec<Draft>,
+    ) -> Result<(Cursor, Option<PathBuf>), StoreError> {
         let path = path.into();
-        let moving = tokio::task::spawn_blocking(move || aside::set_aside(&path));
-        moving.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+        let successor = blocking(move || Successor::of(&path)).await?;
+        match Self::make(successor.path(), drafts).await {
+            Ok(newest) => Ok((newest, blocking(move || successor.take_place()).await?)),
+            Err(error) => {
+                // What stays is removed by the next.
+                let _ = blocking(move || successor.remove()).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn make(path: &Path, drafts: Vec<Draft>) -> Result<Cursor, StoreError> {
+        let store = Self::open(path).await?;
+        let base = store.load().await?.cursor;
+        let commits = store.commit(&base, drafts).await.map_err(|error| match error {
+            CommitError::Store(error) => error,
+            CommitError::Conflict { .. } => StoreError::Unavailable("somebody else writes to it".to_owned()),
+        })?;
+        store.close().await?;
+        blocking(move || {
+            drop(store);
+            Ok(commits.last().map_or(base, |commit| commit.cursor.clone()))
+        })
+        .await
     }
 
     /// Opens the store as told.
@@ -219,4 +249,10 @@ impl Store for FileStore {
 
 fn ended() -> StoreError {
     StoreError::Unavailable("its thread has ended".to_owned())
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
 }

@@ -123,10 +123,14 @@ impl RedisStore {
         let (acknowledgement, connect_timeout) = (address.acknowledgement, address.connect_timeout);
         let link = Arc::new(Link::to(address)?);
         let keys = Keys::new(&options.prefix);
-        let side = Arc::new(RedisSide::new(link.clone(), keys.clone()));
+        let side = Arc::new(RedisSide::new(link.another(), keys.clone()));
         let replica = Arc::new(Replica::new(link, keys, options.retention, acknowledgement)?);
         reach(&replica, connect_timeout).await?;
-        let following = tokio::spawn(follow::follow(replica.clone())).abort_handle();
+        let followed = replica.clone();
+        let following = tokio::spawn(async move {
+            tokio::join!(follow::follow(followed.clone()), followed.link.heed());
+        });
+        let following = following.abort_handle();
         let patience = PATIENCE + acknowledgement.map_or(Duration::ZERO, |wanted| wanted.timeout);
         Ok(Self { replica, patience, side, following })
     }

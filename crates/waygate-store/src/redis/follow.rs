@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
 use ::redis::{Value, cmd};
 use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
-use super::link::LinkError;
+use super::link::{Connected, LinkError};
 use super::replica::Replica;
 use crate::StoreError;
 
@@ -46,17 +45,17 @@ pub(super) async fn follow(replica: Arc<Replica>) {
 }
 
 /// Waits for something to happen, and learns it.
-async fn step(replica: &Arc<Replica>, connection: &mut Option<MultiplexedConnection>) -> Result<(), StoreError> {
-    let connected = match connection {
-        Some(connected) => connected,
-        None => connection.insert(replica.link.dedicated().await?),
+async fn step(replica: &Arc<Replica>, connected: &mut Option<Connected>) -> Result<(), StoreError> {
+    let Connected { connection, .. } = match connected {
+        Some(connected) if replica.link.is_current(connected) => connected,
+        _ => connected.insert(replica.link.dedicated().await?),
     };
     let newest = replica.timeline().cursor().revision;
     let mut command = cmd("XREAD");
     command.arg("COUNT").arg(1).arg("BLOCK").arg(WAIT.as_millis().to_string());
     command.arg("STREAMS").arg(&replica.keys.history).arg(format!("{newest}-0"));
     let allowed = WAIT + PATIENCE;
-    let answer = timeout(allowed, command.query_async::<Value>(connected)).await;
+    let answer = timeout(allowed, command.query_async::<Value>(connection)).await;
     answer.map_err(|_| LinkError::TimedOut(allowed))?.map_err(LinkError::from)?;
     replica.catch_up().await
 }

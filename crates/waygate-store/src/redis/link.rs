@@ -21,13 +21,20 @@ pub(super) const CONNECTING: Duration = Duration::from_secs(2);
 /// One multiplexed connection, made when it is first needed.
 pub(crate) struct Link {
     place: Arc<Reached>,
-    connection: Arc<Mutex<Option<MultiplexedConnection>>>,
+    connection: Arc<Mutex<Option<Connected>>>,
+}
+
+/// A connection, and to which of the masters that there were.
+#[derive(Clone)]
+pub(super) struct Connected {
+    pub(super) connection: MultiplexedConnection,
+    generation: u64,
 }
 
 /// How a server is reached.
 enum Reached {
     Server(Client),
-    Sentinels(super::address::Sentinels),
+    Sentinels(super::address::Sentinels, sentinel::Known),
 }
 
 /// Why nothing came back.
@@ -60,7 +67,7 @@ impl Link {
                     open(&sentinels.sentinel(host))?;
                 }
                 open(&sentinels.server("localhost", "6379"))?;
-                Reached::Sentinels(sentinels)
+                Reached::Sentinels(sentinels, sentinel::Known::default())
             }
         };
         Ok(Self { place: Arc::new(place), connection: Arc::default() })
@@ -79,7 +86,7 @@ impl Link {
                 let scheme = if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
                 format!("{scheme}://{}/{}", info.addr(), info.redis_settings().db())
             }
-            Reached::Sentinels(sentinels) => sentinels.to_string(),
+            Reached::Sentinels(sentinels, _) => sentinels.to_string(),
         }
     }
 
@@ -124,21 +131,39 @@ impl Link {
     }
 
     /// A connection of one's own, for what blocks.
-    pub(crate) async fn dedicated(&self) -> Result<MultiplexedConnection, LinkError> {
+    pub(super) async fn dedicated(&self) -> Result<Connected, LinkError> {
         self.place.connect().await
+    }
+
+    /// Whether no other master has taken the place of the one that this leads to, as far as is known.
+    pub(super) fn is_current(&self, connected: &Connected) -> bool {
+        match &*self.place {
+            Reached::Server(_) => true,
+            Reached::Sentinels(_, known) => connected.generation == known.generation(),
+        }
+    }
+
+    /// Watches for another master for as long as it is polled, where Sentinels name one.
+    pub(super) async fn heed(&self) {
+        if let Reached::Sentinels(sentinels, known) = &*self.place {
+            sentinel::heed(sentinels, known).await;
+        }
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, LinkError> {
         let mut slot = self.connection.clone().lock_owned().await;
-        if let Some(connection) = &*slot {
-            return Ok(connection.clone());
+        if let Some(connected) = &*slot
+            && self.is_current(connected)
+        {
+            return Ok(connected.connection.clone());
         }
         let place = self.place.clone();
         // A task, so that a short patience does not end what the next call can use.
         let connecting = tokio::spawn(async move {
-            let connection = place.connect().await?;
-            *slot = Some(connection.clone());
-            Ok(connection)
+            *slot = None;
+            let connected = place.connect().await?;
+            *slot = Some(connected.clone());
+            Ok(connected.connection)
         });
         connecting.await.map_err(|error| RedisError::from(std::io::Error::other(error)))?
     }
@@ -151,11 +176,12 @@ impl fmt::Debug for Link {
 }
 
 impl Reached {
-    async fn connect(&self) -> Result<MultiplexedConnection, LinkError> {
-        match self {
-            Self::Server(client) => Ok(connect(client).await?),
-            Self::Sentinels(sentinels) => sentinel::connect_to_master(sentinels).await,
-        }
+    async fn connect(&self) -> Result<Connected, LinkError> {
+        let (connection, generation) = match self {
+            Self::Server(client) => (connect(client).await?, 0),
+            Self::Sentinels(sentinels, known) => sentinel::connect_to_master(sentinels, known).await?,
+        };
+        Ok(Connected { connection, generation })
     }
 }
 

@@ -99,20 +99,19 @@ return 1
 pub(super) const SIDE_READ: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local found = {}
-local function tell(key, value)
-  local ends = redis.call('ZSCORE', KEYS[2], key)
-  if value and not (ends and tonumber(ends) <= now) then
-    found[#found + 1] = key
-    found[#found + 1] = value
-  end
-end
+local found, over = {}, {}
 if ARGV[1] == 'key' then
-  tell(ARGV[2], redis.call('HGET', KEYS[1], ARGV[2]))
-else
-  local all = redis.call('HGETALL', KEYS[1])
-  for index = 1, #all, 2 do
-    if string.sub(all[index], 1, #ARGV[2]) == ARGV[2] then tell(all[index], all[index + 1]) end
+  local ends, value = redis.call('ZSCORE', KEYS[2], ARGV[2]), redis.call('HGET', KEYS[1], ARGV[2])
+  if value and not (ends and tonumber(ends) <= now) then found = {ARGV[2], value} end
+  return found
+end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do over[key] = true end
+local all = redis.call('HGETALL', KEYS[1])
+for index = 1, #all, 2 do
+  local key = all[index]
+  if not over[key] and string.sub(key, 1, #ARGV[2]) == ARGV[2] then
+    found[#found + 1] = key
+    found[#found + 1] = all[index + 1]
   end
 end
 return found

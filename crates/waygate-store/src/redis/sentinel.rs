@@ -1,6 +1,7 @@
 //! Which server is the master, as Sentinels say.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -18,25 +19,72 @@ const ASKING: Duration = Duration::from_secs(1);
 /// right.
 const OTHERS: Duration = Duration::from_millis(200);
 
+/// How often they are asked whether it is still the master.
+const HEEDING: Duration = Duration::from_secs(1);
+
 /// What one Sentinel says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Named {
+pub(super) struct Named {
     /// Counts the failovers.
     epoch: u64,
     host: String,
     port: String,
 }
 
-/// A connection to the server that is the master now, and says so itself.
-pub(super) async fn connect_to_master(sentinels: &Sentinels) -> Result<MultiplexedConnection, LinkError> {
-    let Named { host, port, .. } = newest(sentinels).await?;
+/// The master that is known, and how often another has taken its place.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<(Option<Named>, u64)>);
+
+impl Known {
+    /// Counts the masters so far.
+    pub(super) fn generation(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    /// Takes in what Sentinels say. One that has missed a failover changes nothing.
+    fn heed(&self, named: Named) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &known.0 {
+            Some(before) if *before == named || named.epoch < before.epoch => {}
+            Some(before) => {
+                if (&before.host, &before.port) != (&named.host, &named.port) {
+                    tracing::warn!("Sentinels name another master: `{}:{}`", named.host, named.port);
+                    known.1 += 1;
+                }
+                known.0 = Some(named);
+            }
+            None => known.0 = Some(named),
+        }
+        known.1
+    }
+}
+
+/// Asks the Sentinels again and again. A master that they have replaced may not know it, and go on answering.
+pub(super) async fn heed(sentinels: &Sentinels, known: &Known) {
+    loop {
+        tokio::time::sleep(HEEDING).await;
+        // While none answers there is nothing to go by.
+        if let Ok(named) = newest(sentinels).await {
+            known.heed(named);
+        }
+    }
+}
+
+/// A connection to the server that is the master now, and says so itself; with its generation.
+pub(super) async fn connect_to_master(
+    sentinels: &Sentinels,
+    known: &Known,
+) -> Result<(MultiplexedConnection, u64), LinkError> {
+    let named = newest(sentinels).await?;
+    let generation = known.heed(named.clone());
+    let Named { host, port, .. } = named;
     let client = open(&sentinels.server(&host, &port)).map_err(|error| LinkError::NoMaster(error.to_string()))?;
     let mut connection = connect(&client).await?;
     let role = timeout(ASKING, cmd("ROLE").query_async::<Vec<Value>>(&mut connection)).await;
     let role = role.map_err(|_| LinkError::TimedOut(ASKING))??;
     let role = role.into_iter().next().and_then(|role| String::from_redis_value(role).ok()).unwrap_or_default();
     if role == "master" {
-        return Ok(connection);
+        return Ok((connection, generation));
     }
     let name = &sentinels.name;
     Err(LinkError::NoMaster(format!(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use ::redis::Script;
 use async_trait::async_trait;
@@ -14,7 +13,8 @@ use crate::{SideStore, SideValue, StoreError};
 
 /// A [`SideStore`] that goes by the clock of Redis.
 pub(super) struct RedisSide {
-    link: Arc<Link>,
+    /// Its own, so that what is long to read holds up no commit.
+    link: Link,
     keys: Keys,
     read: Script,
     swap: Script,
@@ -22,7 +22,7 @@ pub(super) struct RedisSide {
 }
 
 impl RedisSide {
-    pub(super) fn new(link: Arc<Link>, keys: Keys) -> Self {
+    pub(super) fn new(link: Link, keys: Keys) -> Self {
         let (read, swap) = (Script::new(scripts::SIDE_READ), Script::new(scripts::SIDE_SWAP));
         Self { link, keys, read, swap, note: Script::new(scripts::SIDE_NOTE) }
     }

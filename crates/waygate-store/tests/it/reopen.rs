@@ -159,19 +159,20 @@ async fn g24_a_hard_link_is_no_way_around_the_lock() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_set_aside_can_be_opened_there() {
+async fn a_store_that_is_replaced_can_be_opened_beside_its_successor() {
     let directory = Directory::new();
-    assert_eq!(FileStore::set_aside(directory.state()).await.unwrap(), None);
+    let replace = async |number: u64| FileStore::replace(directory.state(), vec![draft(number)]).await;
+    assert!(matches!(replace(1).await, Ok((newest, None)) if newest.revision == Revision(1)));
     let mut states = Vec::new();
     for number in 1..=2 {
         let store = directory.open().await.unwrap();
-        let refused = FileStore::set_aside(directory.state()).await;
-        assert!(matches!(refused, Err(StoreError::Locked(_))), "{refused:?}");
-        states.push(commit(&store, [number]).await);
+        assert_eq!(store.load().await.unwrap().cursor.revision, Revision(1), "the successor alone");
+        assert!(matches!(replace(1).await, Err(StoreError::Locked(_))));
+        states.push(commit(&store, [number + 1]).await);
         drop(store);
-        let aside = FileStore::set_aside(directory.state()).await.unwrap().unwrap();
+        let (_, aside) = replace(1).await.unwrap();
+        let aside = aside.unwrap();
         assert!(aside.to_str().unwrap().ends_with(&format!("state.json.replaced-{number}")), "{}", aside.display());
-        assert!(!directory.state().exists() && !directory.log().exists());
     }
     for (number, state) in (1..).zip(states) {
         let aside = directory.root().join(format!("state.json.replaced-{number}"));
@@ -179,8 +180,23 @@ async fn a_store_that_is_set_aside_can_be_opened_there() {
     }
     // Whatever state it is in.
     put(&directory.state(), b"garbage");
-    assert!(FileStore::set_aside(directory.state()).await.unwrap().is_some());
-    assert_eq!(directory.open().await.unwrap().load().await.unwrap().cursor.revision, Revision(0));
+    assert!(replace(1).await.unwrap().1.is_some());
+    assert_eq!(directory.open().await.unwrap().load().await.unwrap().cursor.revision, Revision(1));
+}
+
+#[tokio::test]
+async fn a_store_is_whole_where_a_successor_cannot_be_made() {
+    let directory = Directory::new();
+    let store = directory.open().await.unwrap();
+    let state = commit(&store, 1..=3).await;
+    drop(store);
+    // Where it would be made lies something that is not ours to remove.
+    let mut in_the_way = directory.state().into_os_string();
+    in_the_way.push(".successor");
+    fs::create_dir(&in_the_way).unwrap();
+    let refused = FileStore::replace(directory.state(), vec![draft(9)]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(directory.open().await.unwrap().load().await.unwrap(), state);
 }
 
 #[tokio::test]

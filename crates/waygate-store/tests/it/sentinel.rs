@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use waygate_core::Cursor;
 use waygate_store::testing::draft;
 use waygate_store::{CommitError, HistoryQuery, RedisOptions, RedisStore, Store, StoreError, WatchError};
@@ -32,6 +33,15 @@ impl Sentinels {
             eventually(async || watcher.knows_all().await).await;
         }
         sentinels
+    }
+
+    /// Has one of them replace the master.
+    async fn fail_over(&self) {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.watchers[0].port)).unwrap();
+        let connection = client.get_multiplexed_async_connection().await.unwrap();
+        let done =
+            async || redis::cmd("SENTINEL").arg("FAILOVER").arg("main").exec_async(&mut connection.clone()).await;
+        eventually(async || done().await.is_ok()).await;
     }
 
     fn url(&self) -> String {
@@ -158,6 +168,45 @@ async fn g9_commits_that_a_failover_loses_lead_to_a_reload_and_never_to_silence(
     assert_ne!(again.lineage, acknowledged.lineage);
     assert!(matches!(store.watch(&acknowledged).await, Err(WatchError::OtherHistory { .. })));
     assert!(matches!(store.commit(&acknowledged, vec![draft(30)]).await, Err(CommitError::Conflict { .. })));
+}
+
+/// Sentinels cannot tell it, and the nodes are still connected to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g9_a_master_that_does_not_know_that_it_was_replaced_is_left() {
+    if !is_available() {
+        return;
+    }
+    let deaf = ["--rename-command", "SLAVEOF", "", "--rename-command", "REPLICAOF", ""];
+    let master = Server::start_with(&deaf).await;
+    let replica = Server::replica_of(&master).await;
+    let sentinels = Sentinels::watch(&master).await;
+    let store = connect(&sentinels.url(), "waygate").await;
+    let newest = commit(&store, 1..4).await;
+    let mut watch = store.watch(&newest).await.unwrap();
+    eventually(async || has_caught_up(&master, &replica).await).await;
+    sentinels.fail_over().await;
+    let role = async || replica.try_to_tell(&["INFO", "replication"]).await.unwrap_or_default();
+    eventually(async || role().await.contains("role:master")).await;
+
+    let written = async || {
+        let cursor = store.load().await.unwrap().cursor;
+        // What the old one still took is not there; what the new one takes stays.
+        let _ = store.commit(&cursor, vec![draft(9)]).await;
+        store.load().await.is_ok_and(|state| state.cursor.revision > newest.revision)
+            && replica.tell(&["HGET", "{waygate}:head", "cursor"]).await
+                == store.load().await.unwrap().cursor.to_string()
+    };
+    eventually(written).await;
+    while let Some(told) = watch.next().await {
+        match told {
+            Ok(commit) if commit.cursor == store.load().await.unwrap().cursor => break,
+            Ok(_) => {}
+            Err(WatchError::OtherHistory { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let of_old = master.tell(&["INFO", "replication"]).await;
+    assert!(of_old.contains("role:master"), "it still takes itself for the master");
 }
 
 #[tokio::test]

@@ -52,13 +52,15 @@ pub(crate) async fn write(into: &Backend, replace: bool, drafts: Vec<Draft>) -> 
 }
 
 async fn write_file(path: &Path, replace: bool, drafts: Vec<Draft>) -> CliResult<Written> {
-    let moved_to = if replace { FileStore::set_aside(path).await.map_err(failed)? } else { None };
+    if replace {
+        let (cursor, moved_to) = FileStore::replace(path, drafts).await.map_err(failed)?;
+        return Ok(Written { cursor, moved_to: moved_to.map(|path| format!("file:{}", path.display())) });
+    }
     let store = FileStore::open(path).await.map_err(failed)?;
     let base = empty_base(&store).await?;
     let commits = store.commit(&base, drafts).await.map_err(not_committed)?;
     store.close().await.map_err(failed)?;
-    let cursor = commits.last().map_or(base, |commit| commit.cursor.clone());
-    Ok(Written { cursor, moved_to: moved_to.map(|path| format!("file:{}", path.display())) })
+    Ok(Written { cursor: commits.last().map_or(base, |commit| commit.cursor.clone()), moved_to: None })
 }
 
 async fn write_redis(url: &str, replace: bool, drafts: Vec<Draft>) -> CliResult<Written> {
