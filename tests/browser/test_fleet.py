@@ -9,12 +9,12 @@ ORDERS = "orders-service:GET:/api/payments"
 
 class Fleet(Check):
     def test_14_two_clicks_and_a_reason_and_no_change_without_one(self):
-        before = self.world.revision()
+        before = self.world.revision(ORDERS)
         self.act(self.admin, ORDERS, "disable")
         self.admin.run("document.querySelector('dialog form').noValidate = true")
         self.admin.click("dialog [data-submit]")
         self.admin.eventually("say why", "dialog .error")
-        self.assertEqual(self.world.revision(), before)
+        self.assertEqual(self.world.revision(ORDERS), before)
         self.admin.press(Keys.ESCAPE)
 
     def test_15_g57_the_card_counts_up_to_all_instances_which_then_refuse(self):
@@ -50,7 +50,11 @@ class Fleet(Check):
         self.assertIn("1 lost", self.admin.text("#summary"))
         self.admin.go("/fleet/orders-service/orders-4")
         self.assertIn("may still enforce", self.admin.text("#head"))
-        self.world.call("DELETE", "/api/instances/orders-4?service=orders-service")
+        self.admin.click_text("#head a.button", "Forget")
+        until("the dialog is open", lambda: self.admin.has("dialog[open] form"))
+        self.admin.click("dialog [data-submit]")
+        until("it leads to the fleet", lambda: self.admin.url() == "/fleet")
+        self.assertNotIn("orders-4", self.admin.text("#list"))
 
     def test_18_the_reference_is_delivered_and_unconfirmed(self):
         self.admin.go("/fleet")

@@ -50,7 +50,7 @@ class Plain(Check):
         until("it leads back", lambda: "done=" in plain.url())
         plain.go("/schedule")
         self.assertIn("far away", plain.text("#list"))
-        plain.click("#list td.act a")
+        plain.click_text("#list td.act a", "Cancel")
         until("it is a page", lambda: plain.has("[data-submit]"))
         plain.click("[data-submit]")
         until("it leads back", lambda: "done=" in plain.url())

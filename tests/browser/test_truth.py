@@ -72,20 +72,38 @@ class Truth(Check):
         row = "tr[data-key]"
         self.assertIn("ledger move", self.admin.text("#list"))
         self.assertIn("upcoming", self.admin.text(row))
-        self.admin.click(f"{row} td.act a")
+        self.admin.click_text(f"{row} td.act a", "Edit")
+        until("the dialog is open", lambda: self.admin.has("dialog[open] form"))
+        self.assertEqual(self.admin.property("dialog [name=reason]", "value"), "ledger move")
+        self.admin.set("dialog [name=end]", utc(days=1, hours=3))
+        self.confirm(self.admin)
+        self.admin.eventually("for 3 h", row)
+        self.assertEqual(len(self.admin.all(row)), 1)
+        self.admin.click_text(f"{row} td.act a", "Cancel")
         until("the dialog is open", lambda: self.admin.has("dialog[open] form"))
         self.confirm(self.admin)
         self.admin.eventually("Nothing is planned", "#list")
 
+    def test_04_a_window_opens_and_closes_on_time(self):
+        name, service = "orders-service:GET:/api/v0/orders", self.stage.orders[0]
+        now = datetime.datetime.now(datetime.timezone.utc)
+        start, end = (now + datetime.timedelta(seconds=s) for s in (2, 5))
+        self.world.route(name, "schedule", {"start": start.isoformat(), "end": end.isoformat(), "reason": "soon"})
+        self.assertEqual(service.answers("/api/v0/orders"), 200)
+        until("it has begun", lambda: service.answers("/api/v0/orders") == 503, 4)
+        until("it has ended", lambda: service.answers("/api/v0/orders") == 200, 6)
+        until("it is what it was", lambda: self.status(name) == "deprecated")
+
     def test_05_windows_that_make_no_sense_are_refused_in_place_with_what_was_typed(self):
-        name, before = f"catalog:GET:{CATALOG[1]}", self.world.revision()
+        name = f"catalog:GET:{CATALOG[1]}"
+        before = self.world.revision(name)
         for start, end in [(utc(days=2), utc(days=1)), (utc(days=-2), utc(days=-1))]:
             self.act(self.admin, name, "schedule", "keep me", start=start, end=end)
             self.admin.click("dialog [data-submit]")
             until("an error is shown", lambda: self.admin.has("dialog .error"))
             self.assertEqual(self.admin.property("dialog [name=reason]", "value"), "keep me")
             self.assertEqual(self.admin.property("dialog [name=start]", "value")[:16], start)
-        self.assertEqual(self.world.revision(), before)
+        self.assertEqual(self.world.revision(name), before)
 
     def test_06_a_deprecation_survives_maintenance(self):
         name = "catalog:GET:/status/old"

@@ -160,10 +160,16 @@ class Browser:
         return bool(self.all(selector))
 
     def text(self, selector="body"):
-        return self.do("GET", f"/element/{self.element(selector)}/text")
+        for again in (True, True, False):
+            try:
+                return self.do("GET", f"/element/{self.element(selector)}/text")
+            except Refused as refused:
+                # A live page has just replaced it.
+                if "stale" not in str(refused) or not again:
+                    raise
 
     def texts(self, selector):
-        return [self.do("GET", f"/element/{one}/text") for one in self.all(selector)]
+        return self.run("return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.trim())", selector)
 
     def attribute(self, selector, name):
         return self.do("GET", f"/element/{self.element(selector)}/attribute/{name}")
@@ -176,6 +182,7 @@ class Browser:
 
     def click_text(self, selector, text):
         def found():
+            # A refusal, such as of one that a live page has just replaced, is tried again.
             for one in self.all(selector):
                 if self.do("GET", f"/element/{one}/text").startswith(text):
                     self.do("POST", f"/element/{one}/click", {})

@@ -115,8 +115,10 @@ class World:
         path = f"/api/routes/{key(name)}" + (f"/{what}" if what else "")
         return self.call("POST" if what else "GET", path, body if what else None)
 
-    def revision(self):
-        return self.call("GET", "/api/audit?limit=1")[0]["revision"]
+    def revision(self, route=None):
+        """The latest change, of everything or of a route; 0 where there is none."""
+        entries = self.call("GET", "/api/audit?limit=1" + (f"&route={route}" if route else ""))
+        return entries[0]["revision"] if entries else 0
 
     def register(self, service, routes):
         declared = [

@@ -33,6 +33,8 @@ struct Row {
     length: Option<String>,
     reason: String,
     planned: Option<(String, Moment)>,
+    /// Where it is edited.
+    edit: Option<String>,
     /// Where it is ended or taken back, and the word for it.
     cancel: Option<(String, &'static str)>,
 }
@@ -71,6 +73,10 @@ impl Row {
             (ScheduledKind::RateLimit, None, None) => Some(("/limits/global/all".to_owned(), "Edit…")),
             (ScheduledKind::Window | ScheduledKind::Switch, None, _) => None,
         };
+        let edit = match (scheduled.kind, &id, scheduled.id) {
+            (ScheduledKind::Window, Some(id), Some(window)) => Some(format!("/routes/{id}/reschedule?window={window}")),
+            _ => None,
+        };
         let kind = scheduled.status.map(Kind);
         Self {
             key: path_key(&format!("{:?} {what} {:?}", scheduled.kind, scheduled.id)),
@@ -85,6 +91,7 @@ impl Row {
             length: scheduled.start.map(|start| span(scheduled.end.duration_since(start))),
             reason: scheduled.reason,
             planned: scheduled.planned_by.zip(scheduled.planned_at.map(Moment)),
+            edit,
             cancel,
         }
     }

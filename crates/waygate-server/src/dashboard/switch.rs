@@ -64,15 +64,17 @@ async fn switch(
     subjects: &[(&str, &str)],
     keys: &[RouteKey],
 ) -> Result<crate::control::Applied, ApiError> {
-    let (to, reason) = (act.switch(posted)?, act.reason(posted)?);
-    let mut commands = subjects
-        .iter()
-        .zip(keys)
-        .map(|((_, expected), key)| {
-            let (route, to, reason) = (key.clone().into(), to.clone(), reason.clone());
-            Ok(Command::Route { route, to, reason, expected: revision(expected)? })
-        })
-        .collect::<Result<Vec<_>, ApiError>>()?;
+    let (switches, reason) = (act.switches(posted)?, act.reason(posted)?);
+    let mut commands = Vec::new();
+    for ((_, expected), key) in subjects.iter().zip(keys) {
+        let expected = revision(expected)?;
+        commands.extend(switches.iter().map(|to| Command::Route {
+            route: key.clone().into(),
+            to: to.clone(),
+            reason: reason.clone(),
+            expected,
+        }));
+    }
     let command = match commands.len() {
         0 => return Err(ApiError::invalid_body("no route is selected")),
         1 => commands.remove(0),
@@ -131,9 +133,27 @@ async fn sheet(visit: &Visit, state: &State, act: Act, keys: &[RouteKey]) -> Res
         _ => None,
     };
     sheet.fields = act.fields(only);
-    if act == Act::Unschedule {
+    if matches!(act, Act::Unschedule | Act::Reschedule) {
         let window = visit.parameters.filter("window").unwrap_or_default();
         sheet.fields.push(Field::new("window", "", Input::Fixed).value(window));
+        let known = only.and_then(|route| route.windows.iter().find(|known| known.id.to_string() == window));
+        if let (Act::Reschedule, Some(known)) = (act, known) {
+            let moment = |at: waygate_core::Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
+            let shadow = known.enforcement.is_shadow().to_string();
+            let values = [
+                ("start", moment(known.start)),
+                ("end", moment(known.end)),
+                ("reason", known.reason.clone()),
+                ("shadow", shadow),
+            ];
+            for (name, value) in values {
+                sheet
+                    .fields
+                    .iter_mut()
+                    .filter(|field| field.name == name)
+                    .for_each(|field| field.value.clone_from(&value));
+            }
+        }
     }
     sheet.submit = act.submit();
     sheet.dangerous = act.is_dangerous();

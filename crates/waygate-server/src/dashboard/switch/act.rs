@@ -17,6 +17,7 @@ pub(super) enum Act {
     Maintenance,
     Env,
     Schedule,
+    Reschedule,
     Unschedule,
     Deprecate,
     Undeprecate,
@@ -31,6 +32,7 @@ impl Act {
             "maintenance" => Self::Maintenance,
             "env" => Self::Env,
             "schedule" => Self::Schedule,
+            "reschedule" => Self::Reschedule,
             "unschedule" => Self::Unschedule,
             "deprecate" => Self::Deprecate,
             "undeprecate" => Self::Undeprecate,
@@ -48,6 +50,7 @@ impl Act {
             Self::Maintenance => "Maintenance of",
             Self::Env => "Environments of",
             Self::Schedule => "Plan maintenance of",
+            Self::Reschedule => "Edit what is planned for",
             Self::Unschedule => "Take back what is planned for",
             Self::Deprecate => "Deprecate",
             Self::Undeprecate => "Take back the deprecation of",
@@ -61,6 +64,7 @@ impl Act {
             Self::Maintenance => "Begin maintenance",
             Self::Env => "Limit to these environments",
             Self::Schedule => "Plan it",
+            Self::Reschedule => "Save",
             Self::Unschedule | Self::Undeprecate => "Take it back",
             Self::Deprecate => "Announce it",
         }
@@ -78,7 +82,7 @@ impl Act {
             Self::Maintenance => Some(LifecycleKind::Maintenance),
             Self::Env => Some(LifecycleKind::EnvGated),
             Self::Deprecate => Some(LifecycleKind::Deprecated),
-            Self::Schedule | Self::Unschedule | Self::Undeprecate => None,
+            Self::Schedule | Self::Reschedule | Self::Unschedule | Self::Undeprecate => None,
         }
     }
 
@@ -92,7 +96,7 @@ impl Act {
                     .value(route.map(environments).unwrap_or_default())
                     .required(),
             ),
-            Self::Schedule => {
+            Self::Schedule | Self::Reschedule => {
                 fields.push(Field::new("start", "Begins (UTC)", Input::Moment).required());
                 fields.push(
                     Field::new("end", "Ends (UTC)", Input::Moment)
@@ -122,14 +126,22 @@ impl Act {
             Self::Env => fields.extend(Field::ending("End the gate")),
             _ => {}
         }
-        if self.is_dangerous() || self == Self::Schedule {
+        if self.is_dangerous() || matches!(self, Self::Schedule | Self::Reschedule) {
             fields.push(Field::shadow());
         }
         fields
     }
 
-    /// The switch that the form asks for.
-    pub(super) fn switch(self, posted: &Posted) -> Result<Switch, ApiError> {
+    /// What the form asks for, in order.
+    pub(super) fn switches(self, posted: &Posted) -> Result<Vec<Switch>, ApiError> {
+        let replaced = match self {
+            Self::Reschedule => Some(Self::Unschedule.switch(posted)?),
+            _ => None,
+        };
+        Ok(replaced.into_iter().chain([self.switch(posted)?]).collect())
+    }
+
+    fn switch(self, posted: &Posted) -> Result<Switch, ApiError> {
         let enforcement = if posted.is_checked("shadow") { Enforcement::Shadow } else { Enforcement::Enforce };
         let control = |lifecycle| Ok(Switch::Control { lifecycle, until: posted.until()?, enforcement });
         match self {
@@ -148,7 +160,7 @@ impl Act {
                 }
                 control(Lifecycle::EnvGated(allowed))
             }
-            Self::Schedule => Ok(Switch::Window {
+            Self::Schedule | Self::Reschedule => Ok(Switch::Window {
                 start: posted.required_time("start")?,
                 end: posted.required_time("end")?,
                 enforcement,

@@ -1,0 +1,52 @@
+//! How instances stand to one change.
+
+use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_core::Commit;
+
+use crate::dashboard::fleet::Fleet;
+use crate::dashboard::fleet::pages::path_of;
+use crate::dashboard::visit::Visit;
+
+/// How one instance stands to one change.
+pub(in crate::dashboard) struct Arrival {
+    pub(in crate::dashboard) path: String,
+    pub(in crate::dashboard) id: String,
+    pub(in crate::dashboard) service: String,
+    pub(in crate::dashboard) delivered: bool,
+    pub(in crate::dashboard) words: &'static str,
+    /// How long after the change it has confirmed it.
+    pub(in crate::dashboard) after: String,
+}
+
+impl Fleet {
+    /// How each instance that a change concerns stands to it.
+    pub(in crate::dashboard) fn arrivals(&self, visit: &Visit, commit: &Commit) -> Vec<Arrival> {
+        let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
+        let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
+        there.map(|instance| Arrival::of(visit, commit, instance)).collect()
+    }
+}
+
+impl Arrival {
+    fn of(visit: &Visit, commit: &Commit, instance: &InstanceView) -> Self {
+        let revision = commit.revision();
+        let applied = instance.applied.is_some_and(|applied| revision <= applied);
+        let after = match visit.app.presence.confirmed_at(instance, revision) {
+            Some(at) if commit.draft.cause.at <= at => {
+                format!("after {} ms", at.duration_since(commit.draft.cause.at).as_millis())
+            }
+            _ if applied || instance.state == InstanceState::InSync => "not timed here".to_owned(),
+            _ => String::new(),
+        };
+        let words = match instance.state {
+            InstanceState::Unconfirmed => "cannot confirm",
+            InstanceState::InSync => "applied",
+            _ if applied => "applied",
+            InstanceState::Lost => "lost",
+            _ => "not applied yet",
+        };
+        let delivered = instance.delivered.is_some_and(|delivered| revision <= delivered);
+        let (id, service) = (instance.id.clone(), instance.service.clone());
+        Self { path: path_of(&service, &id), id, service, delivered, words, after }
+    }
+}
