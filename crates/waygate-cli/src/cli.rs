@@ -4,12 +4,16 @@
 
 mod backup;
 mod declare;
+#[cfg(feature = "demo")]
+mod demo;
 mod effect;
 mod examples;
 mod fleet;
 mod global;
+mod groups;
 mod import;
 mod limits;
+mod reason;
 mod routes;
 mod serve;
 mod session;
@@ -20,10 +24,13 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use backup::{Backup, Restore};
 pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
+#[cfg(feature = "demo")]
+pub(crate) use demo::Demo;
 pub(crate) use effect::Effect;
 pub(crate) use examples::command;
 pub(crate) use fleet::{Audit, GlobalCommand, InstanceCommand, ScopeSwitch, ServiceCommand, Watch};
 use global::Global;
+pub(crate) use groups::grouped;
 pub(crate) use import::{Import, Source};
 pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
 pub(crate) use routes::{
@@ -220,6 +227,14 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
     /// Make, list and end tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print the address of the dashboard; on a terminal, open it
+    #[command(after_help = "Example:
+  waygate dashboard --print-url")]
+    Dashboard {
+        /// Only print it
+        #[arg(long)]
+        print_url: bool,
+    },
     /// Find out what is in the way: configuration, connection, token, streams, instances, loose ends
     #[command(after_help = "Example:
   waygate doctor -o json")]
@@ -238,6 +253,14 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
     #[command(after_help = "Example:
   waygate man ~/.local/share/man/man1")]
     Man { directory: PathBuf },
+    /// Help on a command, or on a topic: routes, time, exit-codes, environment, output
+    #[command(after_help = "Examples:
+  waygate help exit-codes
+  waygate help rl set")]
+    Help {
+        /// A command, or a topic
+        words: Vec<String>,
+    },
     /// List every command and what it takes, for tools
     #[command(after_help = "Example:
   waygate commands --json")]
@@ -264,6 +287,11 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
   waygate import redis://localhost:6379/0 --into redis://localhost:6379/0
   waygate import state.yaml --service payments-service --into file:waygate.json")]
     Import(Import),
+    /// Try it: a control plane, two services and a little traffic in one process, in memory, on free ports
+    #[cfg(feature = "demo")]
+    #[command(after_help = "Example:
+  waygate demo")]
+    Demo(Demo),
     /// Run the control plane
     #[command(after_help = "Examples:
   waygate serve --backend memory

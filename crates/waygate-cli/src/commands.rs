@@ -5,12 +5,16 @@ mod backup;
 mod batch;
 mod config;
 mod confirm;
+mod dashboard;
 mod declare;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod env;
 mod explain;
 mod follow;
 mod hash_password;
+mod help;
 mod history;
 mod import;
 mod instances;
@@ -30,12 +34,13 @@ mod tree;
 mod wait;
 mod watch;
 
-use clap::{ArgMatches, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use crate::cli::{Cli, Command, Effect, InstanceCommand};
 use crate::completion;
 use crate::context::{Context, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::moment;
 use crate::printer::Printer;
 
 /// Reads the command line, carries it out and prints what goes wrong.
@@ -43,11 +48,9 @@ pub(crate) fn run() -> ExitStatus {
     if completion::answered() {
         return ExitStatus::Success;
     }
-    let parsed = crate::cli::command()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, reason_of(&matches))));
-    let (cli, reason) = match parsed {
-        Ok(parsed) => parsed,
+    let parsed = crate::cli::grouped(crate::cli::command()).try_get_matches();
+    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
         Err(error) => {
             // Help and versions are no errors; clap knows which stream each belongs on.
             let _ = error.print();
@@ -60,13 +63,24 @@ pub(crate) fn run() -> ExitStatus {
     let effect = cli.command.effect();
     let at_server = !matches!(cli.command, Command::Import(_) | Command::Restore(_));
     let rehearsal = cli.global.dry_run && effect == Effect::Changes;
-    let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal));
+    let columns = std::mem::take(&mut cli.global.columns);
+    let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal)).with_columns(columns);
+    let ticket = cli.global.ticket.take();
+    if cli.global.local {
+        moment::show_local();
+    }
     let context = Context::new(printer, cli.global.settings());
-    let carried_out = allowed(&context, effect, reason.as_deref())
+    let carried_out = allowed(&context, effect)
+        .and_then(|()| reasoned(&context, &mut cli.command, ticket.as_deref()))
         .and_then(|()| carry_out(&context, cli.command))
         .and_then(|()| propagation::tell(&context));
     let printer = &context.printer;
     match carried_out {
+        Ok(()) if printer.unknown_column().is_some() => {
+            let (column, known) = printer.unknown_column().unwrap_or_default();
+            printer.error(&CliError::usage(format!("there is no column `{column}`; there are {known}")));
+            ExitStatus::Usage
+        }
         Ok(()) if printer.has_told_all() => {
             if rehearsal {
                 printer.note("dry run: nothing has been changed");
@@ -91,17 +105,20 @@ pub(crate) fn run() -> ExitStatus {
     }
 }
 
-/// The reason of the innermost command; `None` where it takes none.
-fn reason_of(matches: &ArgMatches) -> Option<String> {
-    let mut innermost = matches;
-    while let Some((_, inner)) = innermost.subcommand() {
-        innermost = inner;
+/// Puts the ticket before the reason, and sees that there is a reason where one is wanted.
+fn reasoned(context: &Context, command: &mut Command, ticket: Option<&str>) -> CliResult {
+    let changes = command.effect() == Effect::Changes;
+    let Some(reason) = command.reason() else {
+        return ticket.map_or(Ok(()), |_| Err(CliError::usage("`--ticket` goes before a reason; this command takes none")));
+    };
+    if let Some(ticket) = ticket.map(str::trim).filter(|ticket| !ticket.is_empty()) {
+        *reason = if reason.is_empty() { ticket.to_owned() } else { format!("{ticket}: {reason}") };
     }
-    innermost.try_get_one::<String>("reason").ok().flatten().cloned()
+    if changes { confirm::reasoned(context, reason) } else { Ok(()) }
 }
 
 /// What holds for every command of an effect, before anything is sent.
-fn allowed(context: &Context, effect: Effect, reason: Option<&str>) -> CliResult {
+fn allowed(context: &Context, effect: Effect) -> CliResult {
     match effect {
         Effect::Acts if context.settings.dry_run => {
             Err(CliError::usage("`--dry-run` is for changes of routes, maintenance and limits; this command has none"))
@@ -109,14 +126,15 @@ fn allowed(context: &Context, effect: Effect, reason: Option<&str>) -> CliResult
         Effect::Acts | Effect::Reads if context.settings.wait.is_some() => {
             Err(CliError::usage("`--wait` is for changes of routes, maintenance and limits; this command has none"))
         }
-        Effect::Changes => reason.map_or(Ok(()), |reason| confirm::reasoned(context, reason)),
-        Effect::Acts | Effect::Reads => Ok(()),
+        Effect::Changes | Effect::Acts | Effect::Reads => Ok(()),
     }
 }
 
 fn carry_out(context: &Context, command: Command) -> CliResult {
     let mut builder = match command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = builder
@@ -160,6 +178,8 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::GlobalRateLimit(command) => rate_limit::of_everything(context, command).await,
             Command::ServiceRateLimit(command) => rate_limit::of_service(context, command).await,
             Command::Token(command) => token::run(context, command).await,
+            Command::Dashboard { print_url } => dashboard::run(context, print_url),
+            Command::Help { words } => help::run(context, &words),
             Command::Doctor => doctor::run(context).await,
             Command::Completion { shell } => completion::script(shell).map(|script| context.printer.text(&script)),
             Command::Man { directory } => tree::manuals(context, &directory),
@@ -172,6 +192,8 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Restore(restore) => backup::restore(context, restore).await,
             Command::Import(import) => import::run(context, import).await,
             Command::Serve(serve) => serve::run(context, serve).await,
+            #[cfg(feature = "demo")]
+            Command::Demo(demo) => demo::run(context, demo).await,
         }
     })
 }

@@ -137,7 +137,7 @@ fn kept_secret(backend: &Backend) -> CliResult<Option<String>> {
 
 /// Ends with the first SIGINT or SIGTERM.
 #[cfg(unix)]
-fn stop_signal() -> CliResult<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn stop_signal() -> CliResult<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |error: std::io::Error| CliError::failed(format!("cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -152,7 +152,7 @@ fn stop_signal() -> CliResult<impl Future<Output = ()> + Send + 'static> {
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
-fn stop_signal() -> CliResult<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn stop_signal() -> CliResult<impl Future<Output = ()> + Send + 'static> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

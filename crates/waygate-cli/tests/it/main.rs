@@ -12,6 +12,8 @@ mod backup;
 mod context;
 mod credentials;
 mod declare;
+#[cfg(feature = "demo")]
+mod demo;
 mod deploy;
 mod errors;
 mod explain;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::context::Fleet;
 
 /// What prints something else each time, goes on for ever or is no call; each is tested by itself.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 18] = [
     "serve",
+    "demo",
     "backup",
     "restore",
     "import",
@@ -24,6 +25,7 @@ const ELSEWHERE: [&str; 16] = [
     "token list",
     "token revoke",
     "instances",
+    "instances forget",
     "upgrade",
 ];
 
