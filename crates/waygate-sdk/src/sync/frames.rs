@@ -61,6 +61,7 @@ impl<S: Source> Syncer<S> {
                 }
                 self.replica.rejections(|rejections| rejections.then(&changes, &skipped));
                 self.replica.replace_view(view, &cursor, self.replica.is_complete_view() && skipped.is_empty());
+                tracing::debug!(%cursor, after = after.0, "a commit of the control plane is in force");
                 self.note(&skipped);
                 self.cursor = Some(cursor);
                 self.agreement.is_fresh = false;
@@ -148,6 +149,7 @@ impl<S: Source> Syncer<S> {
         }
         self.replica.rejections(|rejections| rejections.anew(skipped));
         self.replica.replace_view(view, &cursor, skipped.is_empty());
+        tracing::debug!(%cursor, "a snapshot of the control plane is in force");
         self.note(skipped);
         self.cursor = Some(cursor);
     }
