@@ -68,6 +68,8 @@ pub(crate) struct Acknowledger {
     session: Session,
     service: ServiceId,
     instance: InstanceId,
+    /// Divided limits are asked for, where that is allowed.
+    takes_shares: bool,
     backoff: Backoff,
     /// What the control plane was told last.
     told: Option<News>,
@@ -91,8 +93,14 @@ pub(crate) fn random_id() -> Option<InstanceId> {
 }
 
 impl Acknowledger {
-    pub(crate) fn new(replica: Arc<Replica>, session: Session, service: ServiceId, instance: InstanceId) -> Self {
-        Self { replica, session, service, instance, backoff: Backoff::new(SLOW), told: None }
+    pub(crate) fn new(
+        replica: Arc<Replica>,
+        session: Session,
+        service: ServiceId,
+        instance: InstanceId,
+        takes_shares: bool,
+    ) -> Self {
+        Self { replica, session, service, instance, takes_shares, backoff: Backoff::new(SLOW), told: None }
     }
 
     /// Acknowledges until `stop`, then takes leave.
@@ -134,11 +142,16 @@ impl Acknowledger {
             match self.say(false).await {
                 Ok(answer) => {
                     self.told = Some(news);
+                    self.replica.ask_for_shares(self.takes_shares);
                     (self.backoff, failed) = (Backoff::new(SLOW), None);
                     let asked = answer.map_or(HEARTBEAT, |answer| Duration::from_millis(answer.again_in_ms));
                     again_at = Instant::now() + asked.clamp(HEARTBEATS.0, HEARTBEATS.1);
                 }
                 Err(error) => {
+                    if matches!(error, ClientError::Refused { status: 403, .. }) {
+                        // Its token may only read: nobody will ever give it a share.
+                        self.replica.ask_for_shares(false);
+                    }
                     tracing::debug!(%error, "what is enforced here could not be acknowledged");
                     let wait = self.backoff.after(&Outage::from(error), Instant::now());
                     failed = Some((Instant::now() + wait, news.live_since));

@@ -25,6 +25,7 @@ use crate::status::Rules;
 use crate::sync::remote::RemoteSource;
 use crate::sync::source::Source;
 use crate::sync::{Pace, Syncer};
+use crate::traffic::{Reporter, Traffic};
 use crate::waygate::Waygate;
 
 impl WaygateBuilder {
@@ -81,10 +82,10 @@ impl WaygateBuilder {
             warned: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         };
-        let hits = Hits::new(remote.is_some());
+        let (hits, traffic) = (Hits::new(remote.is_some()), Traffic::new(remote.is_some()));
         let backend = self.rate_limit_backend.as_deref();
         let shared = backend.map(|url| Shared::open(url, self.rate_limit_deadline, &app_id)).transpose()?;
-        let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits });
+        let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits, traffic });
         let stop = CancellationToken::new();
         let pace = Pace {
             reconnect_delay: self.reconnect_delay.min(Self::LONGEST),
@@ -97,13 +98,15 @@ impl WaygateBuilder {
             tasks.push(runtime.spawn(cache::keep(replica.clone(), cache, stop.clone())));
         }
         if let Some((session, instance)) = remote.clone() {
-            if !gate.is_shared() {
-                replica.ask_for_shares();
-                tasks.push(runtime.spawn(replica::keep_leases(replica.clone(), stop.clone())));
-            }
-            let acknowledger = Acknowledger::new(replica.clone(), session.clone(), app_id.clone(), instance.clone());
+            let takes_shares = !gate.is_shared();
+            replica.ask_for_shares(takes_shares);
+            let (followed, said) = (replica.clone(), session.clone());
+            let acknowledger = Acknowledger::new(followed, said, app_id.clone(), instance.clone(), takes_shares);
             tasks.push(runtime.spawn(acknowledger.run(stop.clone())));
+            tasks.push(runtime.spawn(replica::keep_leases(replica.clone(), stop.clone())));
             let every = self.report_interval;
+            let reporter = Reporter::new(gate.clone(), session.clone(), app_id.clone(), instance.clone());
+            tasks.push(runtime.spawn(reporter.run(every, stop.clone())));
             tasks.push(runtime.spawn(report::run(
                 gate.clone(),
                 session,

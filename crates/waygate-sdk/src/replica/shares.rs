@@ -69,9 +69,10 @@ impl One {
 }
 
 impl Replica {
-    /// From now on divided limits are not enforced beyond what is held.
-    pub(crate) fn ask_for_shares(&self) {
-        self.change_shares(|held| held.asks = true);
+    /// From now on divided limits are not enforced beyond what is held; or, where this instance may not ask, as if they
+    /// were not divided.
+    pub(crate) fn ask_for_shares(&self, may_ask: bool) {
+        self.change_shares(|held| held.asks = may_ask);
     }
 
     /// What to ask for, and what is held; `None` where nothing is divided.

@@ -181,3 +181,37 @@ async fn a_replica_without_a_share_admits_nothing_and_is_not_ready() {
     assert_eq!(shares.service.unwrap().holding, Holding::Nothing);
     assert_eq!((again.passing(5).await, again.waygate.status().is_ready()), (0, false));
 }
+
+#[tokio::test]
+async fn one_whose_token_may_only_read_has_the_whole_limit_and_is_told_of() {
+    let server =
+        ControlPlane::start_at(0, settings().auth([("admin", "secret")]).secret_key("a key for this test")).await;
+    // The client's cryptography is what the SDK brings along.
+    let _first = server.service("other").start().unwrap();
+    let client = reqwest::Client::new();
+    let call = async |path: &str, token: &str, body: Value| {
+        let request = client.post(format!("http://{}{path}", server.address)).header("x-waygate-token", token);
+        let response = request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).unwrap()
+    };
+    let login = async |platform: &str| {
+        let body = json!({"username": "admin", "password": "secret", "platform": platform});
+        call("/api/auth/login", "", body).await["token"].as_str().unwrap().to_owned()
+    };
+    // Without the name of a service at its login, a service's token reads and does nothing else.
+    let (admin, reader) = (login("cli").await, login("sdk").await);
+    let replica = Replica::start(server.service("pay").token(reader.as_str()), "a");
+    eventually("it is heard of", || replica.waygate.status().cursor.is_some()).await;
+    let mut body = divided(&json!({}));
+    body["allow_unknown"] = json!(true);
+    let set = call(LIMIT, &admin, body).await;
+    let cannot = "1 of 1 connected instances of pay cannot take a share and count the whole limit each";
+    assert!(set["unsupported_by"].as_array().unwrap().contains(&json!(cannot)), "{set}");
+    let begun = tokio::time::Instant::now();
+    while replica.told().await.as_deref() != Some("100") {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", replica.told().await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.stop().await;
+}

@@ -12,6 +12,7 @@ mod record;
 mod shares;
 mod standing;
 mod table;
+mod unable;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -192,46 +193,6 @@ impl Presence {
             views.extend(measure.view(&name, &instance, concerning));
         }
         views
-    }
-
-    /// One line for each service (or for the one) of which some instances are not able to do something. What other
-    /// nodes have is known as of some seconds ago.
-    pub(crate) fn unable(&self, service: Option<&ServiceId>, cannot: &str) -> Vec<String> {
-        self.unable_lines(service, cannot, |connection| connection.client == Client::Reference)
-    }
-
-    fn unable_lines(
-        &self,
-        service: Option<&ServiceId>,
-        cannot: &str,
-        is_unable: impl Fn(&Connection) -> bool,
-    ) -> Vec<String> {
-        let concerned = self.unable_counts(service, is_unable).into_iter().filter(|(_, (unable, _))| *unable > 0);
-        let line = |(service, (unable, all))| format!("{unable} of {all} connected instances of {service} {cannot}");
-        concerned.map(line).collect()
-    }
-
-    /// Of how many connected instances of each service so many are unable to do something.
-    fn unable_counts(
-        &self,
-        service: Option<&ServiceId>,
-        is_unable: impl Fn(&Connection) -> bool,
-    ) -> BTreeMap<ServiceId, (usize, usize)> {
-        let (now, stale) = (clock::now(), self.stale());
-        let mut counts: BTreeMap<ServiceId, (usize, usize)> = BTreeMap::new();
-        let table = self.table();
-        let elsewhere = table.others.iter().filter(|(name, _)| !table.own.get(name).is_some_and(|own| own.here));
-        for (name, instance) in table.own.iter().filter(|(_, own)| own.here).chain(elsewhere) {
-            let Some(connection) = instance.connection.as_ref().filter(|_| instance.is_open(now, stale)) else {
-                continue;
-            };
-            if service.is_none_or(|service| *service == name.service) {
-                let (unable, all) = counts.entry(name.service.clone()).or_default();
-                *unable += usize::from(is_unable(connection));
-                *all += 1;
-            }
-        }
-        counts
     }
 
     /// What other nodes have noted; what they had noted before where the store does not answer.

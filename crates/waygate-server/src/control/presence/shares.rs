@@ -205,8 +205,11 @@ fn read(text: &str) -> Result<Division, StoreError> {
     })
 }
 
+/// Whoever may not speak cannot ask either.
 fn takes_none(connection: &Connection) -> bool {
-    connection.client == Client::Reference || !connection.about.capabilities.iter().any(|name| name == TAKES_SHARES)
+    connection.client == Client::Reference
+        || !connection.confirms
+        || !connection.about.capabilities.iter().any(|name| name == TAKES_SHARES)
 }
 
 impl Whole {
