@@ -1,7 +1,7 @@
 //! The HTTP contract of Waygate: what travels between the control plane, services, the command line and scripts.
 //!
 //! - [`paths`]: where things are, and how a route's key is written in a URL.
-//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`batch`], [`document`], [`explain`], [`sdk`], [`instances`], [`webhooks`]; errors in [`error`].
+//! - Bodies: [`routes`], [`schedules`], [`services`], [`maintenance`], [`rate_limits`], [`audit`], [`auth`], [`batch`], [`document`], [`explain`], [`sdk`], [`instances`], [`traffic`], [`webhooks`]; errors in [`error`].
 //! - [`stream`]: the frames by which a service follows the control plane.
 //! - [`trace`]: how a call says which trace it is a part of.
 //! - With the feature `client`, a typed client in [`client`].
@@ -25,6 +25,7 @@ pub mod sdk;
 pub mod services;
 pub mod stream;
 pub mod trace;
+pub mod traffic;
 pub mod webhooks;
 
 /// Request and response headers of our own.

@@ -32,6 +32,10 @@ pub const RATE_LIMITS: &str = "/api/rate-limits";
 pub const RATE_LIMIT_HITS: &str = "/api/rate-limits/hits";
 pub const GLOBAL_RATE_LIMIT: &str = "/api/global-rate-limit";
 pub const SDK_HITS: &str = "/api/sdk/hits";
+/// What instances of services have counted.
+pub const SDK_TRAFFIC: &str = "/api/sdk/traffic";
+/// Requests of routes, by what became of them.
+pub const TRAFFIC: &str = "/api/traffic";
 pub const ACKNOWLEDGE: &str = "/api/sdk/acknowledge";
 pub const INSTANCES: &str = "/api/instances";
 pub const WEBHOOKS: &str = "/api/webhooks";

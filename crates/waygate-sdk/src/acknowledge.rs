@@ -15,6 +15,7 @@ use waygate_api::client::ClientError;
 use waygate_api::instances::{
     Acknowledged, Acknowledgement, InstanceId, NotApplied, PROTOCOL, SharesHeld, TAKES_SHARES,
 };
+use waygate_api::traffic::COUNTS_TRAFFIC;
 use waygate_api::{headers, paths};
 use waygate_core::{Cursor, Digest, Environment, ServiceId};
 
@@ -81,7 +82,7 @@ pub(crate) fn introduction(instance: &InstanceId, environment: Option<&Environme
         (headers::INSTANCE, instance.to_string()),
         (headers::SDK, concat!("waygate-rust/", env!("CARGO_PKG_VERSION")).to_owned()),
         (headers::PROTOCOL, PROTOCOL.to_string()),
-        (headers::CAPABILITIES, format!("acknowledge,digest,{TAKES_SHARES}")),
+        (headers::CAPABILITIES, format!("acknowledge,digest,{COUNTS_TRAFFIC},{TAKES_SHARES}")),
     ];
     said.extend(environment.map(|environment| (headers::ENVIRONMENT, environment.to_string())));
     said

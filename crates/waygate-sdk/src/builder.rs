@@ -179,7 +179,8 @@ impl WaygateBuilder {
         self
     }
 
-    /// How often denied requests are reported at the most (default 10 s).
+    /// How often denied requests are reported at the most (default 10 s). Counts of requests are reported as often, and
+    /// every 5 s where this is longer.
     pub fn report_interval(mut self, interval: Duration) -> Self {
         self.report_interval = interval;
         self

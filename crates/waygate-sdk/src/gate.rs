@@ -7,6 +7,7 @@ use crate::caller::Callers;
 use crate::clock;
 use crate::report::Hits;
 use crate::shared::Shared;
+use crate::traffic::Traffic;
 
 /// The limits of one service in one process: counters, how callers are told apart, and what was denied.
 pub(crate) struct Gate {
@@ -15,6 +16,7 @@ pub(crate) struct Gate {
     pub(crate) shared: Option<Shared>,
     pub(crate) callers: Callers,
     pub(crate) hits: Hits,
+    pub(crate) traffic: Traffic,
 }
 
 /// What an answer tells of the limit that bites first.

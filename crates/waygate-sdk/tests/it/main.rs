@@ -12,3 +12,4 @@ mod script;
 mod servers;
 mod shares;
 mod sync;
+mod traffic;
