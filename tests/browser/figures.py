@@ -31,14 +31,14 @@ def fill(world):
         name = f"service-{service:02}"
         for instance in range(INSTANCES):
             stream = socket.create_connection(("127.0.0.1", world.port))
-            head = (f"GET /api/sdk/stream HTTP/1.1\r\nHost: 127.0.0.1:{world.port}\r\nX-Waygate-Token: {world.token}\r\n"
+            head = (f"GET /api/sdk/stream?service={name} HTTP/1.1\r\nHost: 127.0.0.1:{world.port}\r\nX-Waygate-Token: {world.token}\r\n"
                     f"X-Waygate-App-Id: {name}\r\nX-Waygate-Instance: {name}-{instance}\r\n\r\n")
             stream.sendall(head.encode())
             sockets.append((name, f"{name}-{instance}", stream))
     for name, instance, stream in sockets:
         text = b""
         stream.settimeout(10)
-        while not (found := re.search(rb"id: ?(\S+)", text)):
+        while not (found := re.search(rb"id: ?([0-9a-f]+:\d+:[0-9a-f]{16})\s", text)):
             text += stream.recv(65536)
         world.call("POST", "/api/sdk/acknowledge", {"app_id": name, "instance": instance, "cursor": found.group(1).decode()})
     return sockets

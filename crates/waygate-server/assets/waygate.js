@@ -38,6 +38,7 @@ function renew(page, own = false) {
   const seen = page.body;
   document.title = page.title;
   document.body.dataset.revision = seen.dataset.revision;
+  if (state === "on") show("on", `Live, r${seen.dataset.revision}`);
   for (const region of $$("[data-region]")) {
     const newer = page.getElementById(region.id);
     if (newer) renewRegion(region, newer, own);
