@@ -39,7 +39,8 @@
 //! - [`axum`](mod@axum): routers with declarations beside the routes. For other frameworks on tower there are
 //!   [`Waygate::layer`] and [`Waygate::declare`], and for the rest [`Waygate::check`].
 //! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller. With the feature `redis-limits`
-//!   the replicas of a service share their counters: [`WaygateBuilder::rate_limit_backend`].
+//!   the replicas of a service share their counters: [`WaygateBuilder::rate_limit_backend`]. With the feature `metrics`
+//!   decisions and how the rules stand go to whatever recorder the program has installed: `Waygate::record_metrics`.
 //! - [`Control`] switches things at the control plane from within the service.
 //! - [`Source`]: following something else than a server over the network.
 
@@ -57,6 +58,7 @@ mod error;
 mod facts;
 mod gate;
 mod limit;
+mod metrics;
 mod replica;
 mod report;
 mod respond;
@@ -68,7 +70,6 @@ pub mod simulation;
 mod status;
 mod sync;
 mod tower;
-mod traffic;
 mod waygate;
 
 pub use builder::WaygateBuilder;

@@ -7,9 +7,10 @@ mod faults;
 mod kept;
 mod layer;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod proxy;
 mod script;
 mod servers;
 mod shares;
 mod sync;
-mod traffic;
