@@ -70,6 +70,7 @@ pub mod simulation;
 mod status;
 mod sync;
 mod tower;
+mod traffic;
 mod waygate;
 
 pub use builder::WaygateBuilder;

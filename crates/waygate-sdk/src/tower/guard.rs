@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use waygate_core::{Charged, Decision, Deprecation, Pass, RequestFacts as _, RouteMethod, Snapshot};
+use waygate_core::{Charged, Decision, Denial, Deprecation, Pass, RequestFacts as _, RouteMethod, Snapshot};
 
 use super::Naming;
 use crate::clock;
@@ -14,6 +14,7 @@ use crate::gate::LimitHeaders;
 use crate::metrics;
 use crate::replica::Replica;
 use crate::respond;
+use crate::traffic::{Outcome, Traffic};
 use crate::waygate::Waygate;
 
 /// What decides about the requests of a layer.
@@ -46,7 +47,7 @@ impl Guard {
         let (replica, gate) = (self.waygate.replica(), self.waygate.gate());
         let snapshot = replica.snapshot().load();
         let facts = HttpFacts::new(request, self.template(request));
-        let pass = decided(&snapshot, &facts, request)?;
+        let pass = decided(&snapshot, &facts, &gate.traffic, request)?;
         let charged = if pass.limits.is_empty() {
             None
         } else if gate.is_shared() {
@@ -66,7 +67,7 @@ impl Guard {
         let (replica, gate) = (self.waygate.replica(), self.waygate.gate());
         let snapshot = replica.snapshot().load_full();
         let facts = HttpFacts::new(&request, self.template(&request));
-        let pass = decided(&snapshot, &facts, &request)?;
+        let pass = decided(&snapshot, &facts, &gate.traffic, &request)?;
         let (caller, method) = (gate.callers.caller(&request), request.method().as_str());
         let charged = gate.charge_shared(&pass.limits, &caller, method, known_template(&snapshot, &facts)).await;
         let afterwards = self.concluded(&snapshot, &facts, &pass, Some(&charged), &request)?;
@@ -82,15 +83,20 @@ impl Guard {
         request: &Request<Q>,
     ) -> Result<Afterwards, Response<B>> {
         metrics::concluded(pass, charged);
+        let traffic = &self.waygate.gate().traffic;
         let limits = match charged {
             None => None,
             Some(Charged::Admitted { tightest, .. }) => tightest.as_ref().map(LimitHeaders::of),
             Some(Charged::Exceeded(exceeded)) => {
+                traffic.note(snapshot.route_of(facts), Outcome::Limited);
                 return Err(respond::exceeded(exceeded, request.method(), outer_path(request)));
             }
         };
+        let route = snapshot.route_of(facts);
+        let is_shadowed = pass.shadow.is_some() || matches!(charged, Some(Charged::Admitted { shadow: Some(_), .. }));
+        traffic.note(route, if is_shadowed { Outcome::Shadow } else { Outcome::Allowed });
         let unknown = match (facts.method(), facts.template()) {
-            (Some(method), Some(template)) if is_observed(method) && !snapshot.knows(Some(method), template) => {
+            (Some(method), Some(template)) if is_observed(method) && route.is_none() => {
                 let replica = self.waygate.replica().clone();
                 Some(Unknown { method, template: template.to_owned(), replica })
             }
@@ -132,12 +138,15 @@ impl Afterwards {
 fn decided<'s, Q, B: From<Bytes>>(
     snapshot: &'s Snapshot,
     facts: &HttpFacts<'_>,
+    traffic: &Traffic,
     request: &Request<Q>,
 ) -> Result<Pass<'s>, Response<B>> {
     match snapshot.decide(facts) {
         Decision::Forward(pass) => Ok(pass),
         Decision::Deny(denial) => {
             metrics::denied(&denial);
+            let is_gated = matches!(denial, Denial::EnvGated { .. });
+            traffic.note(snapshot.route_of(facts), if is_gated { Outcome::Gated } else { Outcome::Blocked });
             Err(respond::denial(&denial, request.method(), outer_path(request), clock::now()))
         }
     }

@@ -14,3 +14,4 @@ mod script;
 mod servers;
 mod shares;
 mod sync;
+mod traffic;
