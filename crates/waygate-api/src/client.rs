@@ -3,9 +3,13 @@
 mod call;
 mod document;
 mod events;
+mod failure;
+mod options;
 mod url;
 
-pub use call::{Answer, Call, Client, ClientError, ClientOptions};
+pub use call::{Answer, Client};
 pub use document::Document;
 pub use events::{EventStream, ServerEvent};
+pub use failure::ClientError;
+pub use options::{Call, ClientOptions};
 pub use url::{InvalidServerUrl, ServerUrl};

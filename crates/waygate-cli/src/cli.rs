@@ -17,6 +17,7 @@ mod reason;
 mod routes;
 mod serve;
 mod session;
+mod top;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,7 @@ pub(crate) use routes::{
 };
 pub(crate) use serve::{Backend, LogFormat, RedisAddress, Serve};
 pub(crate) use session::{ConfigCommand, ContextCommand, Login, TokenCommand};
+pub(crate) use top::Top;
 
 use crate::completion::Shell;
 
@@ -156,6 +158,12 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
   waygate watch --service payments-service
   waygate watch 'GET:/api/*' -o jsonl")]
     Watch(Watch),
+    /// Show which routes have requests now, and what becomes of them
+    #[command(after_help = "Examples:
+  waygate top
+  waygate top --service payments-service
+  waygate top --once -o json")]
+    Top(Top),
     /// Show who did what, newest first
     #[command(
         visible_alias = "log",

@@ -30,6 +30,7 @@ mod services;
 mod session;
 mod status;
 mod token;
+mod top;
 mod tree;
 mod wait;
 mod watch;
@@ -109,7 +110,8 @@ pub(crate) fn run() -> ExitStatus {
 fn reasoned(context: &Context, command: &mut Command, ticket: Option<&str>) -> CliResult {
     let changes = command.effect() == Effect::Changes;
     let Some(reason) = command.reason() else {
-        return ticket.map_or(Ok(()), |_| Err(CliError::usage("`--ticket` goes before a reason; this command takes none")));
+        return ticket
+            .map_or(Ok(()), |_| Err(CliError::usage("`--ticket` goes before a reason; this command takes none")));
     };
     if let Some(ticket) = ticket.map(str::trim).filter(|ticket| !ticket.is_empty()) {
         *reason = if reason.is_empty() { ticket.to_owned() } else { format!("{ticket}: {reason}") };
@@ -162,6 +164,7 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Env(command) => env::run(context, command).await,
             Command::Wait(wait) => wait::run(context, wait).await,
             Command::Watch(watch) => watch::run(context, watch).await,
+            Command::Top(top) => top::run(context, top).await,
             Command::Explain(explain) => explain::run(context, explain).await,
             Command::Export(export) => declare::export(context, export).await,
             Command::Apply(apply) => declare::apply(context, apply).await,

@@ -40,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) token_file: Option<PathBuf>,
     /// The file of authorities that are trusted besides those of the system.
     pub(crate) ca: Option<PathBuf>,
+    /// Any certificate is believed.
+    pub(crate) insecure: bool,
+    /// How often what only reads is tried again.
+    pub(crate) retries: u32,
     /// How long to wait until a change is in force.
     pub(crate) wait: Option<Duration>,
     pub(crate) timeout: Duration,
@@ -155,6 +159,12 @@ impl Context {
         if token.is_some() && server.url.as_str().starts_with("http://") && !server.is_near() {
             self.printer.note(&format!("the token goes to {} without TLS: others on the way can read it", server.url));
         }
+        if self.settings.insecure {
+            self.printer.warn(&format!(
+                "--insecure: whoever answers for {} is believed, and may read and change everything",
+                server.url
+            ));
+        }
         self.connect_to(server, token.as_deref())
     }
 
@@ -186,6 +196,8 @@ impl Context {
         });
         let options = ClientOptions {
             ca_certificates: authorities.transpose()?,
+            accept_any_certificate: self.settings.insecure,
+            retries: self.settings.retries,
             timeout: self.settings.timeout,
             connect_timeout: self.settings.connect_timeout,
             user_agent: concat!("waygate-cli/", env!("CARGO_PKG_VERSION")).to_owned(),

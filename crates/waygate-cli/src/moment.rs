@@ -1,5 +1,6 @@
 //! Times and durations as people type and read them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Time};
@@ -62,10 +63,29 @@ pub(crate) fn parse(option: &str, text: &str, now: Timestamp) -> CliResult<Times
     })
 }
 
-/// `2026-12-01 10:00 UTC`; seconds only where there are some.
+/// Whether times are shown in the zone of this machine.
+static LOCAL: AtomicBool = AtomicBool::new(false);
+
+/// From now on times are shown in the zone of this machine, with UTC beside it.
+pub(crate) fn show_local() {
+    LOCAL.store(true, Ordering::Relaxed);
+}
+
+/// `2026-12-01 10:00 UTC`, or `2026-12-01 11:00 CET (10:00 UTC)`; seconds only where there are some.
 pub(crate) fn shown(at: Timestamp) -> String {
-    let second = at.as_second().rem_euclid(60);
-    at.strftime(if second == 0 { "%Y-%m-%d %H:%M UTC" } else { "%Y-%m-%d %H:%M:%S UTC" }).to_string()
+    let zone = LOCAL.load(Ordering::Relaxed).then(TimeZone::system);
+    shown_in(at, zone.as_ref())
+}
+
+fn shown_in(at: Timestamp, zone: Option<&TimeZone>) -> String {
+    let clock = if at.as_second().rem_euclid(60) == 0 { "%H:%M" } else { "%H:%M:%S" };
+    match zone {
+        None => at.strftime(&format!("%Y-%m-%d {clock} UTC")).to_string(),
+        Some(zone) => {
+            let there = jiff::ZonedDateTime::new(at, zone.clone());
+            format!("{} ({} UTC)", there.strftime(&format!("%Y-%m-%d {clock} %Z")), at.strftime(clock))
+        }
+    }
 }
 
 /// `18:00` or `tomorrow 02:00`, in UTC.
@@ -160,5 +180,13 @@ mod tests {
         }
         assert!(future("--until", "2025-01-01", now).is_err());
         assert_eq!(shown("2026-11-24T01:17:00.5Z".parse().unwrap()), "2026-11-24 01:17 UTC");
+    }
+
+    #[test]
+    fn times_are_shown_here_and_in_utc() {
+        let at: Timestamp = "2026-12-01T23:30:05Z".parse().unwrap();
+        assert_eq!(shown_in(at, None), "2026-12-01 23:30:05 UTC");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(shown_in(at, Some(&zone)), "2026-12-02 00:30:05 +01 (23:30:05 UTC)");
     }
 }

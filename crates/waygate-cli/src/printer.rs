@@ -7,6 +7,7 @@ mod format;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use ask::{ask, can_ask};
@@ -67,6 +68,10 @@ pub(crate) struct Printer {
     manner: Manner,
     colour: bool,
     colour_notes: bool,
+    /// The columns that tables are to have; empty for those they have anyway.
+    columns: Vec<String>,
+    /// One of these that a table does not have, and what it has.
+    unknown_column: OnceLock<(String, String)>,
     /// Something of the data could not be written.
     lost: AtomicBool,
     /// The reader of stdout has gone away.
@@ -88,8 +93,31 @@ impl Printer {
             manner,
             colour: coloured(terminal),
             colour_notes: coloured(std::io::stderr().is_terminal()),
+            columns: Vec::new(),
+            unknown_column: OnceLock::new(),
             lost: AtomicBool::new(false),
             unheard: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, its tables with these columns.
+    pub(crate) fn with_columns(self, columns: Vec<String>) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// A column that was asked for and that a table does not have, and what it has.
+    pub(crate) fn unknown_column(&self) -> Option<(String, String)> {
+        self.unknown_column.get().cloned()
+    }
+
+    /// The table with the columns that are asked for; `None` where it does not have one of them.
+    fn chosen(&self, table: &Table) -> Option<Table> {
+        match table.of(&self.columns) {
+            Ok(table) => Some(table),
+            Err(unknown) => {
+                let _ = self.unknown_column.set(unknown);
+                None
+            }
         }
     }
 
@@ -118,6 +146,7 @@ impl Printer {
     }
 
     pub(crate) fn table(&self, table: &Table) {
+        let Some(table) = self.chosen(table) else { return };
         let headers = self.manner.headers;
         let text = match self.output {
             Output::Csv => table.csv(headers),
@@ -163,6 +192,7 @@ impl Printer {
             }
             return;
         }
+        let Some(table) = self.chosen(table) else { return };
         let headers = self.manner.headers && first;
         let text = match self.output {
             Output::Csv => table.csv(headers),

@@ -3,68 +3,20 @@
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use waygate_core::Revision;
 
 use crate::client::events::EventStream;
+use crate::client::failure::{ClientError, failure, reason, refusal};
+use crate::client::options::{Call, ClientOptions};
 use crate::client::url::ServerUrl;
-use crate::error::{ErrorBody, ErrorCode};
 use crate::headers;
 
-/// How to reach a control plane.
-#[derive(Debug, Clone)]
-pub struct ClientOptions {
-    pub connect_timeout: Duration,
-    /// For a whole call, its answer included. Streams are not subject to it.
-    pub timeout: Duration,
-    /// Sent as `User-Agent`: name and version of the program.
-    pub user_agent: String,
-    /// Sent as `X-Waygate-Platform`.
-    pub platform: Option<&'static str>,
-    /// Authorities that are trusted for https besides those of the system: certificates in PEM.
-    pub ca_certificates: Option<Vec<u8>>,
-    /// Sent as `X-Waygate-App-Id`.
-    pub app_id: Option<String>,
-    /// Sent with every call besides.
-    pub headers: Vec<(&'static str, String)>,
-    /// How long the answer to a change waits until instances enforce it, as `?wait=…`; whole milliseconds.
-    pub wait: Option<Duration>,
-    /// Ask that nothing be changed: calls other than reads only tell what they would come to. The endpoint has to know
-    /// of it; see `dry_run` in the description of the API.
-    pub dry_run: bool,
-    /// Is told of every call once it is over.
-    pub observer: Option<fn(&Call<'_>)>,
-}
-
-/// One call that is over.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'c> {
-    pub method: &'c str,
-    pub url: &'c str,
-    /// `None` where no answer came.
-    pub status: Option<u16>,
-    pub took: Duration,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(3),
-            timeout: Duration::from_secs(10),
-            user_agent: concat!("waygate-api/", env!("CARGO_PKG_VERSION")).to_owned(),
-            platform: None,
-            app_id: None,
-            headers: Vec::new(),
-            wait: None,
-            dry_run: false,
-            observer: None,
-            ca_certificates: None,
-        }
-    }
-}
+/// Before a call is tried again; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A client of one control plane. Cheap to clone; follows no redirects and uses no token but the one it is given.
 #[derive(Debug, Clone)]
@@ -76,6 +28,7 @@ pub struct Client {
     wait: Option<Duration>,
     dry_run: bool,
     observer: Option<fn(&Call<'_>)>,
+    retries: u32,
 }
 
 /// An answer with the revision that it was read at, or that the call has made.
@@ -85,23 +38,6 @@ pub struct Answer<T> {
     pub revision: Option<Revision>,
     /// What a switch ended or what the caller should know.
     pub notices: Vec<String>,
-}
-
-/// Why a call failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    #[error("cannot reach {url}: {reason}")]
-    Unreachable { url: String, reason: String },
-    #[error("{url} did not answer in time")]
-    Timeout { url: String },
-    /// The server refused the call. `body` is made up where the answer was not of our API.
-    #[error("{}", body.error)]
-    Refused { status: u16, body: Box<ErrorBody>, retry_after: Option<u64> },
-    #[error("{url} answered with something else than the Waygate API: {reason}")]
-    Malformed { url: String, reason: String },
-    #[error("{0}")]
-    Setup(String),
 }
 
 impl Client {
@@ -122,6 +58,7 @@ impl Client {
             fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
         }
         let http = reqwest::Client::builder()
+            .tls_danger_accept_invalid_certs(options.accept_any_certificate)
             .tls_certs_merge(authorities(options.ca_certificates.as_deref())?)
             .default_headers(fixed)
             .user_agent(&options.user_agent)
@@ -130,8 +67,8 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ClientError::Setup(reason(&error)))?;
-        let &ClientOptions { timeout, wait, dry_run, observer, .. } = options;
-        Ok(Self { http, server, token: None, timeout, wait, dry_run, observer })
+        let &ClientOptions { timeout, wait, dry_run, observer, retries, .. } = options;
+        Ok(Self { http, server, token: None, timeout, wait, dry_run, observer, retries })
     }
 
     /// The same client with a token.
@@ -217,7 +154,6 @@ impl Client {
         let dry_run = (self.dry_run && method != Method::GET).then_some(("dry_run", "true"));
         let query: Vec<(&str, &str)> = query.iter().copied().chain(wait_query).chain(dry_run).collect();
         let url = self.url(path, &query);
-        let began = Instant::now();
         let mut request = self.http.request(method.clone(), &url).timeout(self.timeout + wait.unwrap_or_default());
         if let Some(token) = &self.token {
             request = request.header(headers::TOKEN, token.clone());
@@ -228,12 +164,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await;
-        if let Some(observer) = self.observer {
-            let status = response.as_ref().ok().map(|response| response.status().as_u16());
-            observer(&Call { method: method.as_str(), url: &url, status, took: began.elapsed() });
-        }
-        let response = response.map_err(|error| failure(&url, &error))?;
+        let response = self.send(request, &method, &url).await?;
         let status = response.status();
         let head = response.headers().clone();
         let bytes = response.bytes().await.map_err(|error| failure(&url, &error))?;
@@ -245,6 +176,42 @@ impl Client {
         let revision = head.get(headers::REVISION).and_then(|value| value.to_str().ok()?.parse().ok()).map(Revision);
         let notices = head.get_all(headers::NOTICE).iter().filter_map(decoded).collect();
         Ok(Answer { value, revision, notices })
+    }
+
+    /// Sends it, again where it only reads and nothing comes back.
+    async fn send(&self, request: RequestBuilder, method: &Method, url: &str) -> Result<Response, ClientError> {
+        let mut left = if *method == Method::GET { self.retries } else { 0 };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let again = request.try_clone().filter(|_| left > 0);
+            let began = Instant::now();
+            let response = match again {
+                Some(again) => again.send().await,
+                None => return self.told(request.send().await, method, url, began),
+            };
+            match self.told(response, method, url, began) {
+                Err(_) => {}
+                Ok(response) if matches!(response.status().as_u16(), 502..=504) => {}
+                answer => return answer,
+            }
+            left -= 1;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    fn told(
+        &self,
+        response: reqwest::Result<Response>,
+        method: &Method,
+        url: &str,
+        began: Instant,
+    ) -> Result<Response, ClientError> {
+        if let Some(observer) = self.observer {
+            let status = response.as_ref().ok().map(|response| response.status().as_u16());
+            observer(&Call { method: method.as_str(), url, status, took: began.elapsed() });
+        }
+        response.map_err(|error| failure(url, &error))
     }
 
     /// Opens a stream of server-sent events. It ends with the connection; reconnecting is the caller's.
@@ -302,29 +269,6 @@ fn authorities(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ClientEr
 
 pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {
     HeaderValue::from_str(value).map_err(|_| ClientError::Setup(format!("the value of `{name}` cannot be sent")))
-}
-
-pub(super) fn failure(url: &str, error: &reqwest::Error) -> ClientError {
-    if error.is_timeout() && !error.is_connect() {
-        return ClientError::Timeout { url: url.to_owned() };
-    }
-    ClientError::Unreachable { url: url.to_owned(), reason: reason(error) }
-}
-
-/// The innermost cause: "connection refused" says more than "error sending request".
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-pub(super) fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientError {
-    let body = serde_json::from_slice(bytes)
-        .unwrap_or_else(|_| ErrorBody::new(ErrorCode::Unknown, format!("{url} answered HTTP {status}")));
-    let retry_after = head.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    ClientError::Refused { status, body: Box::new(body), retry_after }
 }
 
 /// Undoes the percent-encoding of a notice.

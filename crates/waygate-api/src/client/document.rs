@@ -2,8 +2,9 @@
 
 use reqwest::StatusCode;
 
-use crate::client::call::{Client, ClientError, failure, header_value, refusal};
+use crate::client::call::{Client, header_value};
 use crate::client::events::LARGEST_EVENT;
+use crate::client::failure::{ClientError, failure, refusal};
 use crate::headers;
 
 /// The largest document that is taken, in bytes; as for an event of a stream.

@@ -62,6 +62,7 @@ impl Command {
             | Self::Serve(_) => Effect::Acts,
             Self::Wait(_)
             | Self::Watch(_)
+            | Self::Top(_)
             | Self::Dashboard { .. }
             | Self::Help { .. }
             | Self::Doctor

@@ -37,3 +37,48 @@ fn sample(argument: &Arg) -> String {
     };
     argument.get_long().map_or_else(|| value.to_owned(), |long| format!("--{long} {value}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of a line of a shell, without what it does with their output.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+        for c in line.chars() {
+            match (c, quote) {
+                (c, Some(open)) if c == open => quote = None,
+                ('"' | '\'', None) => quote = Some(c),
+                ('|' | '>' | '&' | ')' | ';', None) => break,
+                (' ', None) => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+                _ => word.push(c),
+            }
+        }
+        words.extend((!word.is_empty()).then_some(word));
+        words
+    }
+
+    fn check(command: &Command, tried: &mut usize) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            for (at, _) in line.match_indices("waygate ") {
+                let calls = at == 0 || line[..at].ends_with([' ', '(']);
+                if !calls || line[..at].ends_with(['>', '-']) {
+                    continue;
+                }
+                let words = words(&line[at..]);
+                let parsed = super::command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "`{}`: {words:?}\n{}", command.get_name(), parsed.unwrap_err());
+                *tried += 1;
+            }
+        }
+        command.get_subcommands().for_each(|inner| check(inner, tried));
+    }
+
+    #[test]
+    fn every_example_of_every_help_can_be_typed() {
+        let mut tried = 0;
+        check(&command(), &mut tried);
+        assert!(tried > 100, "{tried}");
+    }
+}

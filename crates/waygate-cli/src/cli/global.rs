@@ -23,6 +23,9 @@ pub(crate) struct Global {
     /// A file with the token to use, before every other one
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Believe any certificate; for tests, since others on the way can read and change everything
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
     /// A file with authorities in PEM that are trusted for https besides those of the system
     #[arg(long, global = true, value_name = "FILE", env = "WAYGATE_CA_FILE", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
@@ -33,6 +36,9 @@ pub(crate) struct Global {
     /// Short for `--output json`
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Only these columns of a table, in this order, such as route,status
+    #[arg(long, global = true, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
     /// Leave out the names of columns
     #[arg(long, global = true)]
     pub(crate) no_headers: bool,
@@ -45,6 +51,15 @@ pub(crate) struct Global {
     /// When to use colours: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub(crate) color: ColourChoice,
+    /// Show times in UTC, as is done anyway
+    #[arg(long, global = true, overrides_with = "local")]
+    pub(crate) utc: bool,
+    /// Show times in the zone of this machine, with UTC beside it
+    #[arg(long, global = true, overrides_with = "utc")]
+    pub(crate) local: bool,
+    /// The ticket that this is about; it goes before the reason
+    #[arg(long, global = true, value_name = "TICKET")]
+    pub(crate) ticket: Option<String>,
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
@@ -64,6 +79,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, default_value = "10s", value_name = "DURATION", value_parser = moment::length)]
     #[arg(env = "WAYGATE_TIMEOUT", hide_env_values = true)]
     pub(crate) timeout: Duration,
+    /// How often a call that only reads is tried again when nothing comes back
+    #[arg(long, global = true, default_value = "0", value_name = "TIMES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub(crate) retries: u32,
     /// How long to try for a connection
     #[arg(long, global = true, default_value = "3s", value_name = "DURATION", value_parser = moment::length)]
     pub(crate) connect_timeout: Duration,
@@ -93,6 +112,8 @@ impl Global {
             context: self.context,
             token_file: self.token_file,
             ca: self.ca,
+            insecure: self.insecure,
+            retries: self.retries,
             wait: self.wait,
             timeout: self.timeout,
             connect_timeout: self.connect_timeout,

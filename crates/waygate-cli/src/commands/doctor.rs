@@ -1,7 +1,12 @@
-//! `doctor`: what stands between this machine and services that enforce what is set.
+//! `doctor`: what stands between this machine and services that enforce what is set. [`way`] is how far calls get.
+
+mod way;
+
+mod network;
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use waygate_api::auth::Me;
@@ -13,7 +18,7 @@ use waygate_core::LocalKey;
 
 use crate::clock;
 use crate::commands::declare::document;
-use crate::context::{Connection, Context, Server};
+use crate::context::{Connection, Context};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::Colour;
@@ -21,6 +26,12 @@ use crate::render::table::{Cell, Table};
 
 /// How long a stream may take to say its first word.
 const FIRST_WORD: Duration = Duration::from_secs(5);
+
+/// By how many seconds clocks may differ without a word.
+const MOST_SKEW: i64 = 5;
+
+/// Clocks that are no further apart agree; a call is on its way for a moment as well.
+const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,10 +112,12 @@ async fn examine(context: &Context, found: &mut Findings) {
     if Context::is_foreign(&server, &config) {
         found.odd("server", "a file of this directory chooses it; tokens of other servers are not sent there");
     }
-    if let Err(error) = reachable(context, &server).await {
-        return found.bad("connection", &error);
+    if !network::examine(context, &server, found).await {
+        return;
     }
-    found.good("connection", if server.url.as_str().starts_with("https://") { "with TLS" } else { "without TLS" });
+    if !way::walk(context, &server, found).await {
+        return;
+    }
     if server.url.as_str().starts_with("http://") && !server.is_near() {
         found.odd("connection", "tokens go over the network without TLS");
     }
@@ -130,26 +143,10 @@ async fn examine(context: &Context, found: &mut Findings) {
     }
 }
 
-/// Whether a control plane answers there; where it does not, whether it does one level below.
-async fn reachable(context: &Context, server: &Server) -> CliResult {
-    let connection = context.connect_to(server.clone(), None)?;
-    let Err(error) = connection.get::<Value>(paths::HEALTHZ, &[]).await else { return Ok(()) };
-    let mounted = server.url.join("/waygate").parse();
-    if error.status != ExitStatus::Unreachable
-        && let Ok(url) = mounted
-    {
-        let below = context.connect_to(Server { url, source: server.source.clone() }, None)?;
-        if below.get::<Value>(paths::HEALTHZ, &[]).await.is_ok() {
-            return Err(error.hint(format!("a control plane is mounted at {}", below.server.url)));
-        }
-    }
-    Err(error)
-}
-
 fn whoami(me: &Me, found: &mut Findings) {
     let role = me.role.as_ref().map(|role| format!(", {role}")).unwrap_or_default();
     found.good("token", format!("{}{role}", me.username));
-    let soon = |end: jiff::Timestamp| end.duration_since(clock::now()) < jiff::SignedDuration::from_hours(1);
+    let soon = |end: Timestamp| end.duration_since(clock::now()) < SignedDuration::from_hours(1);
     if let Some(end) = me.expires_at.filter(|end| soon(*end)) {
         found.odd("token", format!("ends at {}", moment::shown(end)));
     }
@@ -169,9 +166,34 @@ async fn version(connection: &Connection, found: &mut Findings) {
     } else {
         found.odd("version", told);
     }
+    clock_skew(&server, found);
+    clocks(&server["time"], clock::now(), found);
     if server["auth"] == Value::Bool(false) {
         found.odd("authentication", "the server asks nobody for a login");
     }
+}
+
+/// Times that are typed here count there.
+fn clock_skew(server: &Value, found: &mut Findings) {
+    let Some(theirs) = server["time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok()) else { return };
+    let skew = clock::now().duration_since(theirs).as_secs();
+    if skew.abs() <= MOST_SKEW {
+        return found.good("clock", "as here, within some seconds");
+    }
+    let which = if skew > 0 { "behind" } else { "ahead of" };
+    found.odd("clock", format!("that of the server is {} s {which} this one; `--for 30m` ends by its own", skew.abs()));
+}
+
+/// Windows and timed switches go by the clock of the server, what is typed here by the one of this machine.
+fn clocks(theirs: &Value, ours: Timestamp, found: &mut Findings) {
+    let Some(theirs) = theirs.as_str().and_then(|text| text.parse::<Timestamp>().ok()) else { return };
+    let apart = theirs.duration_since(ours);
+    if apart.abs() <= CLOCKS_AGREE {
+        return found.good("clocks", "the server and this machine agree");
+    }
+    let which = if apart.is_positive() { "ahead of" } else { "behind" };
+    let seconds = apart.abs().as_secs();
+    found.odd("clocks", format!("the server is {seconds} s {which} this machine, and windows go by its clock"));
 }
 
 /// Streams are what proxies break first.
@@ -239,5 +261,27 @@ fn covers(wide: &str, narrow: &str) -> bool {
     match (wide.parse::<LocalKey>(), narrow.parse::<LocalKey>()) {
         (Ok(wide), Ok(narrow)) => wide.covers(Some(narrow.method), narrow.path.as_str()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn clocks_that_are_apart_are_told_with_their_direction() {
+        let told = |theirs: &str| {
+            let mut found = Findings::default();
+            clocks(&json!(theirs), "2026-12-01T10:00:00Z".parse().unwrap(), &mut found);
+            let finding = found.all.pop().unwrap();
+            (finding.health, finding.detail)
+        };
+        assert_eq!(told("2026-12-01T10:00:01Z").0, Health::Good);
+        let (health, detail) = told("2026-12-01T10:01:30Z");
+        assert_eq!(health, Health::Odd);
+        assert!(detail.starts_with("the server is 90 s ahead of"), "{detail}");
+        assert!(told("2026-12-01T09:59:00Z").1.starts_with("the server is 60 s behind"));
     }
 }

@@ -8,7 +8,7 @@ use crate::printer::{Colour, literal};
 const EMPTY: &str = "—";
 
 /// Rows under a header.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     header: Vec<&'static str>,
     /// So many columns are for everybody; the others are shown where every column is asked for.
@@ -67,6 +67,30 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The same with these columns, as their names are typed; all where none is named.
+    ///
+    /// # Errors
+    ///
+    /// A name that is none of its columns, and the names of these.
+    pub(crate) fn of(&self, names: &[String]) -> Result<Self, (String, String)> {
+        if names.is_empty() {
+            return Ok(self.clone());
+        }
+        let known: Vec<String> = self.header.iter().map(|name| typed(name)).collect();
+        let place = |name: &String| {
+            let place = known.iter().position(|known| *known == typed(name));
+            place.ok_or_else(|| (name.clone(), known.join(", ")))
+        };
+        let places = names.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let rows = self.rows.iter().map(|row| places.iter().filter_map(|&place| row.get(place).cloned()).collect());
+        Ok(Self {
+            header: places.iter().map(|&place| self.header[place]).collect(),
+            narrow: places.len(),
+            rows: rows.collect(),
+            names: self.names.clone(),
+        })
+    }
+
     /// Fits the terminal's width by wrapping, never by cutting, and by leaving out columns without a text.
     pub(crate) fn boxed(&self, colour: bool, wide: bool) -> String {
         let has_text = |column: &usize| {
@@ -111,8 +135,7 @@ impl Table {
 
     /// Every column, each text as it is stored.
     pub(crate) fn csv(&self, headers: bool) -> String {
-        let header =
-            self.header.iter().map(|name| name.to_lowercase().replace(" (", "_").replace(' ', "_").replace(')', ""));
+        let header = self.header.iter().map(|name| typed(name));
         let header = headers.then(|| header.collect::<Vec<_>>());
         let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.stored.clone()).collect());
         let mut out = String::new();
@@ -132,6 +155,11 @@ impl Table {
     fn columns(&self, wide: bool) -> usize {
         if wide { self.header.len() } else { self.narrow }
     }
+}
+
+/// The name of a column as it is typed and as CSV has it.
+fn typed(name: &str) -> String {
+    name.trim().to_lowercase().replace(" (", "_").replace([' ', '-'], "_").replace(')', "")
 }
 
 /// A field of CSV, in quotes where it needs them.
@@ -186,5 +214,9 @@ mod tests {
         assert_eq!(table.plain(true, true).lines().next(), Some("ROUTE   TIME (UTC)  SET BY"));
         assert_eq!(table.csv(true), "route,time_utc,set_by\nGET:/a,\"a \"\"b\"\",\nc\",\n");
         assert_eq!(table.names(), "pay:GET:/a\n");
+        let chosen = table.of(&["set-by".to_owned(), "Route".to_owned()]).unwrap();
+        assert_eq!(chosen.plain(false, true), "SET BY  ROUTE\n—       GET:/a\n");
+        let unknown = table.of(&["envs".to_owned()]).unwrap_err();
+        assert_eq!(unknown, ("envs".to_owned(), "route, time_utc, set_by".to_owned()));
     }
 }

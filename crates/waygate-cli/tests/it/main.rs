@@ -8,6 +8,7 @@
     reason = "a test whose own steps fail has failed; what it writes need not outlive a crash"
 )]
 
+mod acceptance;
 mod backup;
 mod context;
 mod credentials;
@@ -16,6 +17,7 @@ mod declare;
 mod demo;
 mod deploy;
 mod errors;
+mod everywhere;
 mod explain;
 mod failures;
 mod following;
@@ -27,7 +29,9 @@ mod rate_limits;
 mod scripting;
 mod serve;
 mod sessions;
+mod supply;
 mod system;
+mod terminal;
 mod tls;
 mod transcript;
 mod upgrade;

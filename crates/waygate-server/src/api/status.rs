@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use waygate_api::error::ErrorCode;
@@ -11,6 +12,7 @@ use waygate_core::{Epoch, Revision};
 
 use crate::api::answer;
 use crate::app::App;
+use crate::clock;
 use crate::error::ApiError;
 
 /// The answer of `GET /api/server`.
@@ -22,6 +24,8 @@ struct ServerView {
     /// Since the start, this one included.
     requests: u64,
     backend: String,
+    /// What its clock says.
+    time: Timestamp,
     /// Whether callers need a token.
     auth: bool,
 }
@@ -53,6 +57,7 @@ pub(super) async fn server(State(app): State<App>) -> Response {
         revision: state.cursor.revision,
         requests: app.requests(),
         backend: app.control.describe_store(),
+        time: clock::now(),
         auth: app.authority.is_required(),
     };
     answer::read(&state, view)

@@ -19,10 +19,10 @@ pub(super) fn all() -> Schemas {
         named(
             "Server",
             object(
-                &["version", "epoch", "revision", "requests", "backend", "auth"],
+                &["version", "epoch", "revision", "requests", "backend", "time", "auth"],
                 json!({
                     "version": text(), "epoch": text(), "revision": whole(), "requests": whole(), "backend": text(),
-                    "auth": flag(),
+                    "time": time(), "auth": flag(),
                 }),
             ),
         ),
