@@ -27,6 +27,7 @@ mod streams;
 mod switches;
 mod table;
 mod tokens;
+mod traffic;
 mod webhooks;
 
 use axum::Router;

@@ -17,6 +17,7 @@ use crate::control::{Applied, ControlPlane};
 use crate::edge::{Client, Edge};
 use crate::error::ApiError;
 use crate::hits::Hits;
+use crate::traffic::Traffic;
 use crate::webhooks::Webhooks;
 
 /// The shared parts of one server. Cheap to clone; all clones are one.
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) token_uses: TokenUses,
     pub(crate) webhooks: Webhooks,
     pub(crate) hits: Hits,
+    pub(crate) traffic: Traffic,
     pub(crate) presence: Presence,
     pub(crate) absences: Absences,
     pub(crate) admission: Admission,
@@ -72,6 +74,7 @@ impl App {
             failed_logins: FailedLogins::default(),
             webhooks,
             hits: Hits::default(),
+            traffic: Traffic::default(),
             presence,
             admission,
             stopping,

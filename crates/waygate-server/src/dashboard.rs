@@ -8,6 +8,7 @@ mod admit;
 mod assets;
 mod audit;
 mod change;
+mod chart;
 mod fleet;
 mod form;
 mod frame;
@@ -24,6 +25,7 @@ mod search;
 mod settings;
 mod sheet;
 mod switch;
+mod traffic;
 mod undo;
 mod visit;
 mod words;
@@ -67,6 +69,7 @@ pub(crate) fn table() -> Vec<Page> {
         get(Viewer, "/fleet/{service}/{instance}", fleet::pages::show),
         get(Operator, "/fleet/{service}/{instance}/forget", fleet::pages::ask_to_forget),
         post(Operator, "/fleet/{service}/{instance}/forget", fleet::pages::forget),
+        get(Viewer, "/traffic", traffic::show),
         get(Viewer, "/limits", limits::list),
         get(Operator, "/limits/{kind}/{name}", limits::ask),
         post(Operator, "/limits/{kind}/{name}", limits::carry_out),

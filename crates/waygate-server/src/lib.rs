@@ -37,6 +37,7 @@ mod metrics;
 mod serve;
 mod server;
 mod tls;
+mod traffic;
 mod webhooks;
 
 pub use admission::StreamOptions;

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use waygate_api::error::ErrorCode;
 use waygate_api::instances::{Acknowledged, Acknowledgement, InstanceId, NotApplied, SharesHeld};
+use waygate_api::traffic::COUNTS_TRAFFIC;
 use waygate_core::{Cursor, ServiceId};
 
 use crate::api::body::{Fields, mismatch};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::clients::About;
+use crate::clock;
 use crate::control::presence::Name;
 use crate::error::ApiError;
 
@@ -26,6 +29,7 @@ const SOON: Duration = Duration::from_millis(250);
 pub(super) async fn acknowledge(
     State(app): State<App>,
     principal: Principal,
+    head: HeaderMap,
     fields: Fields,
 ) -> Result<Json<Acknowledged>, ApiError> {
     let service: ServiceId =
@@ -37,6 +41,10 @@ pub(super) async fn acknowledge(
     if !app.presence.acknowledge(&service, said) {
         let error = "there are more instances than are kept; this one is not";
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreFull, error).retry_after(60));
+    }
+    let is_known = || app.control.current().services.contains_key(&service);
+    if !leaving && About::read(&head).capabilities.iter().any(|name| name == COUNTS_TRAFFIC) && is_known() {
+        app.traffic.heard(&service, clock::now());
     }
     let shares = match shares {
         Some(_) if leaving => {

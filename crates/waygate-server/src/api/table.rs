@@ -8,7 +8,8 @@ use waygate_api::paths;
 use crate::api::openapi::{Row, fields};
 use crate::api::{
     acknowledge, audit, batch, document, explain, instances, maintenance, metrics, openapi, rate_limits, register,
-    routes, schedules, services, session, snapshots, status, streams, tokens, webhooks,
+    routes, schedules, services, session, snapshots, status, streams, tokens, traffic,
+    webhooks,
 };
 use crate::app::App;
 use crate::auth::Access::{self, Admin, Operator, Public, Service, Viewer};
@@ -300,6 +301,14 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Takes a service's report of requests that limits stopped")
             .body(fields::HITS_REPORT)
             .gives("Ok"),
+        post(Service, paths::SDK_TRAFFIC, traffic::report)
+            .about("Takes what an instance has counted")
+            .body(fields::TRAFFIC_REPORT)
+            .gives("Ok"),
+        get(Viewer, paths::TRAFFIC, traffic::show)
+            .about("Tells how many requests routes have had, as services have reported it to this node")
+            .query(fields::TRAFFIC)
+            .gives("Traffic"),
     ]
 }
 

@@ -6,12 +6,14 @@ use jiff::SignedDuration;
 use waygate_core::{LifecycleKind, RouteKey};
 
 use crate::dashboard::audit::{Entry, read};
+use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::Row;
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, counted, distance, route_name};
 use crate::error::ApiError;
+use crate::traffic::Window;
 
 /// How many routes that are not as usual are listed.
 const MOST: usize = 50;
@@ -27,6 +29,8 @@ struct OverviewPage {
     planned: Vec<Planned>,
     services: Vec<Service>,
     latest: Vec<Entry>,
+    chart: Chart,
+    series: [(&'static str, &'static str); 5],
 }
 
 struct Planned {
@@ -77,6 +81,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, ApiError> {
         name: service.to_string(),
         words: format!("{}, {}", counted(known.routes.len(), "route"), fleet.standing(service.as_str()).words),
     });
+    let traffic = visit.app.traffic.read(Window::Quarter, visit.now, |_, _| true, |of| state.services.contains_key(of));
     page(&OverviewPage {
         frame: Frame::with(&visit, &state, Section::Overview, &fleet).await,
         unusual,
@@ -84,5 +89,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, ApiError> {
         planned,
         services: services.collect(),
         latest,
+        chart: Chart::of(&traffic, "traffic"),
+        series: SERIES,
     })
 }

@@ -3,6 +3,7 @@
 mod forms;
 mod frames;
 mod limits;
+mod traffic;
 
 use reqwest::Method;
 

@@ -36,4 +36,5 @@ mod shares;
 mod storage;
 mod streams;
 mod tokens;
+mod traffic;
 mod webhooks;

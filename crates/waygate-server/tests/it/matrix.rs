@@ -82,6 +82,7 @@ fn g41_whatever_changes_something_takes_an_operator() {
         "/api/sdk/register",
         "/api/sdk/audit",
         "/api/sdk/hits",
+        "/api/sdk/traffic",
         "/api/sdk/acknowledge",
     ];
     for endpoint in endpoints().into_iter().filter(|endpoint| endpoint.method != Method::GET) {

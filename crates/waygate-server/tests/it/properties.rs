@@ -173,6 +173,7 @@ fn field() -> impl Strategy<Value = &'static str> {
             "path",
             "method",
             "hits",
+            "counts",
             "username",
             "password",
             "platform",

@@ -271,6 +271,26 @@ const HIT: &[Field] = &[
     Field::new("timestamp", Time, "The latest of them").required(),
     Field::new("reset_at", Time, "When that one's caller would pass again").required(),
 ];
+pub(crate) const TRAFFIC: &[Field] = &[
+    SERVICE,
+    Field::new("route", Text, "Only of this route, in any of its names"),
+    Field::new("window", OneOf(&["1m", "15m", "24h"]), "How far back; `15m` when left out"),
+];
+pub(crate) const TRAFFIC_REPORT: &[Field] = &[
+    Field::new("app_id", Text, "The service's id").required(),
+    Field::new("instance", Text, "Names the instance among those of its service"),
+    Field::new("counts", List(TRAFFIC_COUNT), "At most 1,000: the requests of one route in one second").required(),
+];
+const TRAFFIC_COUNT: &[Field] = &[
+    Field::new("seconds_ago", Whole { least: 0, most: 120 }, "How long ago that second was"),
+    Field::new("method", Text, "The route's method").required(),
+    Field::new("path", Text, "The route's template; empty where no route is known").required(),
+    Field::new("allowed", COUNT, "How many were let through"),
+    Field::new("limited", COUNT, "How many were beyond a limit"),
+    Field::new("blocked", COUNT, "How many were stopped by maintenance, or because the route is disabled"),
+    Field::new("gated", COUNT, "How many were not for this environment"),
+    Field::new("shadow", COUNT, "How many were let through because what would have stopped them only counts"),
+];
 pub(crate) const LIMITS: &[Field] = &[
     SERVICE,
     Field::new("route", Text, "Only of this route, in any of its names"),

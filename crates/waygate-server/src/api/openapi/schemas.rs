@@ -4,13 +4,15 @@ mod events;
 mod instances;
 mod limits;
 mod sessions;
+mod traffic;
 mod webhooks;
 
 use serde_json::{Map, Value, json};
 
 /// Every schema, by its name.
 pub(super) fn all() -> Value {
-    let parts = [routes(), limits::all(), sessions::all(), webhooks::all(), events::all(), instances::all()];
+    let parts =
+        [routes(), limits::all(), sessions::all(), webhooks::all(), events::all(), instances::all(), traffic::all()];
     parts.into_iter().flatten().collect::<Map<_, _>>().into()
 }
 

@@ -2,17 +2,21 @@
 
 use askama::Template;
 use axum::response::Response;
-use waygate_core::{LimitExpression, RateLimitPolicy, Route, RouteKey, Scope, ServiceState, State};
+use waygate_core::{
+    LimitExpression, LocalKey, RateLimitPolicy, Route, RouteKey, Scope, ServiceId, ServiceState, State,
+};
 use waygate_store::HistoryQuery;
 
 use crate::api::names::NamedRoute;
 use crate::dashboard::audit::Entry;
+use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::{Row, status_of};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Kind, Moment};
 use crate::error::ApiError;
+use crate::traffic::Window;
 
 /// How many commits are searched for what was done to the route.
 const SEARCHED: usize = 1000;
@@ -32,6 +36,8 @@ struct RoutePage {
     deprecation: Option<Announced>,
     answer: Option<String>,
     history: Vec<Entry>,
+    chart: Chart,
+    series: [(&'static str, &'static str); 5],
 }
 
 /// One layer of the decision.
@@ -67,6 +73,8 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
     let known = state.services.get(&key.service).ok_or_else(ApiError::internal)?;
     let route = known.routes.get(&key.local).ok_or_else(ApiError::internal)?;
     let (kind, cause) = status_of(&visit, &state, known, &key, route);
+    let is_it = |_: &ServiceId, local: Option<&LocalKey>| local == Some(&key.local);
+    let traffic = visit.app.traffic.read(Window::Quarter, visit.now, is_it, |of| *of == key.service);
     page(&RoutePage {
         frame: Frame::with(&visit, &state, Section::Routes, &fleet).await,
         row: Row::of(&visit, &state, &fleet, &key, known, route),
@@ -83,6 +91,8 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
         }),
         answer: answer(kind),
         history: history(&visit, &key).await?,
+        chart: Chart::of(&traffic, "traffic"),
+        series: SERIES,
     })
 }
 

@@ -1,0 +1,95 @@
+//! `top`: which routes have requests now, and what becomes of them.
+
+use std::time::Duration;
+
+use waygate_api::paths;
+use waygate_api::traffic::{RouteTraffic, TrafficView};
+
+use crate::cli::Top;
+use crate::context::{Connection, Context, Read, service};
+use crate::error::CliResult;
+use crate::printer::{Colour, Format};
+use crate::render::table::{Cell, Table};
+
+/// How often the table is drawn anew.
+const EVERY: Duration = Duration::from_secs(2);
+/// Goes to the first place and clears what is there.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
+    let service = service(top.service.name.as_deref())?;
+    let connection = context.connect()?;
+    let mut query = vec![("window", "1m")];
+    query.extend(service.iter().map(|service| ("service", service.as_str())));
+    let printer = &context.printer;
+    if top.once || !printer.terminal || printer.format != Format::Table {
+        let Read { raw, value } = read(&connection, &query).await?;
+        if printer.format == Format::Json {
+            printer.json(raw.get());
+        } else {
+            show(context, &value);
+        }
+        return Ok(());
+    }
+    loop {
+        let Read { value, .. } = read(&connection, &query).await?;
+        printer.text(CLEAR);
+        printer.data(None, "Requests of the last minute; Ctrl-C ends");
+        show(context, &value);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn read(connection: &Connection, query: &[(&str, &str)]) -> CliResult<Read<TrafficView>> {
+    connection.get::<TrafficView>(paths::TRAFFIC, query).await
+}
+
+fn show(context: &Context, view: &TrafficView) {
+    let mut table =
+        Table::new(vec!["Service", "Route", "Requests/s", "Allowed", "Limited", "Blocked", "Gated", "Counts only"]);
+    for route in &view.routes {
+        table.push(row(route, measured(view, route)));
+    }
+    if table.is_empty() {
+        context.printer.note(none(view));
+    } else {
+        context.printer.table(&table);
+    }
+}
+
+/// Nobody counting is something else than no requests.
+fn none(view: &TrafficView) -> &'static str {
+    if view.services.iter().any(|service| service.measured_seconds > 0) {
+        "no requests in the last minute"
+    } else {
+        "no data: no service that counts requests has reported to this server in the last minute"
+    }
+}
+
+/// How many seconds of the minute are known of the route's service.
+fn measured(view: &TrafficView, route: &RouteTraffic) -> u64 {
+    let of = view.services.iter().find(|service| service.service == route.service);
+    of.map_or(0, |service| service.measured_seconds).clamp(1, 60)
+}
+
+fn row(route: &RouteTraffic, seconds: u64) -> Vec<Cell> {
+    let counts = &route.counts;
+    let name =
+        if route.path.is_empty() { "no known route".to_owned() } else { format!("{}:{}", route.method, route.path) };
+    // Tenths, without going through floating point.
+    let tenths = counts.total().saturating_mul(10) / seconds;
+    let stopped = |count: u64, colour| {
+        let cell = Cell::new(count.to_string());
+        if count == 0 { cell } else { cell.coloured(colour) }
+    };
+    vec![
+        Cell::new(&route.service).coloured(Colour::Cyan),
+        Cell::new(name),
+        Cell::new(format!("{}.{}", tenths / 10, tenths % 10)),
+        Cell::new(counts.allowed.to_string()),
+        stopped(counts.limited, Colour::Yellow),
+        stopped(counts.blocked, Colour::Red),
+        stopped(counts.gated, Colour::Yellow),
+        Cell::new(counts.shadow.to_string()),
+    ]
+}
