@@ -68,7 +68,7 @@ impl Sentinels {
         format!("redis+sentinel://{}/main", hosts.join(","))
     }
 
-    /// `kill -9` of the master; returns when its replica has its place.
+    /// `kill -9` of the master; returns when its replica has its place and all Sentinels say so.
     ///
     /// # Errors
     ///
@@ -76,8 +76,16 @@ impl Sentinels {
     pub async fn fail_over(&mut self) -> anyhow::Result<()> {
         self.servers[self.master].kill().await;
         self.master = 1 - self.master;
-        let port = self.servers[self.master].port;
-        self.until("no failover", port, &["ROLE"], |said| said.starts_with("master")).await
+        let new = self.servers[self.master].port;
+        self.until("no failover", new, &["ROLE"], |said| said.starts_with("master")).await?;
+        // Until all know, the old one would be taken for the master if it came back.
+        for port in &self.ports {
+            self.until("not all Sentinels know the new master", *port, &["SENTINEL", "MASTER", "main"], |said| {
+                said.contains(&format!("\nport\n{new}\n"))
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// The server that was killed comes back, as the replica.
