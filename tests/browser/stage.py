@@ -89,7 +89,7 @@ class Check(unittest.TestCase):
             browser.click(f"{row} .more")
             link = f"{row} [popover] a[href*='/{act}']"
         browser.click(link)
-        until("the dialog is open", lambda: browser.has("dialog[open] form"))
+        until("the dialog is open", lambda: browser.has("dialog[open] form") and browser.text("dialog"))
         if reason:
             browser.fill("dialog textarea[name=reason]", reason)
         for name, value in fields.items():

@@ -75,7 +75,7 @@ class Access(Check):
         self.assertEqual(self.admin.focused()[2], row)
         self.admin.press("d")
         pressed += 1
-        until("the dialog is open", lambda: self.admin.has("dialog[open] form"))
+        until("the dialog is open", lambda: self.admin.has("dialog[open] form") and self.admin.text("dialog"))
         self.admin.press(*"by keys")
         self.admin.press(Keys.ENTER, holding=[Keys.CONTROL])
         pressed += 2
@@ -141,7 +141,7 @@ class Access(Check):
         self.assertTrue(all(words), "actions have words")
         self.admin.picture(f"{PICTURES}/small/routes.png")
         self.admin.click("tr[data-key] td.act > .actions > a")
-        until("the dialog is open", lambda: self.admin.has("dialog[open] form"))
+        until("the dialog is open", lambda: self.admin.has("dialog[open] form") and self.admin.text("dialog"))
         self.admin.picture(f"{PICTURES}/small/dialog.png")
         self.admin.press(Keys.ESCAPE)
 

@@ -55,8 +55,9 @@ class Live(Check):
             browser.eventually("seen by ten", "#list")
             self.assertEqual(browser.attribute("#live", "data-live"), "on")
             browser.click("tr[data-key] td.act > .actions > a")
-            until("the dialog is open", lambda: browser.has("dialog[open] form"))
+            until("the dialog is open", lambda: browser.has("dialog[open] form") and browser.text("dialog"))
             browser.press(Keys.ESCAPE)
+            until("focus is back in the row", lambda: browser.focused()[2])
             browser.run("document.activeElement.blur()")
         # The leader goes; another takes over.
         browser.to(tabs[0])
