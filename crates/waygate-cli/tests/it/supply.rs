@@ -1,0 +1,82 @@
+//! What the workspace is made of, held against `deny.toml`, also where `cargo deny` is not installed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Everything of `Cargo.lock`, for all targets, tests included.
+fn packages() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = Command::new(env!("CARGO"));
+    let cargo = cargo.args(["metadata", "--all-features", "--locked", "--offline", "--format-version", "1"]);
+    let output = cargo.current_dir(root).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().iter().filter(|package| !package["source"].is_null()).cloned().collect()
+}
+
+fn rules() -> toml::Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deny.toml");
+    std::fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+fn texts(list: &toml::Value) -> BTreeSet<&str> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_licence_is_one_that_is_accepted() {
+    let rules = rules();
+    let allowed = texts(&rules["licenses"]["allow"]);
+    let exceptions: BTreeMap<&str, BTreeSet<&str>> = rules["licenses"]["exceptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|exception| (exception["crate"].as_str().unwrap(), texts(&exception["allow"])))
+        .collect();
+    let mut excepted = BTreeSet::new();
+    for package in packages() {
+        let (name, licence) = (package["name"].as_str().unwrap(), package["license"].as_str().unwrap_or_default());
+        let plain = licence.replace('/', " OR ").replace(['(', ')'], "");
+        let is_good = |one: &str| allowed.contains(one) || exceptions.get(name).is_some_and(|more| more.contains(one));
+        let all = plain.split(" AND ").all(|part| part.split(" OR ").any(|one| is_good(one.trim())));
+        assert!(all, "{name} is under `{licence}`, which deny.toml does not accept");
+        excepted.extend(exceptions.get_key_value(name).map(|(name, _)| *name));
+    }
+    assert_eq!(excepted, exceptions.keys().copied().collect(), "exceptions for what is no longer used");
+}
+
+#[test]
+fn each_crate_is_there_once_or_has_an_excuse() {
+    let rules = rules();
+    let mut excuses: BTreeSet<String> = BTreeSet::new();
+    for skipped in rules["bans"]["skip"].as_array().unwrap() {
+        assert!(!skipped["reason"].as_str().unwrap().is_empty());
+        excuses.insert(skipped["crate"].as_str().unwrap().to_owned());
+    }
+    let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in packages() {
+        let text = |field: &str| package[field].as_str().unwrap().to_owned();
+        versions.entry(text("name")).or_default().push(text("version"));
+    }
+    let banned: Vec<&str> =
+        rules["bans"]["deny"].as_array().unwrap().iter().map(|banned| banned["crate"].as_str().unwrap()).collect();
+    for banned in banned {
+        assert!(!versions.contains_key(banned), "{banned} is banned by deny.toml");
+    }
+    let mut used = BTreeSet::new();
+    for (name, several) in versions.into_iter().filter(|(_, several)| several.len() > 1) {
+        let fits = |version: &&String| {
+            excuses.iter().find(|excuse| {
+                let (crate_name, begin) = excuse.split_once('@').unwrap();
+                crate_name == name && (version.starts_with(&format!("{begin}.")) || version.as_str() == begin)
+            })
+        };
+        let excused: Vec<&String> = several.iter().filter_map(|version| fits(&version)).collect();
+        assert!(several.len() - excused.len() <= 1, "{name} is there as {several:?}; deny.toml has no reason for it");
+        used.extend(excused.into_iter().cloned());
+    }
+    assert_eq!(used, excuses, "deny.toml excuses what is no longer so");
+}
