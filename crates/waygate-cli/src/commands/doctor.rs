@@ -1,6 +1,4 @@
-//! `doctor`: what stands between this machine and services that enforce what is set. [`way`] is how far calls get.
-
-mod way;
+//! `doctor`: what stands between this machine and services that enforce what is set. `network` is how far calls get.
 
 mod network;
 
@@ -26,9 +24,6 @@ use crate::render::table::{Cell, Table};
 
 /// How long a stream may take to say its first word.
 const FIRST_WORD: Duration = Duration::from_secs(5);
-
-/// By how many seconds clocks may differ without a word.
-const MOST_SKEW: i64 = 5;
 
 /// Clocks that are no further apart agree; a call is on its way for a moment as well.
 const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(2);
@@ -115,9 +110,10 @@ async fn examine(context: &Context, found: &mut Findings) {
     if !network::examine(context, &server, found).await {
         return;
     }
-    if !way::walk(context, &server, found).await {
-        return;
+    if let Err(error) = network::reachable(context, &server).await {
+        return found.bad("connection", &error);
     }
+    found.good("connection", if server.url.as_str().starts_with("https://") { "with TLS" } else { "without TLS" });
     if server.url.as_str().starts_with("http://") && !server.is_near() {
         found.odd("connection", "tokens go over the network without TLS");
     }
@@ -166,22 +162,10 @@ async fn version(connection: &Connection, found: &mut Findings) {
     } else {
         found.odd("version", told);
     }
-    clock_skew(&server, found);
     clocks(&server["time"], clock::now(), found);
     if server["auth"] == Value::Bool(false) {
         found.odd("authentication", "the server asks nobody for a login");
     }
-}
-
-/// Times that are typed here count there.
-fn clock_skew(server: &Value, found: &mut Findings) {
-    let Some(theirs) = server["time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok()) else { return };
-    let skew = clock::now().duration_since(theirs).as_secs();
-    if skew.abs() <= MOST_SKEW {
-        return found.good("clock", "as here, within some seconds");
-    }
-    let which = if skew > 0 { "behind" } else { "ahead of" };
-    found.odd("clock", format!("that of the server is {} s {which} this one; `--for 30m` ends by its own", skew.abs()));
 }
 
 /// Windows and timed switches go by the clock of the server, what is typed here by the one of this machine.
@@ -189,11 +173,11 @@ fn clocks(theirs: &Value, ours: Timestamp, found: &mut Findings) {
     let Some(theirs) = theirs.as_str().and_then(|text| text.parse::<Timestamp>().ok()) else { return };
     let apart = theirs.duration_since(ours);
     if apart.abs() <= CLOCKS_AGREE {
-        return found.good("clocks", "the server and this machine agree");
+        return found.good("clock", "the server and this machine agree");
     }
     let which = if apart.is_positive() { "ahead of" } else { "behind" };
     let seconds = apart.abs().as_secs();
-    found.odd("clocks", format!("the server is {seconds} s {which} this machine, and windows go by its clock"));
+    found.odd("clock", format!("the server is {seconds} s {which} this machine, and windows go by its clock"));
 }
 
 /// Streams are what proxies break first.

@@ -15,7 +15,7 @@ use crate::context::{shown, waygate};
 const FAULTS: [(&str, i32); 5] = [("down", 6), ("stalled", 6), ("unauthorized", 4), ("nonsense", 1), ("broken", 1)];
 
 /// What needs no control plane.
-const LOCAL: [&str; 17] = [
+const LOCAL: [&str; 22] = [
     "config set-url",
     "config show",
     "context add",
@@ -33,6 +33,11 @@ const LOCAL: [&str; 17] = [
     "import",
     "serve",
     "upgrade",
+    "backup",
+    "restore",
+    "demo",
+    "help",
+    "dashboard",
 ];
 
 /// A value for whatever a command requires.

@@ -7,6 +7,9 @@ use crate::api::body::Fields;
 use crate::error::ApiError;
 
 pub(super) fn enable(fields: &Fields) -> Result<Switch, ApiError> {
+    if fields.flag("shadow")? {
+        return Err(ApiError::invalid_field("shadow", "a route that is enabled blocks nothing that could be counted"));
+    }
     control(fields, Lifecycle::Active)
 }
 

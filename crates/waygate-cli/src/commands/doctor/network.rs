@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+use waygate_api::paths;
 
 use super::Findings;
 use crate::context::{Context, Server, variable};
-use crate::error::{CliError, ExitStatus};
+use crate::error::{CliError, CliResult, ExitStatus};
 
 /// Whether there is a way at all.
 pub(super) async fn examine(context: &Context, server: &Server, found: &mut Findings) -> bool {
@@ -47,6 +49,22 @@ pub(super) async fn examine(context: &Context, server: &Server, found: &mut Find
     }
     found.bad("port", &unreachable(refused.join("; ")));
     false
+}
+
+/// Whether a control plane answers there; where it does not, whether it does one level below.
+pub(super) async fn reachable(context: &Context, server: &Server) -> CliResult {
+    let connection = context.connect_to(server.clone(), None)?;
+    let Err(error) = connection.get::<Value>(paths::HEALTHZ, &[]).await else { return Ok(()) };
+    let mounted = server.url.join("/waygate").parse();
+    if error.status != ExitStatus::Unreachable
+        && let Ok(url) = mounted
+    {
+        let below = context.connect_to(Server { url, source: server.source.clone() }, None)?;
+        if below.get::<Value>(paths::HEALTHZ, &[]).await.is_ok() {
+            return Err(error.hint(format!("a control plane is mounted at {}", below.server.url)));
+        }
+    }
+    Err(error)
 }
 
 /// Host and port, as the scheme has it where none is given.

@@ -119,7 +119,7 @@ fn control(told: &ControlDocument, timed: Option<&TemporaryDocument>) -> Value {
     json!({
         "action": action,
         "reason": told.reason,
-        "shadow": told.shadow,
+        "shadow": (action != "enable").then_some(told.shadow),
         "envs": envs,
         "until": timed.map(|timed| timed.until),
     })

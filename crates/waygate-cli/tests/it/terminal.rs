@@ -1,0 +1,155 @@
+//! A person at a terminal: questions, answers and Ctrl-C. The terminal is one of tmux.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::context::Fleet;
+
+/// How long something may take to appear.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Terminal {
+    socket: PathBuf,
+}
+
+impl Terminal {
+    /// A shell in the home of the fleet, with the program on its path.
+    fn of(fleet: &Fleet) -> Self {
+        let socket = fleet.home.path().join("tmux");
+        let terminal = Self { socket };
+        let folder = Path::new(env!("CARGO_BIN_EXE_waygate")).parent().unwrap().display();
+        let home = fleet.home.path().display();
+        terminal.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "100",
+            "-y",
+            "50",
+            "env",
+            "-i",
+            &format!("HOME={home}"),
+            &format!("PATH={folder}:/usr/bin:/bin"),
+            "TERM=screen",
+            "PS1=$ ",
+            "sh",
+        ]);
+        terminal.shows("$");
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = Command::new("tmux").arg("-S").arg(&self.socket).args(arguments).output();
+        let output = output.expect("tmux is installed");
+        assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+        self.presses("Enter");
+    }
+
+    fn presses(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    fn screen(&self) -> String {
+        let screen = self.tmux(&["capture-pane", "-p"]);
+        screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    }
+
+    /// Waits until the screen shows a text, and gives the whole screen.
+    fn shows(&self, text: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            if screen.contains(text) {
+                return screen;
+            }
+            assert!(begun.elapsed() < PATIENCE, "`{text}` does not appear:\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn clear(&self) {
+        self.types("clear");
+        let begun = Instant::now();
+        while self.screen() != "$" {
+            assert!(begun.elapsed() < PATIENCE, "the screen is not cleared:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux").arg("-S").arg(&self.socket).arg("kill-server").output();
+    }
+}
+
+/// The first Ctrl-C ends whatever asks, with 130; nothing is changed, and what is typed next can be seen.
+#[test]
+fn a13_the_first_interrupt_at_each_question_ends_it_with_130() {
+    let fleet = Fleet::guarded().logged_in().with_services();
+    let terminal = Terminal::of(&fleet);
+    let before = fleet.json(&["history"]);
+    for (line, question) in [
+        ("waygate login", "sername"),
+        ("waygate login admin", "assword"),
+        ("waygate disable 'GET:/api/*'", "Go on?"),
+        ("waygate disable /api/payments", "Go on?"),
+        ("waygate sm enable payments-service", "Go on?"),
+        ("waygate global enable", "Type `"),
+        ("waygate wait /api/refunds --for disabled", "--for disabled\n"),
+    ] {
+        terminal.types(line);
+        terminal.shows(question);
+        terminal.presses("C-c");
+        terminal.types("echo \"exit $?\"");
+        let screen = terminal.shows("exit 130");
+        assert!(screen.contains("echo \"exit"), "what is typed is not shown after `{line}`:\n{screen}");
+        terminal.clear();
+    }
+    assert_eq!(fleet.json(&["history"]), before);
+}
+
+#[test]
+fn questions_are_asked_again_until_they_are_answered() {
+    let fleet = Fleet::open().with_services();
+    let terminal = Terminal::of(&fleet);
+    terminal.types("waygate disable '*:GET:/api/payments' --reason hotfix");
+    terminal.shows("Go on?");
+    terminal.types("maybe");
+    terminal.shows("y or n");
+    terminal.types("n");
+    terminal.shows("error:");
+    terminal.types("echo \"exit $?\"");
+    terminal.shows("exit 1\n");
+    let word = fleet.url.replace("http://", "");
+    terminal.types("waygate global enable --reason deploy");
+    terminal.shows("Type `");
+    terminal.types("yes");
+    terminal.types("echo \"global exit $?\"");
+    terminal.shows("global exit 1\n");
+    terminal.types("waygate sm enable payments-service --reason deploy --yes");
+    terminal.types("echo \"service exit $?\"");
+    let screen = terminal.shows("service exit 0\n");
+    let screen = fleet.plain(&screen).replace(&word, "[SERVER]");
+    assert_eq!(fleet.json(&["global", "status"])["enabled"], false);
+    assert_eq!(fleet.json(&["sm", "status", "payments-service"])["enabled"], true);
+    for line in [
+        "`disable` of 2 routes at [URL]",
+        "  orders-service:GET:/api/payments",
+        "  payments-service:GET:/api/payments",
+        "y or n",
+        "error: nothing has been changed",
+        "Type `[SERVER]` to go on: yes",
+        "⚠ Service maintenance (payments-service) ENABLED",
+    ] {
+        assert!(screen.lines().any(|shown| shown.starts_with(line)), "`{line}` is not there:\n{screen}");
+    }
+}
