@@ -14,6 +14,7 @@ mod guide;
 mod import;
 mod instances;
 mod limits;
+mod matrix;
 mod nodes;
 mod outage;
 mod process;

@@ -92,7 +92,7 @@ async fn ask(client: &reqwest::Client, url: &str, path: &str, caller: &str) -> (
 }
 
 /// Waits until each replica tells a limit for a path.
-async fn limited(urls: &[String], path: &str, limit: &str) {
+pub(super) async fn limited(urls: &[String], path: &str, limit: &str) {
     let (client, begun) = (http(), Instant::now());
     for url in urls {
         while ask(&client, url, path, "198.51.100.1").await.1.as_deref() != Some(limit) {

@@ -46,6 +46,18 @@ impl World {
         Self { folder, server, auth: None, memory: false, port }
     }
 
+    /// The same, open, on another backend.
+    pub(crate) fn on(backend: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(waygate());
+        command
+            .args(["serve", "--port", "0", "--backend", backend, "--secret-key", "a key"])
+            .env_remove("WAYGATE_AUTH");
+        let server = Process::start("waygate serve", &mut command);
+        let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
+        Self { folder, server, auth: None, memory: false, port }
+    }
+
     /// The same, open, on memory.
     pub(crate) fn in_memory() -> Self {
         Self::start_on(false, true)
