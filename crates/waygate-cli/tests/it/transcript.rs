@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::context::Fleet;
 
 /// What prints something else each time, goes on for ever or is no call; each is tested by itself.
-const ELSEWHERE: [&str; 18] = [
+const ELSEWHERE: [&str; 21] = [
     "serve",
     "demo",
     "backup",
@@ -27,6 +27,9 @@ const ELSEWHERE: [&str; 18] = [
     "instances",
     "instances forget",
     "upgrade",
+    "help",
+    "dashboard",
+    "top",
 ];
 
 const LINES: &[&str] = &[
