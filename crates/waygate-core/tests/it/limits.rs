@@ -220,6 +220,30 @@ fn flood(keys: u32, most: usize) {
 }
 
 #[test]
+fn g53_a_policy_flooded_with_keys_costs_others_no_counts_and_no_limit() {
+    let flooded = policy(json!({ "limit": "1/hour", "key_strategy": "api_key" }));
+    let route: LocalKey = parsed("GET:/flooded");
+    let to_flooded = LimitChain { route: Some((&route, &flooded)), ..LimitChain::default() };
+    let other = limit("2/hour");
+    let counters = LocalCounters::with_most(64 * 20);
+    let known = 0..200;
+    for number in known.clone() {
+        assert!(passes(&counters.charge(&global(&other), &caller(number), at(0))));
+    }
+    for number in 0..20_000 {
+        counters.charge(&to_flooded, &Caller::with_header("x-api-key", &number.to_string()), at(0));
+    }
+    assert!(counters.memory().counters < 64 * 22, "{:?}", counters.memory());
+    for number in known {
+        assert!(passes(&counters.charge(&global(&other), &caller(number), at(1))), "one of two was used before");
+        assert!(!passes(&counters.charge(&global(&other), &caller(number), at(1))));
+    }
+    // Others of that policy, who come first now, share with one another, and not with those of the flood.
+    let newcomers = (1_000..9_000).filter(|number| passes(&counters.charge(&global(&other), &caller(*number), at(1))));
+    assert_eq!(newcomers.count(), 64 * 2);
+}
+
+#[test]
 fn g53_long_keys_take_no_more_room_than_short_ones() {
     let policy = policy(json!({ "limit": "9/hour", "key_strategy": "api_key" }));
     let counters = LocalCounters::new();
