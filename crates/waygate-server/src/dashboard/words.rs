@@ -57,7 +57,7 @@ impl fmt::Display for Moment {
 pub(super) fn distance(from: Timestamp, to: Timestamp) -> String {
     let length = to.duration_since(from);
     let text = span(length.abs());
-    if length.is_negative() { format!("in {text}") } else { format!("{text} ago") }
+    if length.as_secs() < 0 { format!("in {text}") } else { format!("{text} ago") }
 }
 
 /// A length of time in its largest unit.
@@ -145,5 +145,7 @@ mod tests {
         assert_eq!(distance(at(0), at(59)), "59 s ago");
         assert_eq!(distance(at(0), at(7200)), "2 h ago");
         assert_eq!(distance(at(90_000), at(0)), "in 1 d");
+        let soon = at(0).checked_add(SignedDuration::from_millis(200)).unwrap();
+        assert_eq!(distance(soon, at(0)), "0 s ago");
     }
 }
