@@ -36,6 +36,8 @@ pub enum Holding {
     Leased(Part),
     /// The [half](Part::half) of its last part, since its lease has ended.
     Lapsed(Part),
+    /// It has never had a part, and there is nobody who would give it one: the control plane cannot be reached.
+    Alone,
 }
 
 impl Part {
@@ -125,10 +127,20 @@ impl Part {
 }
 
 impl Holding {
+    /// The part that was given, or what is left of it; `None` where none was.
     pub fn part(&self) -> Option<&Part> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Alone => None,
             Self::Leased(part) | Self::Lapsed(part) => Some(part),
+        }
+    }
+
+    /// What it comes to of an amount, for policies that count in the replica without a lease.
+    pub fn of(&self, amount: u64) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Leased(part) | Self::Lapsed(part) => part.of(amount),
+            Self::Alone => amount,
         }
     }
 }
@@ -143,8 +155,8 @@ impl LimitExpression {
 
 impl RateLimitPolicy {
     /// What a replica enforces of the policy that holds so much: all of it, unless it is divided. Without a lease,
-    /// [`OnBackendFailure`] says what is left: `local` what is held, `closed` nothing, and with `open` the policy is
-    /// not enforced, which is `None`.
+    /// [`OnBackendFailure`] says what is left: `local` what is held, which is all of it for one that is
+    /// [alone](Holding::Alone), `closed` nothing, and with `open` the policy is not enforced, which is `None`.
     #[must_use]
     pub fn held(&self, holding: &Holding) -> Option<Self> {
         if self.share != Share::Divided {
@@ -153,8 +165,9 @@ impl RateLimitPolicy {
         let nothing = Part::default();
         let part = match (holding, self.on_backend_failure) {
             (Holding::Leased(part), _) | (Holding::Lapsed(part), OnBackendFailure::Local) => part,
-            (Holding::Nothing | Holding::Lapsed(_), OnBackendFailure::Open) => return None,
-            (Holding::Nothing, _) | (Holding::Lapsed(_), OnBackendFailure::Closed) => &nothing,
+            (Holding::Alone, OnBackendFailure::Local) => return Some(self.clone()),
+            (Holding::Nothing | Holding::Lapsed(_) | Holding::Alone, OnBackendFailure::Open) => return None,
+            (Holding::Nothing, _) | (Holding::Lapsed(_) | Holding::Alone, OnBackendFailure::Closed) => &nothing,
         };
         let mut held = self.clone();
         held.limit = self.limit.part(part);

@@ -1,225 +1,13 @@
 //! Divided limits: whatever happens to messages, replicas and the control plane, what is in force together is never more
 //! than the limit.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod fleet;
 
-use proptest::collection::vec;
 use proptest::prelude::*;
-use waygate_core::{
-    Division, Granted, Holding, LeaseTerms, OnBackendFailure, Part, RateLimitPolicy, ServiceView, Share, Timestamp,
-};
+use waygate_core::{Division, Holding, OnBackendFailure, Part, RateLimitPolicy, ServiceView, Share};
 
+use self::fleet::{AMOUNTS, Replica, Step, TERMS, World, settled, steps};
 use crate::world::{at, parsed};
-
-const TERMS: LeaseTerms =
-    LeaseTerms { lease: Duration::from_mins(1), margin: Duration::from_secs(15), reserve: Duration::from_hours(1) };
-const AMOUNTS: [u64; 5] = [1, 2, 7, 100, 1_000_000_000];
-
-/// A replica as the SDK is one: one question under way at a time, and the lease counts from when it was asked.
-#[derive(Debug, Default)]
-struct Replica {
-    holding: Holding,
-    serial: u64,
-    ends: Option<i64>,
-    asking: Option<usize>,
-}
-
-#[derive(Debug, Clone)]
-enum Message {
-    Asks { who: String, number: usize, serial: u64, sent: i64 },
-    Answers { who: String, number: usize, sent: i64, granted: Granted },
-    Leaves { who: String },
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Passes(i64),
-    Joins,
-    Asks(usize),
-    GivesUpAsking(usize),
-    /// The message at a place of those under way arrives, at a node whose clock is off by so much.
-    Arrives(usize, i64),
-    IsLost(usize),
-    Leaves(usize),
-    Crashes(usize),
-    /// A crashed or running replica begins anew under its name.
-    Restarts(usize),
-    Reads,
-    Forgets(usize),
-}
-
-#[derive(Debug)]
-struct World {
-    now: i64,
-    division: Division,
-    replicas: BTreeMap<String, Replica>,
-    crashed: Vec<String>,
-    messages: Vec<Message>,
-    numbers: usize,
-}
-
-impl World {
-    fn new() -> Self {
-        let division = Division::new(at(0));
-        let (replicas, messages) = (BTreeMap::new(), Vec::new());
-        Self { now: 0, division, replicas, crashed: Vec::new(), messages, numbers: 0 }
-    }
-
-    fn named(&self, place: usize) -> Option<String> {
-        let count = self.replicas.len();
-        self.replicas.keys().nth(place.checked_rem(count)?).cloned()
-    }
-
-    fn clock(&self, off: i64) -> Timestamp {
-        at((self.now + off) * 1000)
-    }
-
-    fn step(&mut self, step: &Step) {
-        match step {
-            Step::Passes(seconds) => self.pass(*seconds),
-            Step::Joins => {
-                self.numbers += 1;
-                self.replicas.insert(format!("replica-{:03}", self.numbers * 7919 % 1000), Replica::default());
-            }
-            Step::Asks(place) => drop(self.named(*place).map(|who| self.ask(&who))),
-            Step::GivesUpAsking(place) => {
-                if let Some(replica) = self.named(*place).and_then(|who| self.replicas.get_mut(&who)) {
-                    replica.asking = None;
-                }
-            }
-            Step::Arrives(place, off) if !self.messages.is_empty() => {
-                let message = self.messages.remove(place % self.messages.len());
-                self.arrives(message, *off);
-            }
-            Step::IsLost(place) if !self.messages.is_empty() => {
-                self.messages.remove(place % self.messages.len());
-            }
-            Step::Arrives(..) | Step::IsLost(_) => {}
-            Step::Leaves(place) => {
-                if let Some(who) = self.named(*place) {
-                    self.replicas.remove(&who);
-                    self.messages.push(Message::Leaves { who });
-                }
-            }
-            Step::Crashes(place) => {
-                if let Some(who) = self.named(*place) {
-                    self.replicas.remove(&who);
-                    self.crashed.push(who);
-                }
-            }
-            Step::Restarts(place) => {
-                let crashed = self.crashed.pop();
-                if let Some(who) = crashed.or_else(|| self.named(*place)) {
-                    self.replicas.insert(who, Replica::default());
-                }
-            }
-            Step::Reads => {
-                let text = serde_json::to_string(&self.division).unwrap();
-                self.division = serde_json::from_str(&text).unwrap();
-            }
-            Step::Forgets(place) => {
-                if !self.crashed.is_empty() {
-                    let gone = self.crashed.remove(place % self.crashed.len());
-                    self.division.forget(&gone, &TERMS, self.clock(0));
-                }
-            }
-        }
-        self.check();
-    }
-
-    fn pass(&mut self, seconds: i64) {
-        self.now += seconds;
-        for replica in self.replicas.values_mut() {
-            if replica.ends.is_some_and(|ends| ends <= self.now) {
-                replica.ends = None;
-                if let Holding::Leased(part) = &replica.holding {
-                    replica.holding = Holding::Lapsed(part.half());
-                }
-            }
-        }
-    }
-
-    fn ask(&mut self, who: &str) {
-        let Some(replica) = self.replicas.get_mut(who).filter(|replica| replica.asking.is_none()) else { return };
-        self.numbers += 1;
-        replica.asking = Some(self.numbers);
-        let (number, serial, sent) = (self.numbers, replica.serial, self.now);
-        self.messages.push(Message::Asks { who: who.to_owned(), number, serial, sent });
-    }
-
-    fn arrives(&mut self, message: Message, off: i64) {
-        match message {
-            Message::Asks { who, number, serial, sent } => {
-                let granted = self.division.ask(&who, serial, 0, &TERMS, self.clock(off));
-                self.messages.push(Message::Answers { who, number, sent, granted });
-            }
-            Message::Answers { who, number, sent, granted } => {
-                let Some(replica) = self.replicas.get_mut(&who).filter(|known| known.asking == Some(number)) else {
-                    return;
-                };
-                replica.asking = None;
-                let ends = sent + i64::try_from(granted.lease.as_secs()).unwrap();
-                if ends > self.now {
-                    replica.holding = Holding::Leased(granted.part);
-                    (replica.serial, replica.ends) = (granted.serial, Some(ends));
-                }
-            }
-            Message::Leaves { who } => self.division.leave(&who),
-        }
-    }
-
-    fn shares(&self, amount: u64) -> Vec<u64> {
-        let part = |replica: &Replica| replica.holding.part().map_or(0, |part| part.of(amount));
-        self.replicas.values().map(part).collect()
-    }
-
-    fn check(&self) {
-        for amount in AMOUNTS {
-            let shares = self.shares(amount);
-            assert!(shares.iter().sum::<u64>() <= amount, "{shares:?} of {amount} at {}: {self:?}", self.now);
-        }
-    }
-
-    /// Everything arrives, and everybody asks as an SDK does.
-    fn quiet(&mut self, seconds: i64) {
-        self.messages.clear();
-        for replica in self.replicas.values_mut() {
-            replica.asking = None;
-        }
-        let pause = if seconds > 1000 { 15 } else { 5 };
-        for _ in 0..seconds / pause {
-            for who in self.replicas.keys().cloned().collect::<Vec<_>>() {
-                self.ask(&who);
-                while let Some(message) = self.messages.pop() {
-                    self.arrives(message, 0);
-                    self.check();
-                }
-            }
-            self.pass(pause);
-            self.check();
-        }
-    }
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let place = || 0..64_usize;
-    let step = prop_oneof![
-        4 => prop::sample::select(&[1_i64, 1, 5, 15, 30, 70][..]).prop_map(Step::Passes),
-        2 => Just(Step::Joins),
-        8 => place().prop_map(Step::Asks),
-        2 => place().prop_map(Step::GivesUpAsking),
-        14 => (place(), -6..7_i64).prop_map(|(place, off)| Step::Arrives(place, off)),
-        1 => place().prop_map(Step::IsLost),
-        1 => place().prop_map(Step::Leaves),
-        1 => place().prop_map(Step::Crashes),
-        1 => place().prop_map(Step::Restarts),
-        1 => Just(Step::Reads),
-        1 => place().prop_map(Step::Forgets),
-    ];
-    // With fewer than so many, nobody is cut off for as long as its half is kept.
-    vec(step, 0..120)
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -246,14 +34,6 @@ proptest! {
     }
 }
 
-/// A world in which so many replicas share.
-fn settled(count: usize) -> World {
-    let mut world = World::new();
-    (0..count).for_each(|_| world.step(&Step::Joins));
-    world.quiet(30);
-    world
-}
-
 #[test]
 fn replicas_share_evenly_and_a_new_one_gets_its_part_from_the_others() {
     let mut world = settled(3);
@@ -275,6 +55,7 @@ fn a_new_one_waits_for_those_who_have_not_said_that_they_enforce_less() {
             world.arrives(message, 0);
             world.check();
         }
+        world.write(who);
     };
     ask(&mut world, "zz-new");
     assert_eq!(world.shares(100), [50, 50, 0], "nobody has made room");
@@ -320,6 +101,47 @@ fn nothing_is_kept_for_one_that_has_left_and_for_one_that_is_lost_for_long() {
     assert_eq!(world.shares(100), [75]);
     world.quiet(30);
     assert_eq!(world.shares(100), [100]);
+}
+
+#[test]
+fn one_that_starts_again_from_its_disk_has_half_of_its_part_and_nobody_else_does() {
+    for renamed in [false, true] {
+        let mut world = settled(2);
+        world.step(&Step::Crashes(1));
+        world.step(&Step::RestartsFromDisk { renamed });
+        let shares = world.shares(100);
+        assert_eq!((shares.iter().sum::<u64>(), shares.iter().min()), (75, Some(&25)), "the half, at once");
+        // The other goes on, for almost as long as the half is kept; this one is still cut off.
+        let who = world.replicas.iter().find(|(_, one)| matches!(one.holding, Holding::Lapsed(_)));
+        let who = who.map(|(who, _)| who.clone()).unwrap();
+        let cut_off = world.replicas.remove(&who).unwrap();
+        world.quiet(3500);
+        assert_eq!(world.shares(100), [75]);
+        world.replicas.insert(who, cut_off);
+        world.check();
+        world.quiet(4000);
+        assert_eq!(world.shares(100), [50, 50]);
+    }
+}
+
+#[test]
+fn what_is_not_on_the_disk_yet_is_not_given_to_others() {
+    let mut world = settled(2);
+    world.step(&Step::Joins);
+    let joined: Vec<String> =
+        world.replicas.iter().filter(|(_, one)| one.serial == 0).map(|(who, _)| who.clone()).collect();
+    // Everybody asks and nobody writes: those who were there enforce less, and may still begin anew with half of more.
+    for _ in 0..4 {
+        for who in world.replicas.keys().cloned().collect::<Vec<_>>() {
+            world.ask(&who);
+            while let Some(message) = world.messages.pop() {
+                world.arrives(message, 0);
+            }
+        }
+    }
+    assert_eq!(world.replicas[&joined[0]].holding.of(100), 0);
+    world.quiet(15);
+    assert_eq!(world.shares(100), [34, 33, 33]);
 }
 
 #[test]
@@ -374,14 +196,17 @@ fn without_a_lease_the_policy_says_what_is_left() {
         let amounts: Vec<u64> = held.limit.quotas().iter().map(|quota| quota.amount).collect();
         Some((amounts, held.burst))
     };
-    let [leased, lapsed, nothing] = [Holding::Leased(half.clone()), Holding::Lapsed(half), Holding::Nothing];
+    let [leased, lapsed] = [Holding::Leased(half.clone()), Holding::Lapsed(half)];
+    let [nothing, alone] = [Holding::Nothing, Holding::Alone];
     for rule in [Local, Open, Closed] {
         assert_eq!(amounts(&of(rule), &leased), Some((vec![50, 5], 5)));
     }
     let none = Some((vec![0, 0], 0));
     assert_eq!(amounts(&of(Local), &lapsed), Some((vec![50, 5], 5)));
     assert_eq!([amounts(&of(Closed), &lapsed), amounts(&of(Open), &lapsed)], [none.clone(), None]);
-    assert_eq!([Local, Closed, Open].map(|rule| amounts(&of(rule), &nothing)), [none.clone(), none, None]);
+    assert_eq!([Local, Closed, Open].map(|rule| amounts(&of(rule), &nothing)), [none.clone(), none.clone(), None]);
+    let all = Some((vec![100, 10], 10));
+    assert_eq!([Local, Closed, Open].map(|rule| amounts(&of(rule), &alone)), [all, none, None]);
 
     let whole = RateLimitPolicy::new(parsed("100/minute"));
     assert_eq!(whole.held(&Holding::Nothing), Some(whole));
