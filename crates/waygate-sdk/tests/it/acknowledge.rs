@@ -73,7 +73,7 @@ async fn g57_a_change_that_was_waited_for_is_in_force_at_every_instance() {
     assert_eq!((&one["id"], &one["service"]), (&json!("orders-1"), &json!("orders")));
     assert_eq!((&one["sdk"], &one["version"]), (&json!("waygate-rust"), &json!(env!("CARGO_PKG_VERSION"))));
     assert_eq!((&one["environment"], &one["protocol"]), (&json!("staging"), &json!(1)));
-    assert_eq!(one["capabilities"], json!(["acknowledge", "digest", "shares"]));
+    assert_eq!(one["capabilities"], json!(["acknowledge", "digest", "traffic", "shares"]));
     assert!(one["digest"].is_string(), "{one}");
     let ids: std::collections::BTreeSet<&str> = there.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 4, "each start has an id of its own");
@@ -297,4 +297,26 @@ async fn a_failure_to_acknowledge_hurts_nothing() {
     crate::end_to_end::eventually_answers(&app, "/api/payments", 200).await;
     assert_eq!(service.status().phase, waygate_sdk::Phase::Live);
     stub.acknowledged(2).await;
+}
+
+/// What was kept does not say what of it could not be read: of that nothing is said before it has come anew.
+#[tokio::test]
+async fn what_could_not_be_read_is_not_forgotten_over_a_restart() {
+    let stub = Stub::start(1000, 60_000).await;
+    let odd = json!({"GET:/odd": {"base": {"lifecycle": "exploded"}, "changed_at": 1}});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baked.json");
+    let baked = json!({"cursor": cursor(1), "view": {"service": {"routes": odd}}});
+    std::fs::write(&file, baked.to_string()).unwrap();
+    let service = Waygate::builder(&stub.url, "pay").bootstrap_file(&file).start().unwrap();
+    assert!(service.status().cursor.is_some(), "it enforces what it has");
+    eventually("followed", || !stub.told.heads.lock().unwrap().is_empty()).await;
+    stub.snapshot(2, &odd);
+    let all = stub.acknowledgements(1).await;
+    assert_eq!((&all[0]["cursor"], all[0]["rejected"].as_array().map(Vec::len)), (&json!(cursor(2)), Some(1)));
+    assert_eq!(all[0]["sequence"], 1);
+    let head = stub.told.heads.lock().unwrap()[0].clone();
+    assert_eq!(all[0]["process"], head["x-waygate-process"].to_str().unwrap(), "both say which start it is");
+    assert_ne!(all[0]["process"], all[0]["instance"]);
+    drop(service);
 }
