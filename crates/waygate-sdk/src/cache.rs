@@ -12,8 +12,9 @@ use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use waygate_core::{Cursor, ServiceId, ServiceView};
+use waygate_core::{Cursor, Part, ServiceId, ServiceView};
 
 use crate::clock;
 
@@ -29,6 +30,18 @@ pub(crate) struct Kept {
     /// Whether the stream may go on from there. Not where this build could not read all of it, or where another build,
     /// which may have dropped what this one knows, has written it.
     pub(crate) complete: bool,
+    pub(crate) shares: KeptShares,
+}
+
+/// What is left of an instance's shares of divided limits without a lease; `None` where it never had one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptShares {
+    /// For limits of its service and of the routes of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<Part>,
+    /// For the limit of everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) global: Option<Part>,
 }
 
 /// The place of one service's rules, in a directory that other services and processes may share.
@@ -38,6 +51,12 @@ pub(crate) struct Cache {
     service: ServiceId,
     /// The first is the one under which is written; what was kept under any of them is read.
     servers: Vec<String>,
+}
+
+impl KeptShares {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Cache {
@@ -65,12 +84,16 @@ impl Cache {
         kept.max_by_key(|kept| kept.as_of)
     }
 
-    /// Puts rules in place of those before, whole or not at all.
+    /// Puts rules in place of those before, whole or not at all. Newer ones of the same history stay: another process of
+    /// the service has written them, and this one was cut off.
     pub(crate) fn write(&self, kept: &Kept) -> io::Result<()> {
         let Some(server) = self.servers.first() else { return Ok(()) };
         let text = file::encoded(kept, &self.service, server).map_err(io::Error::other)?;
         create(&self.directory)?;
         let path = self.path(server);
+        if file::is_newer(&path, &self.service, server, kept, clock::now()) {
+            return Ok(());
+        }
         file::replace(&self.directory, &path, &self.temporary_prefix(server), &text)
     }
 
@@ -103,10 +126,11 @@ impl Cache {
     }
 }
 
-/// Rules that were baked in: a cache file, or the body of the control plane's snapshot endpoint.
+/// Rules that were baked in: a cache file, or the body of the control plane's snapshot endpoint. Shares are not baked in:
+/// each process of an image would have the same.
 pub(crate) fn bootstrap(path: &Path, service: &ServiceId) -> Option<Kept> {
     match file::read(path, service, None) {
-        Ok(Some(kept)) => Some(kept),
+        Ok(Some(kept)) => Some(Kept { shares: KeptShares::default(), ..kept }),
         Ok(None) => {
             tracing::error!(path = %path.display(), "there is no bootstrap file");
             None

@@ -1,7 +1,7 @@
 //! One file of rules: a line about it, and a line with them as a snapshot frame has them.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -10,12 +10,15 @@ use sha2::{Digest as _, Sha256};
 use waygate_api::stream::Frame;
 use waygate_core::{Cursor, ServiceId, ServiceView};
 
-use crate::cache::Kept;
+use crate::cache::{Kept, KeptShares};
 
 const FORMAT: &str = "waygate-sdk-cache";
 const VERSION: u32 = 1;
 /// No file is written or read that is larger, in bytes.
 const LARGEST: u64 = 64 << 20;
+
+/// No first line is longer, in bytes.
+const LONGEST_HEAD: u64 = 64 << 10;
 
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
@@ -60,10 +63,19 @@ struct Head {
 struct Rules<'k> {
     cursor: &'k Cursor,
     view: &'k ServiceView,
+    #[serde(skip_serializing_if = "KeptShares::is_empty")]
+    shares: &'k KeptShares,
+}
+
+/// What stands beside the rules.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    shares: KeptShares,
 }
 
 pub(super) fn encoded(kept: &Kept, service: &ServiceId, server: &str) -> serde_json::Result<String> {
-    let rules = serde_json::to_string(&Rules { cursor: &kept.cursor, view: &kept.view })?;
+    let rules = serde_json::to_string(&Rules { cursor: &kept.cursor, view: &kept.view, shares: &kept.shares })?;
     let head = Head {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -95,6 +107,20 @@ pub(super) fn read(path: &Path, service: &ServiceId, server: Option<&str>) -> Re
     }
     let text = String::from_utf8(bytes).map_err(|error| Unusable::Damaged(error.to_string()))?;
     decoded(&text, service, server).map(Some)
+}
+
+/// Whether a file has rules of the same history that were known to be those of the control plane later than others. A
+/// file from the future was written by a clock that was wrong.
+pub(super) fn is_newer(path: &Path, service: &ServiceId, server: &str, than: &Kept, now: Timestamp) -> bool {
+    // The first line says enough in nearly all cases.
+    let Ok(file) = File::open(path) else { return false };
+    let mut first = String::new();
+    if BufReader::new(file.take(LONGEST_HEAD)).read_line(&mut first).is_err() {
+        return false;
+    }
+    let as_of = serde_json::from_str(&first).ok().and_then(|head: Head| head.as_of);
+    let is_later = as_of.is_some_and(|as_of| Some(as_of) > than.as_of && as_of <= now);
+    is_later && matches!(read(path, service, Some(server)), Ok(Some(kept)) if kept.cursor.epoch == than.cursor.epoch)
 }
 
 fn decoded(text: &str, service: &ServiceId, server: Option<&str>) -> Result<Kept, Unusable> {
@@ -129,7 +155,8 @@ fn rules(text: &str, as_of: Option<Timestamp>, complete: bool) -> Result<Kept, U
             for element in &skipped {
                 tracing::warn!(element = %element.what, why = %element.why, "an element of a kept file cannot be read");
             }
-            Ok(Kept { view: *view, cursor, as_of, complete: complete && skipped.is_empty() })
+            let Beside { shares } = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+            Ok(Kept { view: *view, cursor, as_of, complete: complete && skipped.is_empty(), shares })
         }
         _ => Err(damaged("it holds no snapshot".to_owned())),
     }
@@ -169,7 +196,8 @@ mod tests {
     fn what_another_build_has_written_is_enforced_and_fetched_anew() {
         let service: ServiceId = "pay".parse().unwrap();
         let cursor = "firsthistory:7:0000000000000007".parse().unwrap();
-        let kept = Kept { view: ServiceView::default(), cursor, as_of: None, complete: true };
+        let (view, shares) = (ServiceView::default(), KeptShares::default());
+        let kept = Kept { view, cursor, as_of: None, complete: true, shares };
         let own = encoded(&kept, &service, "http://a").unwrap();
         assert!(decoded(&own, &service, Some("http://a")).unwrap().complete);
 

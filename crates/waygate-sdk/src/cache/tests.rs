@@ -174,3 +174,24 @@ fn what_killed_writers_left_is_removed_when_it_is_old() {
     pay.read();
     assert_eq!((old.exists(), fresh.exists(), foreign.exists()), (false, true, true));
 }
+
+/// A process that was cut off writes what it knows when it stops, and that is old.
+#[test]
+fn what_a_sibling_has_kept_since_is_not_replaced_by_older_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let pay = cache(folder.path(), "pay", &[SERVER]);
+    let as_of = |time: &str, reason| Kept { as_of: Some(time.parse().unwrap()), ..kept(reason) };
+    let known = || pay.read().unwrap().view.global.maintenance.reason.clone();
+    pay.write(&as_of("2020-01-02T00:00:00Z", "newer")).unwrap();
+    pay.write(&as_of("2020-01-01T00:00:00Z", "older")).unwrap();
+    assert_eq!(known(), "newer");
+    pay.write(&as_of("2020-01-03T00:00:00Z", "newest")).unwrap();
+    assert_eq!(known(), "newest");
+    let other =
+        Kept { cursor: "otherhistory:1:0000000000000001".parse().unwrap(), ..as_of("2020-01-01T00:00:00Z", "o") };
+    pay.write(&other).unwrap();
+    assert_eq!(known(), "o", "another history, which is not older than this one");
+    pay.write(&as_of("2999-01-01T00:00:00Z", "future")).unwrap();
+    pay.write(&as_of("2020-01-04T00:00:00Z", "now")).unwrap();
+    assert_eq!(known(), "now", "a clock was wrong");
+}
