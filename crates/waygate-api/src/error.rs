@@ -61,6 +61,8 @@ pub enum ErrorCode {
     InvalidCredentials,
     TooManyAttempts,
     TooManyStreams,
+    /// A service has more instances than are kept of one.
+    TooManyInstances,
     AuthNotConfigured,
     MethodNotAllowed,
     PayloadTooLarge,

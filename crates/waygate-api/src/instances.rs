@@ -34,6 +34,12 @@ pub struct InvalidInstanceId(String);
 pub struct Acknowledgement {
     pub app_id: String,
     pub instance: InstanceId,
+    /// Which of its starts it is: as in [`headers::PROCESS`](crate::headers::PROCESS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<InstanceId>,
+    /// Counts the acknowledgements of that start, so that the newest is known whichever way each has taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     /// Where in history it stands; left out where it leaves before it has got anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
@@ -148,10 +154,12 @@ pub struct InstanceView {
     /// Where in history that is.
     pub cursor: Option<Cursor>,
     pub digest: Option<String>,
-    /// How many revisions that concern its service it does not enforce yet; `null` where it cannot say what it enforces.
+    /// How many revisions that concern its service it does not enforce yet; `null` where it cannot say what it enforces,
+    /// and where what it says is no place in the history that is known.
     pub lag: Option<u64>,
     /// For how long it has not enforced the first of them.
     pub lag_ms: Option<u64>,
+    /// What it could not apply; `digest` where it enforces something else than it should at the revision that it names.
     pub rejected: Vec<NotApplied>,
 }
 
@@ -176,8 +184,27 @@ pub struct Propagation {
     /// How many were not heard of for too long.
     pub lost: usize,
     pub waited_ms: u64,
+    /// Why the numbers prove nothing, where they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<Unproven>,
     /// Who does not enforce it yet; the first hundred.
     pub laggards: Vec<Laggard>,
+}
+
+/// Why it is not known whether a change is in force everywhere, whatever instances say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unproven {
+    /// The change is gone: the store has lost it, as in a failover, and history has gone on without it.
+    Vanished,
+    /// The node that was asked has not seen the change come back from the store.
+    Unseen,
+    /// The node that was asked could not learn which instances other nodes have, or there are more than it keeps.
+    Incomplete,
+    /// A reason that a newer server gives.
+    #[serde(other)]
+    Unknown,
 }
 
 /// An instance that does not enforce a change yet.

@@ -48,6 +48,10 @@ pub mod headers {
     pub const PROTOCOL: &str = "x-waygate-protocol";
     /// What else it can do: names with commas between them.
     pub const CAPABILITIES: &str = "x-waygate-capabilities";
+    /// Tells this start of an instance from others of the same name.
+    pub const PROCESS: &str = "x-waygate-process";
+    /// Where in history an answer is true.
+    pub const CURSOR: &str = "x-waygate-cursor";
     /// The revision that a mutation has made, or that an answer was read at.
     pub const REVISION: &str = "x-waygate-revision";
     /// What a switch ended or what the caller should know: one header line each, percent-encoded UTF-8.

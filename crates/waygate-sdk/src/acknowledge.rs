@@ -6,6 +6,7 @@
 mod rejections;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -68,7 +69,9 @@ pub(crate) struct Acknowledger {
     replica: Arc<Replica>,
     session: Session,
     service: ServiceId,
-    instance: InstanceId,
+    identity: Identity,
+    /// How many acknowledgements there were.
+    said: AtomicU64,
     /// Divided limits are asked for, where that is allowed.
     takes_shares: bool,
     backoff: Backoff,
@@ -76,10 +79,19 @@ pub(crate) struct Acknowledger {
     told: Option<News>,
 }
 
+/// Who acknowledges.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) instance: InstanceId,
+    /// Tells this start from others of an instance of the same name.
+    pub(crate) process: InstanceId,
+}
+
 /// What the instance says of itself with each call.
-pub(crate) fn introduction(instance: &InstanceId, environment: Option<&Environment>) -> Vec<(&'static str, String)> {
+pub(crate) fn introduction(identity: &Identity, environment: Option<&Environment>) -> Vec<(&'static str, String)> {
     let mut said = vec![
-        (headers::INSTANCE, instance.to_string()),
+        (headers::INSTANCE, identity.instance.to_string()),
+        (headers::PROCESS, identity.process.to_string()),
         (headers::SDK, concat!("waygate-rust/", env!("CARGO_PKG_VERSION")).to_owned()),
         (headers::PROTOCOL, PROTOCOL.to_string()),
         (headers::CAPABILITIES, format!("acknowledge,digest,{COUNTS_TRAFFIC},{TAKES_SHARES}")),
@@ -88,7 +100,7 @@ pub(crate) fn introduction(instance: &InstanceId, environment: Option<&Environme
     said
 }
 
-/// An id for an instance that has none: another one for each start.
+/// An id of a start, and of an instance that has none of its own: another one each time.
 pub(crate) fn random_id() -> Option<InstanceId> {
     format!("{:016x}", getrandom::u64().ok()?).parse().ok()
 }
@@ -98,10 +110,11 @@ impl Acknowledger {
         replica: Arc<Replica>,
         session: Session,
         service: ServiceId,
-        instance: InstanceId,
+        identity: Identity,
         takes_shares: bool,
     ) -> Self {
-        Self { replica, session, service, instance, takes_shares, backoff: Backoff::new(SLOW), told: None }
+        let (said, backoff) = (AtomicU64::new(0), Backoff::new(SLOW));
+        Self { replica, session, service, identity, said, takes_shares, backoff, told: None }
     }
 
     /// Acknowledges until `stop`, then takes leave.
@@ -171,12 +184,13 @@ impl Acknowledger {
         if enforced.is_none() && !leaving {
             return Ok(None);
         }
-        let (app_id, instance) = (self.service.to_string(), self.instance.clone());
+        let (app_id, Identity { instance, process }) = (self.service.to_string(), self.identity.clone());
+        let (process, sequence) = (Some(process), Some(self.said.fetch_add(1, Ordering::Relaxed) + 1));
         let (cursor, digest, rejected) = match enforced {
             Some(Enforced { cursor, digest, rejected }) => (Some(cursor), Some(digest.to_string()), rejected),
             None => (None, None, Vec::new()),
         };
-        let said = &Acknowledgement { app_id, instance, cursor, digest, rejected, leaving, shares };
+        let said = &Acknowledgement { app_id, instance, process, sequence, cursor, digest, rejected, leaving, shares };
         let answer = self.session.call(|client| async move { client.post(paths::ACKNOWLEDGE, said).await }).await?;
         let mut answer: Acknowledged = answer.value;
         if let Some(granted) = answer.shares.take() {
@@ -188,6 +202,7 @@ impl Acknowledger {
     fn news(&self, status: &Status) -> Option<News> {
         let live_since = matches!(status.phase, Phase::Live).then_some(status.since);
         let shares = (self.replica.asked_shares(), status.nudges);
-        Some(News { cursor: status.cursor.clone()?, live_since, shares })
+        let cursor = status.cursor.clone().filter(|_| self.replica.knows_what_is_missing())?;
+        Some(News { cursor, live_since, shares })
     }
 }

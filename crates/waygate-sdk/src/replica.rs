@@ -161,8 +161,17 @@ impl Replica {
         Some(Kept { view: model.view.clone(), cursor, as_of, complete: model.complete })
     }
 
+    /// Whether it is known what of the rules could not be read. What was kept does not say so: of rules that are not whole
+    /// nothing is said before they have come anew.
+    pub(crate) fn knows_what_is_missing(&self) -> bool {
+        self.status.borrow().rules == Rules::ControlPlane || self.is_complete_view()
+    }
+
     /// What is in force of what the control plane has said; `None` before it has said anything.
     pub(crate) fn enforced(&self) -> Option<Enforced> {
+        if !self.knows_what_is_missing() {
+            return None;
+        }
         let (view, cursor, rejected) = {
             let model = self.model();
             (model.view.clone(), model.cursor.clone()?, model.rejections.list().to_vec())

@@ -53,6 +53,11 @@ pub(crate) fn instance(head: &HeaderMap) -> Option<InstanceId> {
     head.get(headers::INSTANCE)?.to_str().ok()?.trim().parse().ok()
 }
 
+/// Which of its starts an instance is, where it says so.
+pub(crate) fn process(head: &HeaderMap) -> Option<InstanceId> {
+    head.get(headers::PROCESS)?.to_str().ok()?.trim().parse().ok()
+}
+
 fn text(head: &HeaderMap, name: &str) -> Option<String> {
     let text = head.get(name)?.to_str().ok()?.trim();
     (!text.is_empty()).then(|| text.chars().take(LONGEST).collect())

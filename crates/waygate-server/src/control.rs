@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waygate_api::instances::Propagation;
-use waygate_core::{Cause, Command, CommandError, Revision, RouteKey, Scope, State};
+use waygate_core::{Cause, Command, CommandError, Cursor, Revision, RouteKey, Scope, State};
 use waygate_store::{HistoryPage, HistoryQuery, SideStore, Store, StoreError};
 
 pub use self::concerned::Concerned;
@@ -69,6 +69,8 @@ pub(crate) struct Request {
 pub struct Applied {
     /// The revision that it made, or at which it was found that nothing needs to change.
     pub revision: Revision,
+    /// Where in history that is.
+    pub cursor: Cursor,
     /// Whether anything has changed.
     pub changed: bool,
     /// The routes that were meant, resolved.

@@ -13,14 +13,17 @@ const LARGEST_DOCUMENT: usize = LARGEST_EVENT;
 /// An answer as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    pub text: String,
+    /// `None` where it is still the one that the caller has.
+    pub text: Option<String>,
     /// Names this version of it.
     pub etag: Option<String>,
+    /// Where in history it is true: later than where it was made where it is still the one that the caller has.
+    pub cursor: Option<String>,
 }
 
 impl Client {
-    /// Reads a document as it is, unless it is still the one that `etag` names: `None` then. For documents of any size: its
-    /// parts must keep coming, the whole may take as long as it takes.
+    /// Reads a document as it is, unless it is still the one that `etag` names: without its text then. For documents of any
+    /// size: its parts must keep coming, the whole may take as long as it takes.
     ///
     /// # Errors
     ///
@@ -30,7 +33,7 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
         etag: Option<&str>,
-    ) -> Result<Option<Document>, ClientError> {
+    ) -> Result<Document, ClientError> {
         let url = self.url(path, query);
         let in_time = || ClientError::Timeout { url: url.clone() };
         let mut request = self.http.get(&url);
@@ -43,8 +46,10 @@ impl Client {
         let response = tokio::time::timeout(self.timeout, request.send()).await.map_err(|_| in_time())?;
         let mut response = response.map_err(|error| failure(&url, &error))?;
         let (status, head) = (response.status(), response.headers().clone());
+        let said = |name: &str| head.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let (etag, cursor) = (said("etag"), said(headers::CURSOR));
         if status == StatusCode::NOT_MODIFIED {
-            return Ok(None);
+            return Ok(Document { text: None, etag, cursor });
         }
         let mut bytes = Vec::new();
         loop {
@@ -59,9 +64,8 @@ impl Client {
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
         }
-        let etag = head.get("etag").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let text = String::from_utf8(bytes)
             .map_err(|error| ClientError::Malformed { url: url.clone(), reason: error.to_string() })?;
-        Ok(Some(Document { text, etag }))
+        Ok(Document { text: Some(text), etag, cursor })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use waygate_api::instances::{Laggard, Propagation};
+use waygate_api::instances::{Laggard, Propagation, Unproven};
 
 use crate::commands::instances::{brief, word};
 use crate::context::Context;
@@ -44,17 +44,14 @@ pub(crate) fn tell(context: &Context) -> CliResult {
     }
     let mut late: Option<CliError> = None;
     for propagation in context.propagations.take() {
-        if propagation.confirmed == propagation.total {
+        if propagation.confirmed == propagation.total && propagation.unproven.is_none() {
             // Elsewhere it is part of the answer.
             if context.printer.format == Format::Table {
                 context.printer.data(Some(colour(&propagation)), &in_force(&propagation));
             }
             continue;
         }
-        let error = late.get_or_insert_with(|| {
-            let said = format!("stored, but not in force everywhere: {}", count(&propagation));
-            CliError::new(ExitStatus::NotInForce, said)
-        });
+        let error = late.get_or_insert_with(|| CliError::new(ExitStatus::NotInForce, not_in_force(&propagation)));
         let unnamed = (propagation.total - propagation.confirmed).saturating_sub(propagation.laggards.len());
         error.hints.extend(propagation.laggards.iter().map(named));
         if unnamed > 0 {
@@ -68,6 +65,24 @@ pub(crate) fn tell(context: &Context) -> CliResult {
 fn count(propagation: &Propagation) -> String {
     let Propagation { confirmed, total, waited_ms, .. } = propagation;
     format!("{confirmed}/{total} instances enforcing, {}", brief(*waited_ms))
+}
+
+fn not_in_force(propagation: &Propagation) -> String {
+    let count = count(propagation);
+    match propagation.unproven {
+        None => format!("stored, but not in force everywhere: {count}"),
+        Some(Unproven::Vanished) => {
+            "the change is gone: the store has lost it, and its history has gone on without it; make it again"
+                .to_owned()
+        }
+        Some(Unproven::Unseen) => {
+            format!("stored, but the server has not seen it come back from the store, so nothing is proven: {count}")
+        }
+        Some(Unproven::Incomplete) => format!(
+            "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: {count}"
+        ),
+        Some(_) => format!("stored, but it is not proven to be in force everywhere: {count}"),
+    }
 }
 
 fn in_force(propagation: &Propagation) -> String {
@@ -107,7 +122,16 @@ mod tests {
     use super::*;
 
     fn propagation(confirmed: usize, total: usize, unconfirmed: usize, lost: usize) -> Propagation {
-        Propagation { revision: Revision(7), confirmed, total, unconfirmed, lost, waited_ms: 12, laggards: Vec::new() }
+        Propagation {
+            revision: Revision(7),
+            confirmed,
+            total,
+            unconfirmed,
+            lost,
+            waited_ms: 12,
+            unproven: None,
+            laggards: Vec::new(),
+        }
     }
 
     #[test]
@@ -117,6 +141,16 @@ mod tests {
         assert_eq!(
             in_force(&propagation(1, 1, 2, 1)),
             "1/1 instances enforcing, 12 ms; 2 told that cannot confirm; 1 lost, which may still enforce what was before"
+        );
+        let unproven = |unproven| not_in_force(&Propagation { unproven: Some(unproven), ..propagation(1, 1, 0, 0) });
+        assert_eq!(
+            unproven(Unproven::Vanished),
+            "the change is gone: the store has lost it, and its history has gone on without it; make it again"
+        );
+        assert_eq!(
+            unproven(Unproven::Incomplete),
+            "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: \
+             1/1 instances enforcing, 12 ms"
         );
         let laggard = Laggard {
             service: "pay".to_owned(),

@@ -8,10 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use waygate_api::client::ServerUrl;
-use waygate_api::instances::InstanceId;
 use waygate_core::{Environment, LocalCounters, ServiceId};
 
-use crate::acknowledge::{self, Acknowledger};
+use crate::acknowledge::{self, Acknowledger, Identity};
 use crate::builder::WaygateBuilder;
 use crate::cache::{self, Cache};
 use crate::caller::Callers;
@@ -45,11 +44,13 @@ impl WaygateBuilder {
             Some(id) => id.parse().map_err(BuildError::Instance)?,
             None => acknowledge::random_id().ok_or(BuildError::NoRandomness)?,
         };
-        let said = acknowledge::introduction(&instance, self.own_environment()?.as_ref());
+        let process = acknowledge::random_id().ok_or(BuildError::NoRandomness)?;
+        let identity = Identity { instance, process };
+        let said = acknowledge::introduction(&identity, self.own_environment()?.as_ref());
         let (credentials, authorities) = (self.credentials.clone(), self.ca_certificates()?);
         let session = Session::new(servers, &app_id, credentials, said, authorities).map_err(BuildError::Client)?;
         let source = RemoteSource::new(session.clone(), app_id, self.silence);
-        self.launch(Some((session, instance)), source)
+        self.launch(Some((session, identity)), source)
     }
 
     /// Starts to follow another source than a server over the network. [`Waygate::control`] is not available then.
@@ -61,7 +62,7 @@ impl WaygateBuilder {
         self.launch(None, source)
     }
 
-    fn launch(self, remote: Option<(Session, InstanceId)>, source: impl Source) -> Result<Waygate, BuildError> {
+    fn launch(self, remote: Option<(Session, Identity)>, source: impl Source) -> Result<Waygate, BuildError> {
         let app_id = self.app_id()?;
         let environment = self.own_environment()?;
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
@@ -97,11 +98,12 @@ impl WaygateBuilder {
         if let Some(cache) = cache {
             tasks.push(runtime.spawn(cache::keep(replica.clone(), cache, stop.clone())));
         }
-        if let Some((session, instance)) = remote.clone() {
+        if let Some((session, identity)) = remote.clone() {
+            let instance = identity.instance.clone();
             let takes_shares = !gate.is_shared();
             replica.ask_for_shares(takes_shares);
             let (followed, said) = (replica.clone(), session.clone());
-            let acknowledger = Acknowledger::new(followed, said, app_id.clone(), instance.clone(), takes_shares);
+            let acknowledger = Acknowledger::new(followed, said, app_id.clone(), identity, takes_shares);
             tasks.push(runtime.spawn(acknowledger.run(stop.clone())));
             tasks.push(runtime.spawn(replica::keep_leases(replica.clone(), stop.clone())));
             let every = self.report_interval;

@@ -45,6 +45,9 @@ impl<S: Source> Syncer<S> {
     }
 
     fn take_polled(&mut self, frame: Frame) -> Step {
+        if matches!(frame, Frame::Bookmark { .. }) {
+            return self.take(frame);
+        }
         let Frame::Snapshot { cursor, view, skipped } = frame else {
             return Step::End(Outage::Malformed { reason: "what was asked for is no snapshot".to_owned() });
         };

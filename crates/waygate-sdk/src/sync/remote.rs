@@ -50,17 +50,30 @@ impl RemoteSource {
                 async move { client.document(paths::SNAPSHOT, &[("service", service)], etag).await }
             })
             .await?;
-        let Some(document) = answer else {
-            self.polled = polled;
-            return Ok(None);
-        };
         let malformed = |reason: String| Outage::Malformed { reason };
-        let frame = Frame::decode("snapshot", &document.text).map_err(|error| malformed(error.to_string()))?;
+        let Some(text) = answer.text else {
+            self.polled = polled;
+            return Ok(self.still_true_at(answer.cursor.as_deref()));
+        };
+        let frame = Frame::decode("snapshot", &text).map_err(|error| malformed(error.to_string()))?;
         let Some(Frame::Snapshot { cursor, .. }) = &frame else {
             return Err(malformed("the answer is no snapshot".to_owned()));
         };
-        self.polled = document.etag.map(|etag| Polled { server, etag, cursor: cursor.clone() });
+        self.polled = answer.etag.map(|etag| Polled { server, etag, cursor: cursor.clone() });
         Ok(frame)
+    }
+}
+
+impl RemoteSource {
+    /// What is known is true further on too. A server that is behind the one before says nothing new.
+    fn still_true_at(&mut self, cursor: Option<&str>) -> Option<Frame> {
+        let cursor: Cursor = cursor?.parse().ok()?;
+        let polled = self.polled.as_mut()?;
+        if cursor.epoch != polled.cursor.epoch || cursor.revision <= polled.cursor.revision {
+            return None;
+        }
+        polled.cursor = cursor.clone();
+        Some(Frame::Bookmark { cursor, digest: None })
     }
 }
 

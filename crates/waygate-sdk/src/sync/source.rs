@@ -33,7 +33,8 @@ pub trait Source: fmt::Debug + Send + 'static {
     /// Why that is not possible at the moment.
     fn register(&mut self, routes: Vec<RegisteredRoute>) -> BoxFuture<'static, Result<RegisterAnswer, Outage>>;
 
-    /// Asks once for a snapshot, without a stream: `None` in the answer when nothing has changed since `known`. Used where
+    /// Asks once for a snapshot, without a stream: `None` in the answer when nothing has changed since `known`, or a bookmark
+    /// that says how far that is true. Used where
     /// streams do not get through. A source that cannot do that gives `None` at once, as it does by default.
     fn poll(&mut self, known: Option<Cursor>) -> Option<BoxFuture<'_, Result<Option<Frame>, Outage>>> {
         let _ = known;

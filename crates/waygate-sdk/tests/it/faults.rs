@@ -205,6 +205,13 @@ async fn behind_a_proxy_that_swallows_streams_changes_arrive_by_polling_and_the_
     eventually_answers(&world.app, "/api/payments", 503).await;
     world.server.operator.enable("pay:/api/payments", "").await.unwrap();
     eventually_answers(&world.app, "/api/payments", 200).await;
+    // What concerns others moves it on too: it is not behind for ever.
+    let revision = || world.waygate.status().cursor.map(|cursor| cursor.revision);
+    let before = revision();
+    let other = world.server.service("orders").start().unwrap();
+    let _app = payments(&other);
+    eventually("moved on", || revision() > before).await;
+    other.shutdown().await;
     world.proxy.set(Fault::None);
     eventually("streaming", || world.waygate.status().phase == Phase::Live).await;
     world.server.operator.disable("pay:/api/payments", "x").await.unwrap();

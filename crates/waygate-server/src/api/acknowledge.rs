@@ -19,9 +19,13 @@ use crate::clock;
 use crate::control::presence::Name;
 use crate::error::ApiError;
 
-/// How much of what could not be applied is kept, and how long each text may be, in characters.
-const MOST_REJECTED: usize = 50;
-const LONGEST: usize = 300;
+/// How much of what could not be applied is kept, and how long each text may be, in bytes: all of it some KiB.
+const MOST_REJECTED: usize = 16;
+const LONGEST: usize = 200;
+/// When one that there is no room for may try again, in seconds.
+const LATER: u64 = 60;
+/// What the count of acknowledgements of a start is.
+const COUNTED: &str = "expected a whole number from 0";
 /// When an instance is asked for again that waits for others to make room for it.
 const SOON: Duration = Duration::from_millis(250);
 
@@ -39,8 +43,12 @@ pub(super) async fn acknowledge(
     let (name, shares, leaving) =
         (Name { service: service.clone(), id: said.instance.clone() }, said.shares, said.leaving);
     if !app.presence.acknowledge(&service, said) {
-        let error = "there are more instances than are kept; this one is not";
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StoreFull, error).retry_after(60));
+        let error = format!(
+            "the service `{service}` has more instances than are kept of one; what `{}` enforces is not taken down \
+             until others have left or are lost",
+            name.id
+        );
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyInstances, error).retry_after(LATER));
     }
     let is_known = || app.control.current().services.contains_key(&service);
     if !leaving && About::read(&head).capabilities.iter().any(|name| name == COUNTS_TRAFFIC) && is_known() {
@@ -70,14 +78,23 @@ fn read(fields: &Fields, service: &ServiceId) -> Result<Acknowledgement, ApiErro
     if cursor.is_none() && !leaving {
         return Err(ApiError::invalid_field("cursor", expected));
     }
+    let process = fields.nullable_text("process")?;
+    let process = process.map(|text| text.parse().map_err(|problem| ApiError::invalid_field("process", problem)));
+    let counted = |number| u64::try_from(number).map_err(|_| ApiError::invalid_field("sequence", COUNTED));
     let nothing = Vec::new();
-    let rejected = fields.list("rejected")?.unwrap_or(&nothing).iter().take(MOST_REJECTED);
+    let all = fields.list("rejected")?.unwrap_or(&nothing);
+    let mut rejected = all.iter().take(MOST_REJECTED).map(not_applied).collect::<Result<Vec<_>, _>>()?;
+    if let Some(more) = all.len().checked_sub(MOST_REJECTED).filter(|more| *more > 0) {
+        rejected.push(NotApplied { what: format!("and {more} more"), why: String::new() });
+    }
     Ok(Acknowledgement {
         app_id: service.to_string(),
         instance,
+        process: process.transpose()?,
+        sequence: fields.integer("sequence")?.map(counted).transpose()?,
         cursor,
         digest: fields.nullable_text("digest")?.map(shortened),
-        rejected: rejected.map(not_applied).collect::<Result<_, _>>()?,
+        rejected,
         leaving,
         shares: fields.value("shares").map(held).transpose()?,
     })
@@ -107,5 +124,5 @@ fn held(value: &Value) -> Result<SharesHeld, ApiError> {
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST).collect()
+    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }

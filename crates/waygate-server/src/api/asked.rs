@@ -40,7 +40,7 @@ impl<const LIMIT: usize> Asked<LIMIT> {
         }
         let mut applied = app.control.execute(command, cause).await?;
         if let Some(patience) = self.wait {
-            let awaited = app.presence.propagation(applied.revision, &applied.concerned, patience, &app.stopping);
+            let awaited = app.presence.propagation(&applied.cursor, &applied.concerned, patience, &app.stopping);
             applied.propagation = Some(awaited.await);
         }
         Ok(applied)

@@ -17,7 +17,7 @@ use crate::error::ApiError;
 const ZIPPED: &str = "-gzip";
 
 /// What is in force for the service that `service` names. While nothing of it changes, every node of the control plane
-/// answers 304 to the `ETag` of an earlier answer.
+/// answers 304 to the `ETag` of an earlier answer, and says how far the document is true by now.
 pub(super) async fn show(
     State(app): State<App>,
     principal: Principal,
@@ -27,16 +27,17 @@ pub(super) async fn show(
     let service = parameters.own_service()?;
     principal.require_read(&service)?;
     let (subject, feed) = (Subject::Service(service.clone()), app.control.feed());
-    if let Some(tag) = known_tags(&head).find(|tag| feed.is_unchanged_since(&tag.cursor, &subject)) {
+    let known = known_tags(&head).find_map(|tag| Some((feed.unchanged_since(&tag.cursor, &subject)?, tag)));
+    if let Some((stands, tag)) = known {
         app.control.metrics().snapshots.at(["unchanged"]).inc();
-        return Ok((StatusCode::NOT_MODIFIED, common_head(&tag)).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, common_head(&tag, &stands)).into_response());
     }
     let mut subscription = feed.subscribe(subject, None);
     let due = feed.due(&mut subscription);
     let _turn = app.admission.turn().await;
     let view = subscription.view(&due, &service);
     let tag = Tag { cursor: view.cursor().clone(), is_zipped: accepts_gzip(&head) };
-    let mut head = common_head(&tag);
+    let mut head = common_head(&tag, &tag.cursor);
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     app.control.metrics().snapshots.at([if tag.is_zipped { "gzip" } else { "plain" }]).inc();
     let body = if tag.is_zipped {
@@ -63,7 +64,8 @@ impl Tag {
     }
 }
 
-fn common_head(tag: &Tag) -> HeaderMap {
+/// `stands` is where in history the answer is true.
+fn common_head(tag: &Tag, stands: &Cursor) -> HeaderMap {
     let text = format!("\"{}{}\"", tag.cursor, if tag.is_zipped { ZIPPED } else { "" });
     let mut head = HeaderMap::new();
     if let Ok(value) = HeaderValue::try_from(text) {
@@ -71,7 +73,10 @@ fn common_head(tag: &Tag) -> HeaderMap {
     }
     head.insert(VARY, HeaderValue::from_static("accept-encoding"));
     head.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    head.insert(HeaderName::from_static(headers::REVISION), HeaderValue::from(tag.cursor.revision.0));
+    head.insert(HeaderName::from_static(headers::REVISION), HeaderValue::from(stands.revision.0));
+    if let Ok(value) = HeaderValue::try_from(stands.to_string()) {
+        head.insert(HeaderName::from_static(headers::CURSOR), value);
+    }
     head
 }
 

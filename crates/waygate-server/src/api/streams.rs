@@ -37,7 +37,8 @@ pub(super) async fn frames(
         client: Client::Ours,
         about: About::read(&head),
         may_speak: principal.may_speak_for(&service),
-        anew: resume.is_none(),
+        process: clients::process(&head),
+        resume: resume.clone(),
     });
     let frames = Frames { service, present };
     Ok(respond(&app, subject, resume.as_ref(), frames, holder))
@@ -69,7 +70,8 @@ pub(super) async fn events(
             client: Client::Reference,
             about: About::read(&head),
             may_speak: false,
-            anew: true,
+            process: None,
+            resume: None,
         })),
         Subject::Everything => None,
     };

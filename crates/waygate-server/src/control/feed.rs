@@ -10,7 +10,7 @@ mod ring;
 mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use waygate_core::{Audience, Change, Commit, Cursor, Revision, ServiceId, State,
 use waygate_store::HistoryPage;
 
 pub(crate) use self::encoded::EncodedView;
-pub(crate) use self::past::{Past, Place};
+pub(crate) use self::past::{Newest, Past, Place};
 pub(crate) use self::ring::Bounds;
 use self::ring::Ring;
 use self::topic::Topic;
@@ -65,6 +65,8 @@ pub(crate) struct Due {
     pub(crate) cursor: Cursor,
     /// There are further commits, to be looked up when these are sent.
     pub(crate) more: bool,
+    /// Whoever stands before it has to start over.
+    pub(crate) floor: Revision,
 }
 
 /// A stream's place in the feed.
@@ -89,13 +91,15 @@ struct Inner {
     topics: BTreeMap<Subject, Arc<Topic>>,
     /// Counts the times that history was loaded anew.
     generation: u64,
+    /// What the ring holds, for those who judge clients by it; made when it is asked for.
+    past: OnceLock<Arc<Past>>,
 }
 
 impl Feed {
     /// A feed that stands at `state`, with the past, newest first, to resume from.
     pub(crate) fn new(state: Arc<State>, past: HistoryPage, bounds: Bounds) -> Self {
         let ring = Ring::new(&state, past, bounds);
-        Self(RwLock::new(Inner { state, ring, topics: BTreeMap::new(), generation: 0 }))
+        Self(RwLock::new(Inner { state, ring, topics: BTreeMap::new(), generation: 0, past: OnceLock::new() }))
     }
 
     /// Takes the next commit in, with the state that it leads to.
@@ -103,6 +107,7 @@ impl Feed {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
         inner.state = state;
         inner.ring.push(commit);
+        inner.past = OnceLock::new();
         inner.forget_abandoned();
         let floor = inner.ring.floor().revision;
         // Still under the lock: a stream must not see the state without the commits that led to it.
@@ -117,6 +122,7 @@ impl Feed {
         inner.ring = Ring::new(&state, past, inner.ring.bounds());
         inner.state = state;
         inner.generation += 1;
+        inner.past = OnceLock::new();
         for (subject, topic) in &inner.topics {
             topic.refill(subject, &inner.ring);
             topic.wake();
@@ -145,17 +151,16 @@ impl Feed {
         let inner = self.read();
         subscription.wake.mark_unchanged();
         let state = inner.state.clone();
-        let newest = state.cursor.clone();
-        let known = subscription
-            .position
-            .filter(|position| subscription.generation == inner.generation && inner.ring.floor().revision <= *position);
+        let (newest, floor) = (state.cursor.clone(), inner.ring.floor().revision);
+        let known =
+            subscription.position.filter(|position| subscription.generation == inner.generation && floor <= *position);
         let due = match known {
-            None => Due { state, anew: true, commits: Vec::new(), cursor: newest, more: false },
+            None => Due { state, anew: true, commits: Vec::new(), cursor: newest, more: false, floor },
             Some(position) => {
                 let commits = subscription.topic.between(position, newest.revision, BATCH);
                 let more = commits.len() == BATCH;
                 let last = commits.last().filter(|_| more).map(|last| last.commit.cursor.clone());
-                Due { state, anew: false, commits, cursor: last.unwrap_or(newest), more }
+                Due { state, anew: false, commits, cursor: last.unwrap_or(newest), more, floor }
             }
         };
         subscription.generation = inner.generation;
@@ -163,10 +168,12 @@ impl Feed {
         due
     }
 
-    /// Whether a cursor is a place in this history since which nothing has concerned the subject.
-    pub(crate) fn is_unchanged_since(&self, cursor: &Cursor, subject: &Subject) -> bool {
+    /// Where history stands now, if a cursor is a place in it since which nothing has concerned the subject.
+    pub(crate) fn unchanged_since(&self, cursor: &Cursor, subject: &Subject) -> Option<Cursor> {
         let inner = self.read();
-        inner.ring.contains(cursor) && !inner.ring.after(cursor.revision).any(|commit| subject.follows(commit))
+        let is_unchanged =
+            inner.ring.contains(cursor) && !inner.ring.after(cursor.revision).any(|commit| subject.follows(commit));
+        is_unchanged.then(|| inner.state.cursor.clone())
     }
 
     /// Shows the commits of the ring since a time, newest first.
@@ -200,7 +207,7 @@ impl Subscription {
 
     /// What a service is told of the state that is due: encoded once for all who ask while it stays as it is.
     pub(crate) fn view(&self, due: &Due, service: &ServiceId) -> Arc<EncodedView> {
-        self.topic.view(due.state.service_view(service), &due.cursor, self.generation)
+        self.topic.view(due, service, self.generation)
     }
 
     /// The envelopes of everything that is in force at the cursor: encoded once for all who ask within a second.

@@ -23,16 +23,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use waygate_api::instances::{Acknowledgement, InstanceId, InstanceView};
-use waygate_core::{Revision, ServiceId};
+use waygate_core::{Cursor, Revision, ServiceId};
 use waygate_store::SideStore;
 
 pub(crate) use self::forget::NotForgotten;
 pub(crate) use self::record::Name;
 use self::record::{Connection, Delivered, Heard, Instance};
+use self::standing::Measure;
 use self::table::{Table, Which};
 use crate::clients::{About, Client};
 use crate::clock;
 use crate::control::ControlPlane;
+use crate::control::feed::Past;
 
 /// After so long without a sign of life an instance counts as lost, unless set: two of its heartbeats are missing then.
 pub(crate) const LIVENESS: Duration = Duration::from_secs(32);
@@ -42,6 +44,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const REFRESH: Duration = Duration::from_secs(10);
 /// How long those that are gone are remembered.
 const KEPT: Duration = Duration::from_hours(24);
+/// How long those that have left in order are: nobody misses them, and each start may have a name of its own.
+const KEPT_LEFT: Duration = Duration::from_hours(1);
 
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -61,6 +65,8 @@ struct Inner {
     /// Held while this node changes who has which share of divided limits.
     dividing: tokio::sync::Mutex<()>,
     arrivals: arrivals::Arrivals,
+    reader: publish::Reader,
+    digests: standing::Digests,
 }
 
 /// Somebody who opens a stream.
@@ -73,8 +79,10 @@ pub(crate) struct Arrival {
     pub(crate) about: About,
     /// Whether it may speak for its service, and so acknowledge.
     pub(crate) may_speak: bool,
-    /// It begins with nothing, whatever one of its name has said before.
-    pub(crate) anew: bool,
+    /// Which of its starts it is, where it says so.
+    pub(crate) process: Option<InstanceId>,
+    /// What it knows already; it begins with nothing, whatever one of its name has said before, where that is nothing.
+    pub(crate) resume: Option<Cursor>,
 }
 
 /// An instance has a stream as long as this.
@@ -82,6 +90,8 @@ pub(crate) struct Present {
     presence: Presence,
     /// Whose, and which of its streams.
     place: Option<(Name, u64)>,
+    /// There was no room for it: it is counted.
+    unlisted: Option<ServiceId>,
     delivered: Delivered,
     /// Its shares of divided limits have become others.
     nudge: Arc<Notify>,
@@ -100,6 +110,8 @@ impl Presence {
             unsaid: Notify::new(),
             dividing: tokio::sync::Mutex::default(),
             arrivals: arrivals::Arrivals::default(),
+            reader: publish::Reader::default(),
+            digests: standing::Digests::default(),
         };
         let presence = Self(Arc::new(inner));
         control.spawn(|ending| publish::run(presence.clone(), ending));
@@ -109,21 +121,23 @@ impl Presence {
 
     /// Takes the stream of an instance in.
     pub(crate) fn join(&self, arrival: Arrival) -> Present {
-        let Arrival { service, id, client, about, may_speak, anew } = arrival;
+        let Arrival { service, id, client, about, may_speak, process, resume } = arrival;
         let (confirms, delivered, now) = (id.is_some() && may_speak, Delivered::default(), clock::now());
         let nudge = Arc::<Notify>::default();
         let id = id.or_else(|| format!("connection-{:016x}", getrandom::u64().unwrap_or_default()).parse().ok());
         let mut table = self.table();
-        let place = id.map(|id| Name { service, id }).filter(|name| table.has_room_for(name));
-        let Some(name) = place else {
+        let place = id.map(|id| Name { service: service.clone(), id });
+        let Some(name) = place.filter(|name| table.has_room_for(name, true, self.0.liveness, now)) else {
             tracing::warn!(most = table::MOST, "there are more instances than are kept; some are not listed");
-            return Present { presence: self.clone(), place: None, delivered, nudge };
+            *table.unlisted.entry(service.clone()).or_default() += 1;
+            return Present { presence: self.clone(), place: None, unlisted: Some(service), delivered, nudge };
         };
         table.streams += 1;
         let number = table.streams;
         let connection = Connection {
             node: self.0.node.clone(),
             number,
+            process: process.clone(),
             client,
             confirms,
             about,
@@ -134,32 +148,57 @@ impl Presence {
         };
         let instance = table.own.entry(name.clone()).or_default();
         instance.connection = Some(Arc::new(connection));
-        instance.here = true;
+        if !std::mem::replace(&mut instance.here, true) {
+            table.stream_changed(&name.service, true);
+        }
         table.nudges.insert(name.clone(), (number, nudge.clone()));
         table.say(&name, Which::Connection);
-        if anew && confirms {
-            let nothing = Heard { at: now, cursor: None, digest: None, rejected: Vec::new(), left: false };
-            table.hear(&name, nothing);
+        if confirms && let Some(heard) = self.begins_with(&table.known(&name), process, resume, now) {
+            table.lower(&name, heard);
         }
         drop(table);
         self.tell();
-        Present { presence: self.clone(), place: Some((name, number)), delivered, nudge }
+        Present { presence: self.clone(), place: Some((name, number)), unlisted: None, delivered, nudge }
+    }
+
+    /// What counts as said by an instance that opens a stream until it says something: less than what is known of it,
+    /// where it begins with less. `None` where it goes on.
+    fn begins_with(
+        &self,
+        known: &Instance,
+        process: Option<InstanceId>,
+        resume: Option<Cursor>,
+        now: Timestamp,
+    ) -> Option<Heard> {
+        let feed = self.0.control.feed();
+        let heard = known.heard.as_ref();
+        let goes_on = |resume: &Cursor| {
+            heard.and_then(|heard| heard.cursor.as_ref()).is_none_or(|said| {
+                said == resume || (feed.contains(said) && feed.contains(resume) && said.revision <= resume.revision)
+            })
+        };
+        if resume.as_ref().is_some_and(goes_on) {
+            return None;
+        }
+        // What it refuses it may still refuse; from the beginning it is told everything anew.
+        let rejected = heard.filter(|_| resume.is_some()).map(|heard| heard.rejected.clone()).unwrap_or_default();
+        Some(Heard { at: now, cursor: resume, digest: None, rejected, left: false, process, sequence: Some(0) })
     }
 
     /// Takes down what an instance says that it enforces. Whether there was room for it.
     pub(crate) fn acknowledge(&self, service: &ServiceId, said: Acknowledgement) -> bool {
         let name = Name { service: service.clone(), id: said.instance };
         let mut table = self.table();
-        if !table.has_room_for(&name) {
+        let now = clock::now();
+        if !table.has_room_for(&name, false, self.0.liveness, now) {
             return false;
         }
-        let Acknowledgement { cursor, digest, rejected, leaving: left, .. } = said;
-        let now = clock::now();
+        let Acknowledgement { cursor, digest, rejected, leaving: left, process, sequence, .. } = said;
         if let Some(cursor) = &cursor {
             self.0.arrivals.note(&name, cursor.revision, now);
         }
         table.own.entry(name.clone()).or_default();
-        table.hear(&name, Heard { at: now, cursor, digest, rejected, left });
+        table.hear(&name, Heard { at: now, cursor, digest, rejected, left, process, sequence });
         drop(table);
         self.tell();
         true
@@ -180,8 +219,8 @@ impl Presence {
     /// Every instance that is known to any node, of one service or of all, in order.
     pub(crate) async fn instances(&self, service: Option<&ServiceId>) -> Vec<InstanceView> {
         let others = self.others(service).await;
-        let (past, now) = (self.0.control.feed().past(), clock::now());
-        let measure = standing::Measure { past: &past, now, liveness: self.0.liveness, stale: self.stale() };
+        let past = self.0.control.feed().past();
+        let measure = self.measure(&past);
         let mut views = Vec::new();
         let mut concerning = None;
         let known = self.with_own(others, |known| service.is_none_or(|only| only == known));
@@ -201,11 +240,20 @@ impl Presence {
             Ok(others) => others,
             Err(error) => {
                 tracing::debug!(%error, "what other nodes know of instances cannot be read");
-                let table = self.table();
-                let known = table.others.iter().filter(|(name, _)| service.is_none_or(|only| *only == name.service));
-                known.map(|(name, instance)| (name.clone(), instance.clone())).collect()
+                self.read_last(service)
             }
         }
+    }
+
+    fn measure<'m>(&'m self, past: &'m Past) -> Measure<'m> {
+        let (liveness, stale, digests) = (self.0.liveness, self.stale(), &self.0.digests);
+        Measure { past, now: clock::now(), liveness, stale, digests }
+    }
+
+    /// Keeps digests of services that there are alone.
+    fn sweep_digests(&self) {
+        let state = self.0.control.current();
+        self.0.digests.sweep(|service| state.services.contains_key(service));
     }
 
     /// What others know with what this node knows, of services that are wanted.
@@ -241,6 +289,17 @@ impl Presence {
         self.0.unsaid.notify_one();
     }
 
+    /// One that there was no room for is gone.
+    fn uncount(&self, service: &ServiceId) {
+        let mut table = self.table();
+        if let Some(count) = table.unlisted.get_mut(service) {
+            *count -= 1;
+            if *count == 0 {
+                table.unlisted.remove(service);
+            }
+        }
+    }
+
     fn leave(&self, name: &Name, number: u64) {
         let mut table = self.table();
         if table.nudges.get(name).is_some_and(|(own, _)| *own == number) {
@@ -254,6 +313,7 @@ impl Presence {
         let ended = Connection { ended: Some(clock::now()), seen: clock::now(), ..Connection::clone(connection) };
         instance.connection = Some(Arc::new(ended));
         instance.here = false;
+        table.stream_changed(&name.service, false);
         table.say(name, Which::Connection);
         drop(table);
         self.tell();
@@ -280,6 +340,9 @@ impl Drop for Present {
     fn drop(&mut self) {
         if let Some((name, number)) = self.place.take() {
             self.presence.leave(&name, number);
+        }
+        if let Some(service) = self.unlisted.take() {
+            self.presence.uncount(&service);
         }
     }
 }

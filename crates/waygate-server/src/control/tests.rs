@@ -357,3 +357,25 @@ async fn the_ring_is_bounded_by_bytes_too() {
     assert!((8..=13).contains(&within), "{within} places are left");
     assert!(resumes(&cursors[20]) && !resumes(&cursors[0]));
 }
+
+/// A view that nothing has changed is told again only as long as a stream can go on from where it stands.
+#[tokio::test]
+async fn what_is_encoded_from_before_the_ring_is_not_a_place_to_go_on_from() {
+    let control = control().await;
+    register(&control, "pay", &["GET:/a"]).await;
+    let past = control.history(waygate_store::HistoryQuery { before: None, limit: 100 }).await.unwrap();
+    let feed = Feed::new(control.current(), past, Bounds { commits: 3, bytes: usize::MAX });
+    let mut stays = feed.subscribe(Subject::Service(pay()), None);
+    let due = feed.due(&mut stays);
+    let first = stays.view(&due, &pay());
+    for number in 0..5 {
+        register(&control, "orders", &[&format!("GET:/o{number}")]).await;
+        let newest = control.history(waygate_store::HistoryQuery { before: None, limit: 1 }).await.unwrap();
+        feed.push(&newest.commits[0], control.current());
+    }
+    let mut comes = feed.subscribe(Subject::Service(pay()), None);
+    let due = feed.due(&mut comes);
+    let view = comes.view(&due, &pay());
+    assert!(!feed.contains(first.cursor()) && feed.contains(view.cursor()), "{}", view.cursor());
+    assert_eq!(feed.unchanged_since(view.cursor(), &Subject::Service(pay())), Some(due.cursor));
+}

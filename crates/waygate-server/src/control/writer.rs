@@ -40,8 +40,8 @@ pub(super) async fn run(inner: Arc<Inner>, mut requests: mpsc::Receiver<Request>
 struct Planned {
     request: Request,
     plan: Plan,
-    /// The revision that it will have made.
-    revision: Revision,
+    /// Where history will stand with it.
+    cursor: Cursor,
 }
 
 async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Request>) {
@@ -55,14 +55,19 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
         }
         match commit(inner, &base.cursor, drafts).await {
             Ok(newest) => {
-                wait_for(inner, newest).await;
+                wait_until(inner, |state| newest <= state.cursor.revision).await;
                 answer_all(inner, planned, outcome);
                 return;
             }
             Err(CommitError::Conflict { current }) => {
                 inner.metrics.commit_conflicts.count();
-                wait_for(inner, current.revision).await;
                 requests = planned.into_iter().map(|planned| planned.request).collect();
+                // The number alone does not tell: after a loss the store stands at a lower one, of another history.
+                if !wait_until(inner, |_| inner.feed.contains(&current)).await {
+                    let behind = format!("this node has not followed the store to {current} yet; try again");
+                    refuse_all(requests, &StoreError::Unavailable(behind));
+                    return;
+                }
             }
             Err(CommitError::Store(error)) => {
                 tracing::error!(error = %error, "a commit failed");
@@ -100,7 +105,7 @@ fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> 
         match draft(&mut scratch, &request.command, &request.cause) {
             Ok((plan, draft)) => {
                 drafts.extend(draft);
-                planned.push(Planned { request, plan, revision: scratch.cursor.revision });
+                planned.push(Planned { request, plan, cursor: scratch.cursor.clone() });
             }
             Err(error) => {
                 let _ = request.answer.send(Err(error));
@@ -161,6 +166,7 @@ pub(super) fn preview(state: &State, command: &Command, cause: &Cause) -> Result
     let (plan, _) = draft(&mut scratch, command, cause)?;
     Ok(Applied {
         revision: state.cursor.revision,
+        cursor: state.cursor.clone(),
         changed: !plan.records.is_empty(),
         concerned: Concerned::of(command, &plan),
         propagation: None,
@@ -173,12 +179,15 @@ pub(super) fn preview(state: &State, command: &Command, cause: &Cause) -> Result
     })
 }
 
-async fn wait_for(inner: &Inner, revision: Revision) {
-    let mut seen = inner.revision.subscribe();
-    let reached = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| *seen >= revision)).await;
-    if reached.is_err() {
-        tracing::warn!(%revision, "the follower is late");
+/// Whether the follower has shown something in time.
+async fn wait_until(inner: &Inner, is_shown: impl Fn(&State) -> bool) -> bool {
+    let mut moved = inner.revision.subscribe();
+    let shown = moved.wait_for(|_| is_shown(&inner.state.load()));
+    let is_shown = tokio::time::timeout(PATIENCE, shown).await.is_ok();
+    if !is_shown {
+        tracing::warn!("the follower is late");
     }
+    is_shown
 }
 
 /// Answers with the newest state, or with what was planned where the follower has not shown it yet: never with an older
@@ -187,9 +196,10 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
     let newest = inner.state.load_full();
     let shown = newest.cursor.revision >= outcome.cursor.revision;
     let state = if shown { newest } else { Arc::new(outcome) };
-    for Planned { request, plan, revision } in planned {
+    for Planned { request, plan, cursor } in planned {
         let _ = request.answer.send(Ok(Applied {
-            revision,
+            revision: cursor.revision,
+            cursor,
             changed: !plan.records.is_empty(),
             concerned: Concerned::of(&request.command, &plan),
             propagation: None,

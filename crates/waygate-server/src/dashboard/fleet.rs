@@ -71,9 +71,7 @@ impl Fleet {
     pub(super) fn applied(&self, service: &str, changed_at: Revision) -> Standing {
         let can_say = |instance: &&InstanceView| instance.state != InstanceState::Unconfirmed;
         let total = self.there(service).filter(can_say).count();
-        let applied = |instance: &&InstanceView| {
-            instance.state == InstanceState::InSync || instance.applied.is_some_and(|applied| changed_at <= applied)
-        };
+        let applied = |instance: &&InstanceView| enforces(instance, changed_at);
         let confirmed = self.there(service).filter(can_say).filter(applied).count();
         let unconfirmed = self.there(service).count() - total;
         let words = match (total, unconfirmed) {
@@ -93,10 +91,7 @@ impl Fleet {
         for instance in there {
             match instance.state {
                 InstanceState::Unconfirmed => unconfirmed += 1,
-                InstanceState::InSync => (total, confirmed) = (total + 1, confirmed + 1),
-                _ if instance.applied.is_some_and(|applied| commit.revision() <= applied) => {
-                    (total, confirmed) = (total + 1, confirmed + 1);
-                }
+                _ if enforces(instance, commit.revision()) => (total, confirmed) = (total + 1, confirmed + 1),
                 _ => {
                     total += 1;
                     waiting.push(instance.id.as_str());
@@ -117,4 +112,10 @@ impl Fleet {
         }
         (words.trim().to_owned(), waiting.is_empty())
     }
+}
+
+/// Whether an instance has said, of a place in the history that is known, that it enforces what was changed at a revision.
+fn enforces(instance: &InstanceView, changed_at: Revision) -> bool {
+    let is_past_it = instance.lag.is_some() && instance.applied.is_some_and(|applied| changed_at <= applied);
+    instance.state == InstanceState::InSync || (is_past_it && instance.rejected.is_empty())
 }

@@ -24,6 +24,7 @@ mod logins;
 mod maintenance;
 mod matrix;
 mod metrics;
+mod proof;
 mod properties;
 mod public;
 mod rate_limits;

@@ -237,7 +237,9 @@ pub(crate) const ACKNOWLEDGE: &[Field] = &[
     )
     .required(),
     Field::new("digest", Text, "The digest of what it enforces"),
-    Field::new("rejected", List(NOT_APPLIED), "What it could not apply; the first 50"),
+    Field::new("process", Pattern("^[A-Za-z0-9._:@-]{1,128}$"), "Which of its starts it is, as in `X-Waygate-Process`"),
+    Field::new("sequence", SERIAL, "Counts the acknowledgements of that start"),
+    Field::new("rejected", List(NOT_APPLIED), "What it could not apply; the first 16"),
     Field::new("leaving", Flag, "It ends, in order"),
     Field::new(
         "shares",

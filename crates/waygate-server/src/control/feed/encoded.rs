@@ -9,6 +9,8 @@ use flate2::write::GzEncoder;
 use waygate_api::stream::encode;
 use waygate_core::{Cursor, Digest, ServiceView};
 
+use super::Due;
+
 /// A service's view with the cursor at which it was met; each form is made when it is first asked for.
 #[derive(Debug)]
 pub(crate) struct EncodedView {
@@ -26,9 +28,10 @@ impl EncodedView {
         Self { cursor, view, generation, frame, zipped, digest }
     }
 
-    /// Whether it says what is true at a cursor.
-    pub(super) fn serves(&self, view: &ServiceView, cursor: &Cursor, generation: u64) -> bool {
-        self.generation == generation && self.cursor.revision <= cursor.revision && self.view == *view
+    /// Whether it says what is true where a stream stands that has to be told so much, and is a place to go on from.
+    pub(super) fn serves(&self, view: &ServiceView, due: &Due, generation: u64) -> bool {
+        let revision = self.cursor.revision;
+        self.generation == generation && due.floor <= revision && revision <= due.cursor.revision && self.view == *view
     }
 
     /// Where it stands; nothing that concerns the service has come since.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use waygate_core::{Commit, Cursor, Revision, ServiceView, Timestamp};
+use waygate_core::{Commit, Cursor, Revision, ServiceId, Timestamp};
 
-use super::Subject;
 use super::encoded::EncodedView;
 use super::ring::Ring;
+use super::{Due, Subject};
 
 /// The encodings of so many newest commits are kept; older ones are made again for whoever resumes there.
 const KEPT_ENCODED: usize = 256;
@@ -88,10 +88,11 @@ impl Topic {
     /// A view as it is encoded. It is an older encoding where nothing in between has concerned the service: its cursor is
     /// as good then. That the views are equal is not enough: a service that came and went is as it was at first, and who
     /// resumed there would go through all of it once more.
-    pub(super) fn view(&self, view: ServiceView, cursor: &Cursor, generation: u64) -> Arc<EncodedView> {
+    pub(super) fn view(&self, due: &Due, service: &ServiceId, generation: u64) -> Arc<EncodedView> {
+        let (view, cursor) = (due.state.service_view(service), &due.cursor);
         let mut kept = lock(&self.view);
         if let Some(known) = &*kept
-            && known.serves(&view, cursor, generation)
+            && known.serves(&view, due, generation)
             && self.between(known.cursor().revision, cursor.revision, 1).is_empty()
         {
             return known.clone();

@@ -4,22 +4,78 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use waygate_core::ServiceId;
 use waygate_store::{SideValue, StoreError};
 
 use super::record::{self, Connection, Instance, Name, Note, Part};
 use super::table::{Table, Which};
-use super::{Inner, KEPT, Presence, is_past};
+use super::{Inner, Presence};
 use crate::clock;
 
 /// How many notes go at once.
 const BATCH: usize = 500;
 /// How long to wait before trying again when the store does not take them.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The lifetime of a note that takes the place of one that is to be gone.
+const AT_ONCE: Duration = Duration::from_millis(1);
 /// How long the last notes may take.
 const PARTING: Duration = Duration::from_millis(500);
+
+/// What other nodes have noted.
+pub(super) type Notes = Arc<BTreeMap<Name, Instance>>;
+
+/// What came of a reading, and how long it was until there was one, waiting for one's turn included.
+#[derive(Debug)]
+pub(super) struct NotesRead {
+    /// `None` where the store did not answer.
+    pub(super) notes: Option<Notes>,
+    pub(super) took: Duration,
+}
+
+/// Reads for those who wait: one after the other, and many who wait at once share what is read.
+#[derive(Debug, Default)]
+pub(super) struct Reader(Mutex<Option<Reading>>);
+
+#[derive(Debug)]
+struct Reading {
+    service: Option<ServiceId>,
+    begun: Instant,
+    notes: Option<Notes>,
+}
+
+impl Presence {
+    /// What is noted of a service, or of all, as it was read since a time by whomever.
+    pub(super) async fn read_since(&self, service: Option<&ServiceId>, not_before: Instant) -> NotesRead {
+        let asked = Instant::now();
+        let mut kept = self.0.reader.0.lock().await;
+        let is_fresh = |kept: &&Reading| kept.service.as_ref() == service && not_before <= kept.begun;
+        let notes = if let Some(fresh) = kept.as_ref().filter(is_fresh) {
+            fresh.notes.clone()
+        } else {
+            let begun = Instant::now();
+            let notes = match read(&self.0, service).await {
+                Ok(notes) => Some(Arc::new(notes)),
+                Err(error) => {
+                    tracing::debug!(%error, "what other nodes know of instances cannot be read");
+                    None
+                }
+            };
+            *kept = Some(Reading { service: service.cloned(), begun, notes: notes.clone() });
+            notes
+        };
+        NotesRead { notes, took: asked.elapsed() }
+    }
+
+    /// What was read last of a service, or of all, when it could be.
+    pub(super) fn read_last(&self, service: Option<&ServiceId>) -> BTreeMap<Name, Instance> {
+        let table = self.table();
+        let known = table.others.iter().filter(|(name, _)| service.is_none_or(|only| *only == name.service));
+        known.map(|(name, instance)| (name.clone(), instance.clone())).collect()
+    }
+}
 
 /// Notes until the control plane ends: what is new at once, what is open from time to time.
 pub(super) async fn run(presence: Presence, ending: CancellationToken) {
@@ -30,6 +86,7 @@ pub(super) async fn run(presence: Presence, ending: CancellationToken) {
             () = presence.0.unsaid.notified() => {}
             _ = refresh.tick() => {
                 presence.table().refresh();
+                presence.sweep_digests();
                 if let Ok(others) = read(&presence.0, None).await {
                     presence.table().others = others;
                 }
@@ -60,13 +117,22 @@ pub(super) async fn read(inner: &Inner, service: Option<&ServiceId>) -> Result<B
 
 async fn say_all(presence: &Presence) -> Result<(), StoreError> {
     loop {
-        let taken = presence.table().take_unsaid();
-        if taken.is_empty() {
+        let (taken, gone) = {
+            let mut table = presence.table();
+            (table.take_unsaid(), table.take_gone())
+        };
+        if taken.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let notes = taken.iter().filter_map(|(_, note)| note.clone()).collect();
+        // What is gone without a trace is replaced by what is gone at once.
+        let erased = gone.iter().map(|key| (key.clone(), SideValue::expiring("", AT_ONCE)));
+        let notes = taken.iter().filter_map(|(_, note)| note.clone()).chain(erased).collect();
         if let Err(error) = presence.0.side.note(notes, clock::now()).await {
-            presence.table().unsaid.extend(taken.into_iter().map(|(what, _)| what));
+            let mut table = presence.table();
+            let still_known: Vec<_> =
+                taken.into_iter().map(|(what, _)| what).filter(|(name, _)| table.own.contains_key(name)).collect();
+            table.unsaid.extend(still_known);
+            table.gone.extend(gone);
             return Err(error);
         }
     }
@@ -89,12 +155,19 @@ impl Table {
         taken
     }
 
+    fn take_gone(&mut self) -> Vec<String> {
+        let mut taken = Vec::new();
+        while taken.len() < BATCH
+            && let Some(key) = self.gone.pop_first()
+        {
+            taken.push(key);
+        }
+        taken
+    }
+
     /// Says of every open stream that it is open, and forgets who has been gone for long.
     fn refresh(&mut self) {
-        let now = clock::now();
-        self.own.retain(|_, instance| {
-            instance.here || instance.last_known().is_some_and(|known| !is_past(known, now, KEPT))
-        });
+        self.sweep(clock::now());
         let open: Vec<Name> =
             self.own.iter().filter(|(_, instance)| instance.here).map(|(name, _)| name.clone()).collect();
         for name in open {
@@ -120,9 +193,8 @@ fn note(name: &Name, instance: &Instance, which: Which) -> Option<(String, SideV
         Which::Heard => Part::Heard(instance.heard.clone()?),
         Which::Forgotten => Part::Forgotten(instance.forgotten?),
     };
-    // What is gone without a trace is replaced by what is gone at once.
-    let lifetime = if instance.is_forgotten() { Duration::from_millis(1) } else { KEPT };
-    let key = record::key(name, &part);
+    let lifetime = if instance.is_forgotten() { AT_ONCE } else { instance.kept() };
+    let key = record::key(name, which);
     let text = serde_json::to_string(&Note { name: name.clone(), part }).ok()?;
     Some((key, SideValue::expiring(text, lifetime)))
 }

@@ -11,6 +11,7 @@ use waygate_api::instances::{InstanceId, NotApplied};
 use waygate_api::paths;
 use waygate_core::{Cursor, Revision, ServiceId};
 
+use super::table::Which;
 use crate::clients::{About, Client};
 
 /// What the keys of all notes begin with.
@@ -30,6 +31,9 @@ pub(crate) struct Connection {
     pub(crate) node: Arc<str>,
     /// Tells this stream from others of the instance.
     pub(crate) number: u64,
+    /// Which start of the instance has it, where that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<InstanceId>,
     pub(crate) client: Client,
     /// Whether it can say what it enforces.
     pub(crate) confirms: bool,
@@ -53,6 +57,11 @@ pub(crate) struct Heard {
     pub(crate) digest: Option<String>,
     pub(crate) rejected: Vec<NotApplied>,
     pub(crate) left: bool,
+    /// Which start of the instance has said it, and which of its words it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<InstanceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence: Option<u64>,
 }
 
 /// One of these, or that an operator has forgotten it at a time, on its way to other nodes.
@@ -103,7 +112,7 @@ impl Instance {
                 }
             }
             Part::Heard(given) => {
-                if self.heard.as_ref().is_none_or(|known| given.at >= known.at) {
+                if self.heard.as_ref().is_none_or(|known| given.replaces(known, self.process())) {
                     self.heard = Some(given);
                 }
             }
@@ -111,10 +120,13 @@ impl Instance {
         }
     }
 
-    /// Takes in what a node knows first hand. Its open stream counts, whatever others say.
+    /// Takes in what a node knows first hand. Its open stream counts, whatever others say: also where they have noted, by
+    /// clocks of theirs, that the instance has left.
     pub(crate) fn take_own(&mut self, own: &Self) {
         if own.here {
             self.connection.clone_from(&own.connection);
+            let process = self.process().cloned();
+            self.heard.take_if(|heard| heard.left && (process.is_none() || heard.process != process));
         } else if let Some(connection) = &own.connection {
             self.take(Part::Connection(connection.clone()));
         }
@@ -123,6 +135,18 @@ impl Instance {
         }
         self.forgotten = self.forgotten.max(own.forgotten);
         self.here = own.here;
+    }
+
+    /// Which of its starts has the newest stream, where that is known.
+    pub(super) fn process(&self) -> Option<&InstanceId> {
+        self.connection.as_ref()?.process.as_ref()
+    }
+
+    /// What it has said. The words of another of its starts than the one that has the newest stream are not its own.
+    pub(crate) fn said(&self) -> Option<&Heard> {
+        let heard = self.heard.as_deref()?;
+        let is_anothers = self.process().zip(heard.process.as_ref()).is_some_and(|(own, theirs)| own != theirs);
+        (!is_anothers).then_some(heard)
     }
 
     /// When something was last known of it.
@@ -143,17 +167,36 @@ impl Instance {
     }
 }
 
+impl Heard {
+    /// Whether it is to be believed rather than what is known, of an instance whose newest stream is that of a process.
+    /// Of one process the count decides, not the clocks of the nodes that have heard it.
+    pub(crate) fn replaces(&self, known: &Self, process: Option<&InstanceId>) -> bool {
+        if self.process.is_some()
+            && self.process == known.process
+            && let Some((given, known)) = self.sequence.zip(known.sequence)
+        {
+            return given >= known;
+        }
+        let is_own = |heard: &Self| process.is_some() && heard.process.as_ref() == process;
+        match (is_own(self), is_own(known)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => self.at >= known.at,
+        }
+    }
+}
+
 /// What the keys of the notes about one service, or about all, begin with.
 pub(crate) fn prefix(service: Option<&ServiceId>) -> String {
     service
         .map_or_else(|| PREFIX.to_owned(), |service| format!("{PREFIX}{}/", paths::percent_encoded(service.as_str())))
 }
 
-pub(crate) fn key(name: &Name, part: &Part) -> String {
-    let part = match part {
-        Part::Connection(_) => "connection",
-        Part::Heard(_) => "heard",
-        Part::Forgotten(_) => "forgotten",
+pub(crate) fn key(name: &Name, which: Which) -> String {
+    let part = match which {
+        Which::Connection => "connection",
+        Which::Heard => "heard",
+        Which::Forgotten => "forgotten",
     };
     format!("{}{}/{part}", prefix(Some(&name.service)), name.id)
 }

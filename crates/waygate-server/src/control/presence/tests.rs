@@ -1,7 +1,7 @@
 use waygate_core::Cursor;
 use waygate_store::MemoryStore;
 
-use super::table::MOST;
+use super::table::{MOST, MOST_OF_SERVICE};
 use super::*;
 
 async fn presence() -> (ControlPlane, Presence) {
@@ -21,7 +21,8 @@ fn arrival(number: usize) -> Arrival {
         client: Client::Ours,
         about: About::default(),
         may_speak: true,
-        anew: false,
+        process: None,
+        resume: None,
     }
 }
 
@@ -29,6 +30,8 @@ fn said(number: usize, cursor: &Cursor) -> Acknowledgement {
     Acknowledgement {
         app_id: "pay".to_owned(),
         instance: format!("pod-{number}").parse().unwrap(),
+        process: None,
+        sequence: None,
         cursor: Some(cursor.clone()),
         digest: None,
         rejected: Vec::new(),
@@ -59,8 +62,12 @@ async fn only_so_many_are_kept_and_those_that_are_gone_make_room() {
     assert_eq!(late.place, None, "it has its stream, and is not listed");
     assert!(!presence.acknowledge(&pay(), said(MOST, &cursor)));
     assert!(presence.acknowledge(&pay(), said(7, &cursor)), "one that is known is heard");
+    assert_eq!(presence.table().unlisted.get(&pay()), Some(&1), "which is known, so that nothing is proven");
+    drop(late);
+    assert_eq!(presence.table().unlisted.get(&pay()), None);
+    assert!(presence.acknowledge(&pay(), Acknowledgement { leaving: true, ..said(MOST - 1, &cursor) }));
     streams.pop();
-    assert!(presence.acknowledge(&pay(), said(MOST, &cursor)));
+    assert!(presence.join(arrival(MOST)).place.is_some());
     assert_eq!(presence.table().own.len(), MOST);
     control.stop().await.unwrap();
 }
@@ -73,5 +80,37 @@ async fn of_two_streams_of_one_instance_the_newer_counts() {
     assert!(presence.instances(None).await[0].connected);
     drop(newer);
     assert!(!presence.instances(None).await[0].connected);
+    control.stop().await.unwrap();
+}
+
+/// Whoever has the token of a service can name instances at will: the others are not to notice.
+#[tokio::test]
+async fn g60_names_of_one_service_take_no_room_from_others_and_leave_nothing_behind() {
+    let (control, presence) = presence().await;
+    let cursor = control.current().cursor.clone();
+    let orders: ServiceId = "orders".parse().unwrap();
+    assert!(presence.acknowledge(&orders, said(0, &cursor)));
+    for number in 0..MOST_OF_SERVICE {
+        assert!(presence.acknowledge(&pay(), said(number, &cursor)), "{number}");
+    }
+    for number in MOST_OF_SERVICE..MOST_OF_SERVICE + 100 {
+        assert!(!presence.acknowledge(&pay(), said(number, &cursor)), "all of them are there");
+    }
+    assert!(presence.acknowledge(&pay(), said(7, &cursor)), "one that is known is heard");
+    assert!(presence.acknowledge(&orders, said(1, &cursor)), "another service has its own room");
+    let stream = presence.join(arrival(MOST_OF_SERVICE));
+    assert!(stream.place.is_some(), "one with a stream is always listed");
+
+    assert!(presence.acknowledge(&pay(), Acknowledgement { leaving: true, ..said(9, &cursor) }));
+    assert!(presence.acknowledge(&pay(), said(MOST, &cursor)), "one has left");
+    let table = presence.table();
+    let names: Vec<&str> = table.own.keys().map(|name| name.id.as_str()).collect();
+    assert!(!names.contains(&"pod-9") && names.contains(&"pod-8"), "nobody who is there was forgotten");
+    assert_eq!(table.own.keys().filter(|name| name.service == orders).count(), 2);
+    let is_his = |key: &&String| key.starts_with("instances/pay/pod-9/");
+    assert_eq!(table.gone.iter().filter(is_his).count(), 3, "the notes are taken back");
+    assert!(!table.unsaid.iter().any(|(name, _)| name.id.as_str() == "pod-9"));
+    drop(table);
+    drop(stream);
     control.stop().await.unwrap();
 }

@@ -5,130 +5,217 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use waygate_api::instances::{Laggard, Propagation};
-use waygate_core::{Revision, ServiceId};
+use waygate_api::instances::{Laggard, Propagation, Unproven};
+use waygate_core::{Cursor, ServiceId};
 
 use super::Presence;
+use super::publish::{Notes, NotesRead};
 use super::record::{Instance, Name};
 use super::standing::Measure;
-use crate::clock;
 use crate::control::Concerned;
-use crate::control::feed::{Past, Place};
+use crate::control::feed::{Newest, Past, Place};
 
 /// How often the notes of other nodes are read while somebody waits: at first, and at the least.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Reading them may take one part in so many of the time.
 const SHARE: u32 = 10;
+/// How long the first reading may take, also where nobody wants to wait.
+const FIRST_READING: Duration = Duration::from_secs(1);
 /// How many are named.
 const MOST_NAMED: usize = 100;
 
 /// A change to wait for.
-struct Awaited<'p> {
-    revision: Revision,
-    concerned: &'p Concerned,
-    past: Past,
-    /// The newest commit up to it that concerns each service, and what concerns it at all.
-    services: BTreeMap<ServiceId, Vec<(Revision, waygate_core::Timestamp)>>,
+struct Awaited<'c> {
+    change: Cursor,
+    concerned: &'c Concerned,
+    /// Where the change was found, and what had concerned services until then.
+    found: Option<Found>,
+}
+
+struct Found {
+    /// Of the history in memory: while that is continued, the change is a part of it, however long ago.
+    generation: u64,
+    newest: Newest,
+}
+
+/// How a history stands to a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// It is a part of it.
+    Shown,
+    /// That is not known.
+    Unseen,
+    /// Another change is in its place.
+    Vanished,
+}
+
+/// How far a change has come.
+struct Count<'k> {
+    sight: Sight,
+    confirmed: usize,
+    unconfirmed: usize,
+    lost: usize,
+    laggards: Vec<(&'k Name, &'k Instance)>,
+    /// Waiting longer can change nothing.
+    is_settled: bool,
 }
 
 impl Presence {
-    /// Waits until every instance of the services concerned enforces a revision or has said that it cannot, but not
-    /// longer than `patience` or `ending`; then tells how far it has come.
+    /// Waits until every instance of the services concerned enforces a change or has said that it cannot, but not
+    /// longer than `patience` or `ending`; then tells how far it has come. `change` is where history stood with it.
     pub(crate) async fn propagation(
         &self,
-        revision: Revision,
+        change: &Cursor,
         concerned: &Concerned,
         patience: Duration,
         ending: &CancellationToken,
     ) -> Propagation {
         let begin = Instant::now();
-        let end = begin + patience;
-        let mut learnt = self.0.learnt.subscribe();
-        let past = self.0.control.feed().past();
-        let mut awaited = Awaited { revision, concerned, past, services: BTreeMap::new() };
-        let mut others = self.others(concerned.only()).await;
-        let mut pause = FIRST_PAUSE;
-        let mut next_reading = Instant::now() + pause;
+        let (mut learnt, mut moved) = (self.0.learnt.subscribe(), self.0.control.changed());
+        let mut awaited = Awaited { change: change.clone(), concerned, found: None };
+        let (mut notes, mut pause, mut has_read): (Option<Notes>, _, _) = (None, FIRST_PAUSE, false);
+        let mut reading = Box::pin(self.read_at(concerned.only(), begin, pause));
         loop {
             learnt.mark_unchanged();
-            let known = self.with_own(others.clone(), |service| concerned.includes(service));
-            let (mut propagation, is_settled) = awaited.judge(self, &known);
+            moved.mark_unchanged();
+            let others = notes.as_deref().cloned().unwrap_or_else(|| self.read_last(concerned.only()));
+            let known = self.with_own(others, |service| concerned.includes(service));
+            let past = self.0.control.feed().past();
+            let count = awaited.count(&self.measure(&past), &known);
+            let end = begin + if has_read { patience } else { patience.max(FIRST_READING) };
             let is_over = Instant::now() >= end || ending.is_cancelled();
-            if is_settled || is_over {
-                propagation.waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                return propagation;
+            if is_over || (count.is_settled && notes.is_some()) {
+                let mut told = awaited.told(&self.measure(&past), &count);
+                let is_incomplete = notes.is_none() || self.leaves_out(concerned);
+                told.unproven = told.unproven.or(is_incomplete.then_some(Unproven::Incomplete));
+                told.waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+                return told;
             }
+            let is_shown = count.sight == Sight::Shown;
             tokio::select! {
-                // The sender lives as long as this handle.
+                // The senders live as long as this handle.
                 _ = learnt.changed() => {}
-                () = sleep_until(next_reading.min(end)) => {
-                    let reading = Instant::now();
-                    others = self.others(concerned.only()).await;
-                    pause = (pause * 3 / 2).max(reading.elapsed() * SHARE).min(LONGEST_PAUSE);
-                    next_reading = Instant::now() + pause;
+                _ = moved.changed(), if !is_shown => {}
+                NotesRead { notes: read, took } = &mut reading => {
+                    has_read = true;
+                    notes = read.or(notes);
+                    pause = next_pause(pause, took);
+                    reading = Box::pin(self.read_at(concerned.only(), Instant::now() + pause, pause));
                 }
+                () = sleep_until(end) => {}
                 () = ending.cancelled() => {}
             }
         }
     }
+
+    /// Reads the notes at a time, or takes what somebody else has read not long before it.
+    async fn read_at(&self, service: Option<&ServiceId>, at: Instant, pause: Duration) -> NotesRead {
+        sleep_until(at).await;
+        self.read_since(service, at.checked_sub(pause / 2).unwrap_or(at)).await
+    }
+
+    /// Whether there are instances of the services that are not kept account of.
+    fn leaves_out(&self, concerned: &Concerned) -> bool {
+        self.table().unlisted.keys().any(|service| concerned.includes(service))
+    }
 }
 
 impl Awaited<'_> {
-    /// How far it has come, and whether waiting longer can change that.
-    fn judge(&mut self, presence: &Presence, known: &BTreeMap<Name, Instance>) -> (Propagation, bool) {
-        let mut told = Propagation {
-            revision: self.revision,
-            confirmed: 0,
-            total: 0,
-            unconfirmed: 0,
-            lost: 0,
-            waited_ms: 0,
-            laggards: Vec::new(),
-        };
-        let mut is_settled = true;
+    fn look(&mut self, past: &Past) -> Sight {
+        match past.place(&self.change) {
+            Place::Here => {
+                if self.found.as_ref().is_none_or(|found| found.generation != past.generation()) {
+                    let newest = past.newest_until(self.change.revision);
+                    self.found = Some(Found { generation: past.generation(), newest });
+                }
+                Sight::Shown
+            }
+            Place::Ahead => Sight::Unseen,
+            // History has gone on for so long that the change is not kept any more.
+            Place::Elsewhere if self.found.as_ref().is_some_and(|found| found.generation == past.generation()) => {
+                Sight::Shown
+            }
+            Place::Elsewhere
+                if self.change.epoch == past.head().epoch && self.change.revision < past.floor().revision =>
+            {
+                Sight::Unseen
+            }
+            Place::Elsewhere => Sight::Vanished,
+        }
+    }
+
+    fn count<'k>(&mut self, measure: &Measure<'_>, known: &'k BTreeMap<Name, Instance>) -> Count<'k> {
+        let sight = self.look(measure.past);
+        let mut count = Count { sight, confirmed: 0, unconfirmed: 0, lost: 0, laggards: Vec::new(), is_settled: true };
         for (name, instance) in known.iter().filter(|(name, _)| self.concerned.includes(&name.service)) {
-            let concerning =
-                self.services.entry(name.service.clone()).or_insert_with(|| self.past.concerning(&name.service));
-            let measure =
-                Measure { past: &self.past, now: clock::now(), liveness: presence.0.liveness, stale: presence.stale() };
             if instance.has_left() || instance.was_forgotten() {
                 continue;
             }
             if !instance.confirms() {
-                told.unconfirmed += usize::from(instance.is_open(measure.now, measure.stale));
+                count.unconfirmed += usize::from(instance.is_open(measure.now, measure.stale));
                 continue;
             }
             if measure.is_lost(instance) {
-                told.lost += 1;
+                count.lost += 1;
                 continue;
             }
-            told.total += 1;
-            let target = concerning.iter().rev().map(|(at, _)| *at).find(|at| *at <= self.revision);
-            let has_come = has_reached(&self.past, instance, target.unwrap_or(Revision::ZERO));
-            let refuses = instance.heard.as_ref().is_some_and(|heard| !heard.rejected.is_empty());
-            if has_come && !refuses {
-                told.confirmed += 1;
+            let has_come = sight == Sight::Shown && self.has_reached(measure.past, name, instance);
+            let refuses = instance.said().is_some_and(|said| !said.rejected.is_empty());
+            let differs = has_come && measure.difference(name, instance).is_some();
+            if has_come && !refuses && !differs {
+                count.confirmed += 1;
                 continue;
             }
-            is_settled &= has_come;
-            if told.laggards.len() < MOST_NAMED
-                && let Some(view) = measure.view(name, instance, concerning)
-            {
-                told.laggards.push(Laggard {
-                    service: view.service,
-                    instance: view.id,
-                    applied: view.applied,
-                    state: view.state,
-                    rejected: view.rejected,
-                });
-            }
+            count.is_settled &= has_come && !differs;
+            count.laggards.push((name, instance));
         }
-        (told, is_settled)
+        count.is_settled = match sight {
+            Sight::Shown => count.is_settled,
+            Sight::Unseen => false,
+            Sight::Vanished => true,
+        };
+        count
+    }
+
+    /// Whether an instance stands at a place of this history at which it enforces what the change has made.
+    fn has_reached(&self, past: &Past, name: &Name, instance: &Instance) -> bool {
+        let Some(found) = &self.found else { return false };
+        let cursor = instance.said().and_then(|said| said.cursor.as_ref());
+        cursor.is_some_and(|cursor| {
+            past.place(cursor) == Place::Here && found.newest.of(&name.service) <= cursor.revision
+        })
+    }
+
+    fn told(&self, measure: &Measure<'_>, count: &Count<'_>) -> Propagation {
+        let mut concerning: BTreeMap<&ServiceId, Vec<_>> = BTreeMap::new();
+        let named = count.laggards.iter().take(MOST_NAMED).filter_map(|(name, instance)| {
+            let concerning = concerning.entry(&name.service).or_insert_with(|| measure.past.concerning(&name.service));
+            let view = measure.view(name, instance, concerning)?;
+            let (service, instance) = (view.service, view.id);
+            Some(Laggard { service, instance, applied: view.applied, state: view.state, rejected: view.rejected })
+        });
+        Propagation {
+            revision: self.change.revision,
+            confirmed: count.confirmed,
+            total: count.confirmed + count.laggards.len(),
+            unconfirmed: count.unconfirmed,
+            lost: count.lost,
+            waited_ms: 0,
+            unproven: match count.sight {
+                Sight::Shown => None,
+                Sight::Unseen => Some(Unproven::Unseen),
+                Sight::Vanished => Some(Unproven::Vanished),
+            },
+            laggards: named.collect(),
+        }
     }
 }
 
-fn has_reached(past: &Past, instance: &Instance, target: Revision) -> bool {
-    let cursor = instance.heard.as_ref().and_then(|heard| heard.cursor.as_ref());
-    cursor.is_some_and(|cursor| cursor.revision >= target && !matches!(past.place(cursor), Place::Elsewhere))
+/// The more often it was read the seldomer, within bounds; but what takes long must not be asked for all the time.
+fn next_pause(pause: Duration, took: Duration) -> Duration {
+    (pause * 3 / 2).min(LONGEST_PAUSE).max(took * SHARE)
 }
+
+#[cfg(test)]
+mod tests;

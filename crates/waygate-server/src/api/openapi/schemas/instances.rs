@@ -71,6 +71,7 @@ pub(super) fn all() -> Schemas {
                 json!({
                     "revision": whole(), "confirmed": whole(), "total": whole(), "unconfirmed": whole(),
                     "lost": whole(), "waited_ms": whole(),
+                    "unproven": one_of(&["vanished", "unseen", "incomplete"]),
                     "laggards": list(object(&["service", "instance", "applied", "state"], json!({
                         "service": text(), "instance": text(), "applied": or_null(whole()), "state": state(),
                         "rejected": list(schema("NotApplied")),

@@ -4,7 +4,7 @@ use waygate_api::instances::NotApplied;
 use waygate_core::{Cause, Command, MaintenanceScope, MaintenanceSwitch, Platform, ServiceId};
 use waygate_store::MemoryStore;
 
-use super::super::record::{Connection, Delivered, Heard};
+use super::super::record::{Connection, Delivered, Heard, Part};
 use super::*;
 use crate::clients::{About, Client};
 use crate::control::ControlPlane;
@@ -44,8 +44,8 @@ impl World {
     fn seen(&self, instance: &Instance, second: i64) -> InstanceView {
         let past = self.control.feed().past();
         let service: ServiceId = "pay".parse().unwrap();
-        let measure =
-            Measure { past: &past, now: at(second), liveness: Duration::from_secs(32), stale: Duration::from_secs(30) };
+        let (liveness, stale, digests) = (Duration::from_secs(32), Duration::from_secs(30), &Digests::default());
+        let measure = Measure { past: &past, now: at(second), liveness, stale, digests };
         let name = Name { service: service.clone(), id: "one".parse().unwrap() };
         measure.view(&name, instance, &past.concerning(&service)).unwrap()
     }
@@ -58,6 +58,7 @@ fn connected(second: i64, confirms: bool) -> Instance {
     let connection = Connection {
         node: "node".into(),
         number: 1,
+        process: None,
         client,
         confirms,
         about: About::default(),
@@ -70,7 +71,15 @@ fn connected(second: i64, confirms: bool) -> Instance {
 }
 
 fn that_says(mut instance: Instance, second: i64, cursor: &Cursor) -> Instance {
-    let heard = Heard { at: at(second), cursor: Some(cursor.clone()), digest: None, rejected: Vec::new(), left: false };
+    let heard = Heard {
+        at: at(second),
+        cursor: Some(cursor.clone()),
+        digest: None,
+        rejected: Vec::new(),
+        left: false,
+        process: None,
+        sequence: None,
+    };
     instance.heard = Some(Arc::new(heard));
     instance
 }
@@ -135,7 +144,10 @@ async fn a_cursor_of_another_history_is_no_proof() {
     assert_eq!((view.state, view.lag), (InstanceState::Behind, None));
     let mut ahead = world.cursors[2].clone();
     ahead.revision.0 += 5;
-    assert_eq!(world.seen(&that_says(connected(0, true), 2, &ahead), 8).state, InstanceState::InSync);
+    let view = world.seen(&that_says(connected(0, true), 2, &ahead), 8);
+    assert_eq!((view.state, view.lag), (InstanceState::Behind, None), "whether it is of this history nobody knows");
+    // This node may be the one that is late.
+    assert_eq!(world.seen(&that_says(connected(0, true), 6, &ahead), 8).state, InstanceState::Applying);
 }
 
 #[tokio::test]
@@ -148,4 +160,37 @@ async fn g57_one_that_cannot_acknowledge_is_never_in_sync() {
     instance.here = false;
     assert_eq!(world.seen(&instance, 29).state, InstanceState::Unconfirmed);
     assert_eq!(world.seen(&instance, 31).state, InstanceState::Lost);
+}
+
+/// The clock of the node that was told of the farewell is half a minute ahead.
+#[tokio::test]
+async fn a_stream_that_is_open_here_beats_what_others_note() {
+    let world = World::new().await;
+    let own = that_says(connected(10, true), 11, &world.cursors[2]);
+    let note = changed(that_says(Instance::default(), 41, &world.cursors[2]), |heard| heard.left = true);
+    let merged = |note: &Instance| {
+        let mut known = note.clone();
+        known.take_own(&own);
+        known
+    };
+    assert_eq!(world.seen(&merged(&note), 12).state, InstanceState::InSync);
+
+    // One that says which of its starts it is needs no clock at all, at any node.
+    let process = |mut instance: Instance, process: &str, sequence: u64| {
+        if let Some(connection) = &instance.connection {
+            let process = Some(process.parse().unwrap());
+            instance.connection = Some(Arc::new(Connection { process, ..Connection::clone(connection) }));
+        }
+        changed(instance, |heard| {
+            (heard.process, heard.sequence) = (Some(process.parse().unwrap()), Some(sequence));
+        })
+    };
+    let newer = process(own.clone(), "second", 1);
+    let mut elsewhere = Instance { here: false, ..newer.clone() };
+    elsewhere.take(Part::Heard(process(note.clone(), "first", 9).heard.unwrap()));
+    assert_eq!(world.seen(&elsewhere, 12).state, InstanceState::InSync, "the farewell of the start before");
+    elsewhere.take(Part::Heard(process(note, "second", 2).heard.unwrap()));
+    assert_eq!(world.seen(&elsewhere, 12).state, InstanceState::Left);
+    elsewhere.take(Part::Heard(newer.heard.unwrap()));
+    assert_eq!(world.seen(&elsewhere, 12).state, InstanceState::Left, "what was said before comes after it");
 }
