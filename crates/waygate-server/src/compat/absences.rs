@@ -19,8 +19,16 @@ pub(crate) struct Absences(Arc<Inner>);
 struct Inner {
     /// Who was away before, nobody knows.
     begun: Timestamp,
+    ended: Mutex<Ended>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
     /// When clients of a service ended that have not come back.
-    ended: Mutex<BTreeMap<ServiceId, Vec<Timestamp>>>,
+    services: BTreeMap<ServiceId, Vec<Timestamp>>,
+    /// When there was no room for one last.
+    overflowed: Option<Timestamp>,
+    swept: Option<Timestamp>,
 }
 
 /// A client is there as long as this.
@@ -36,6 +44,10 @@ pub(crate) struct Attendance {
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 /// A connection that is broken may have looked whole for so long, and may still do so when the client is back.
 const UNNOTICED: SignedDuration = SignedDuration::from_mins(1);
+/// Of how many services absences are remembered: names cost nothing where there is no authentication.
+const MOST_SERVICES: usize = 1000;
+/// All of them are looked through so often.
+const SWEEP: SignedDuration = SignedDuration::from_mins(1);
 /// How many absences of one service are told apart; the oldest is always kept.
 const MOST: usize = 100;
 
@@ -50,16 +62,20 @@ impl Absences {
     /// Somebody of a service comes, or comes back.
     pub(crate) fn attend(&self, service: &ServiceId, now: Timestamp) -> Attendance {
         let mut ended = self.lock();
-        forget(&mut ended, now);
-        let of_service = ended.get_mut(service);
+        ended.sweep(now);
+        let has_overflowed = ended.overflowed.is_some_and(|at| now - REMEMBERED <= at);
+        let mut of_service = ended.services.get_mut(service);
+        if let Some(ended) = &mut of_service {
+            forget(ended, now);
+        }
         let first = of_service.as_ref().and_then(|ended| ended.first().copied());
         // Which of them this is nobody knows; the one that has been away for longest may be still to come.
         if let Some(ended) = of_service {
             ended.pop();
         }
         let oldest = now - REMEMBERED;
-        // Somebody who was away before the beginning may come back.
-        let is_known = self.0.begun <= oldest;
+        // Somebody who was away before the beginning, or was not taken down, may come back.
+        let is_known = self.0.begun <= oldest && !has_overflowed;
         let missed_since = if is_known { oldest.max(first.unwrap_or(now) - UNNOTICED) } else { oldest };
         drop(ended);
         Attendance { absences: self.clone(), service: service.clone(), missed_since }
@@ -67,14 +83,19 @@ impl Absences {
 
     fn ended(&self, service: &ServiceId, now: Timestamp) {
         let mut ended = self.lock();
-        forget(&mut ended, now);
-        let of_service = ended.entry(service.clone()).or_default();
+        ended.sweep(now);
+        if ended.services.len() >= MOST_SERVICES && !ended.services.contains_key(service) {
+            ended.overflowed = Some(now);
+            return;
+        }
+        let of_service = ended.services.entry(service.clone()).or_default();
+        forget(of_service, now);
         if of_service.len() < MOST {
             of_service.push(now);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceId, Vec<Timestamp>>> {
+    fn lock(&self) -> MutexGuard<'_, Ended> {
         self.0.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,11 +112,21 @@ impl Drop for Attendance {
     }
 }
 
-fn forget(ended: &mut BTreeMap<ServiceId, Vec<Timestamp>>, now: Timestamp) {
-    ended.retain(|_, of_service| {
-        of_service.retain(|at| now - REMEMBERED <= *at);
-        !of_service.is_empty()
-    });
+impl Ended {
+    fn sweep(&mut self, now: Timestamp) {
+        if self.swept.is_some_and(|swept| now - SWEEP < swept) {
+            return;
+        }
+        self.swept = Some(now);
+        self.services.retain(|_, of_service| {
+            forget(of_service, now);
+            !of_service.is_empty()
+        });
+    }
+}
+
+fn forget(of_service: &mut Vec<Timestamp>, now: Timestamp) {
+    of_service.retain(|at| now - REMEMBERED <= *at);
 }
 
 #[cfg(test)]
@@ -126,6 +157,24 @@ mod tests {
         let orders = absences.attend(&"orders".parse().unwrap(), at(131)).missed_since();
         assert_eq!(orders, at(130), "another service");
         assert_eq!(comes(191), at(190), "forgotten after an hour");
+    }
+
+    #[test]
+    fn only_so_many_are_remembered_and_then_everybody_may_have_been_away() {
+        let (absences, pay) = (Absences::new("memory", at(0)), "pay".parse().unwrap());
+        for number in 0..MOST_SERVICES + 100 {
+            absences.ended(&format!("s{number}").parse().unwrap(), at(100));
+        }
+        assert_eq!(absences.lock().services.len(), MOST_SERVICES);
+        let since = |minute| {
+            let attendance = absences.attend(&pay, at(minute));
+            let since = attendance.missed_since();
+            std::mem::forget(attendance);
+            since
+        };
+        assert_eq!(since(110), at(50));
+        assert_eq!(since(161), at(160), "an hour later all of that is forgotten");
+        assert_eq!(absences.lock().services.len(), 0);
     }
 
     #[test]
