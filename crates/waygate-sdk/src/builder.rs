@@ -80,6 +80,9 @@ impl WaygateBuilder {
     /// [`Status::cache_failures`](crate::Status::cache_failures), and hinders nothing.
     ///
     /// A change is on the disk within a second. Where that disk lasts is yours to say: a container's own does not.
+    ///
+    /// What is left of this instance's shares of divided limits is kept there, too. Processes that share the directory have
+    /// the same share then, when they start while the control plane is away: give each its own where limits are divided.
     pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(directory.into());
         self

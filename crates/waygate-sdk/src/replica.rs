@@ -19,6 +19,7 @@ use crate::cache::Kept;
 use crate::clock;
 use crate::declare::Declared;
 use crate::replica::model::Model;
+use crate::replica::shares::Held;
 pub(crate) use crate::replica::shares::keep_leases;
 use crate::status::{Outage, Phase, Rules, Status};
 
@@ -61,9 +62,10 @@ impl Replica {
         if let Some((rules, kept)) = kept {
             status = Status { rules, as_of: kept.as_of, cursor: Some(kept.cursor.clone()), ..status };
             (model.view, model.cursor, model.complete) = (kept.view, Some(kept.cursor), kept.complete);
+            model.held = Held::after(kept.shares);
         }
         Self {
-            snapshot: SnapshotCell::new(model.compile()),
+            snapshot: SnapshotCell::new(model.compile(model.merged())),
             model: Mutex::new(model),
             status: watch::Sender::new(status),
             declared: Notify::new(),
@@ -90,7 +92,7 @@ impl Replica {
             model.declarations.insert(declaration.key.clone(), declaration);
         }
         if model.generation != before {
-            self.declarations_changed(&model);
+            self.declarations_changed(&mut model);
         }
     }
 
@@ -111,14 +113,14 @@ impl Replica {
         vacant.insert(Declaration::active(key));
         model.observed += 1;
         model.generation += 1;
-        self.declarations_changed(&model);
+        self.declarations_changed(&mut model);
     }
 
     /// Puts another view of the control plane in force. `complete` where all of it could be read.
     pub(crate) fn replace_view(&self, view: ServiceView, cursor: &Cursor, complete: bool) {
         let mut model = self.model();
         (model.view, model.cursor, model.complete) = (view, Some(cursor.clone()), complete);
-        self.put_in_force(&model);
+        self.put_in_force(&mut model);
         self.heard(cursor);
     }
 
@@ -158,7 +160,7 @@ impl Replica {
         };
         let model = self.model();
         let cursor = model.cursor.clone().filter(|_| rules == Rules::ControlPlane)?;
-        Some(Kept { view: model.view.clone(), cursor, as_of, complete: model.complete })
+        Some(Kept { view: model.view.clone(), cursor, as_of, complete: model.complete, shares: model.held.left() })
     }
 
     /// Whether it is known what of the rules could not be read. What was kept does not say so: of rules that are not whole
@@ -262,6 +264,7 @@ impl Replica {
 
     /// Changes arrive, as they happen or by polling.
     pub(crate) fn in_touch(&self, phase: Phase) {
+        self.reached();
         self.confirmed();
         self.status.send_if_modified(|status| {
             let changed = status.phase != phase;
@@ -287,7 +290,7 @@ impl Replica {
         self.status.subscribe()
     }
 
-    fn declarations_changed(&self, model: &Model) {
+    fn declarations_changed(&self, model: &mut Model) {
         self.put_in_force(model);
         self.status.send_modify(|status| {
             status.declared = model.declarations.len();

@@ -71,10 +71,10 @@ pub struct ShareStatus {
 impl ShareStatus {
     /// What the instance admits of an amount.
     pub fn amount(&self, amount: u64) -> u64 {
-        self.holding.part().map_or(0, |part| part.of(amount))
+        self.holding.of(amount)
     }
 
-    /// It has got nothing yet: a service is not ready that would refuse everything.
+    /// The control plane has given it nothing yet: a service is not ready that would refuse everything.
     fn is_awaited(&self) -> bool {
         self.holding.part().is_none_or(waygate_core::Part::is_empty)
     }

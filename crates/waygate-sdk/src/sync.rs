@@ -115,6 +115,9 @@ impl<S: Source> Syncer<S> {
                 self.reported = Some(outage.clone());
             }
             self.replica.lost(outage);
+            if self.failures >= self.source.servers() {
+                self.replica.unreached();
+            }
             tokio::time::sleep(wait).await;
         }
     }

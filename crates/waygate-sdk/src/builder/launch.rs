@@ -93,6 +93,7 @@ impl WaygateBuilder {
             silence: self.silence.min(Self::LONGEST),
             poll_interval: self.poll_interval.clamp(Duration::from_secs(1), Self::LONGEST),
         };
+        let keeps = cache.is_some();
         let syncer = Syncer::new(source, replica.clone(), pace);
         let mut tasks = vec![runtime.spawn(syncer.run(stop.clone()))];
         if let Some(cache) = cache {
@@ -101,6 +102,9 @@ impl WaygateBuilder {
         if let Some((session, identity)) = remote.clone() {
             let instance = identity.instance.clone();
             let takes_shares = !gate.is_shared();
+            if keeps {
+                replica.keeps_shares();
+            }
             replica.ask_for_shares(takes_shares);
             let (followed, said) = (replica.clone(), session.clone());
             let acknowledger = Acknowledger::new(followed, said, app_id.clone(), identity, takes_shares);

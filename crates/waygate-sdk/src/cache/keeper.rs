@@ -45,6 +45,8 @@ pub(crate) async fn keep(replica: Arc<Replica>, cache: Cache, stop: Cancellation
                 }
                 Err(error) => {
                     replica.cache_failed();
+                    // Others do not wait for a disk that is full.
+                    replica.shares_kept(&kept.shares);
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "the cache of the rules cannot be written; a restart would not know them");
                     }
@@ -53,6 +55,9 @@ pub(crate) async fn keep(replica: Arc<Replica>, cache: Cache, stop: Cancellation
         }
         if stopped {
             return;
+        }
+        if let Some((kept, _)) = &written {
+            replica.shares_kept(&kept.shares);
         }
         stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
     }
@@ -64,6 +69,7 @@ fn is_due(kept: &Kept, written: Option<&(Kept, Instant)>, stopped: bool) -> bool
     let same = Arc::ptr_eq(&before.view.service, &kept.view.service)
         && Arc::ptr_eq(&before.view.global, &kept.view.global)
         && before.complete == kept.complete
+        && before.shares == kept.shares
         && before.cursor.epoch == kept.cursor.epoch;
     let moved = before.cursor != kept.cursor || before.as_of != kept.as_of;
     !same || (moved && (stopped || at.elapsed() >= REFRESH))

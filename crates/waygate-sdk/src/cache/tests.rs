@@ -16,6 +16,7 @@ fn kept(reason: &str) -> Kept {
         cursor: "firsthistory:7:0000000000000007".parse().unwrap(),
         as_of: Some("2030-01-01T00:00:00Z".parse().unwrap()),
         complete: true,
+        shares: KeptShares::default(),
     }
 }
 
@@ -50,6 +51,23 @@ fn g17_what_was_kept_is_read_again_and_is_nobody_elses() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&only_file(&directory)), mode(&directory)), (0o600, 0o700));
     }
+}
+
+#[test]
+fn what_is_left_of_shares_stands_beside_the_rules_where_there_is_any_and_is_not_baked_in() {
+    let service: ServiceId = "pay".parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let pay = cache(folder.path(), "pay", &[SERVER]);
+    let without = file::encoded(&kept("m"), &service, SERVER).unwrap();
+    assert!(!without.contains("shares"), "a file is as those of before, which are read");
+    let shares = KeptShares { service: Some(Part::whole().half()), global: None };
+    pay.write(&Kept { shares: shares.clone(), ..kept("m") }).unwrap();
+    let read = pay.read().unwrap();
+    assert_eq!((read.view, read.shares), (kept("m").view, shares));
+    let path = only_file(folder.path());
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#""shares":{"service":[[0,140737488355328]]}"#), "{text}");
+    assert_eq!(bootstrap(&path, &service).unwrap().shares, KeptShares::default());
 }
 
 #[test]

@@ -29,9 +29,8 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// The control plane's word wins; a route that it does not know is what the code declares.
-    pub(super) fn compile(&self) -> Snapshot {
-        let mut view = self.merged();
+    /// What is in force of what is [known and declared](Model::merged).
+    pub(super) fn compile(&self, mut view: ServiceView) -> Snapshot {
         self.held.apply(&mut view);
         match self.cursor {
             Some(_) => Snapshot::compile(view, self.environment.clone()),
@@ -39,7 +38,7 @@ impl Model {
         }
     }
 
-    /// What the control plane says with what the code declares.
+    /// The control plane's word, which wins; a route that it does not know is what the code declares.
     pub(super) fn merged(&self) -> ServiceView {
         let mut view = self.view.clone();
         let known = &self.view.service;

@@ -1,21 +1,35 @@
 //! What the replica holds of divided limits: parts under leases, which end by the replica's own clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use waygate_api::instances::{ShareGranted, SharesGranted, SharesHeld};
-use waygate_core::{Holding, ServiceView};
+use waygate_core::{Holding, Part, ServiceView};
 
 use super::Replica;
 use super::model::Model;
+use crate::cache::KeptShares;
 use crate::status::{ShareStatus, Shares};
+
+/// How long a share is waited for before this replica goes on without the control plane's.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a share may take to its place on the disk before it is confirmed without.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is held, of one service and of everything.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 pub(super) struct Held {
     /// Divided limits are asked for; else this replica has the whole of each.
     pub(super) asks: bool,
+    /// What is left without a lease is kept on a disk.
+    keeps: bool,
+    /// The control plane was tried in vain, and not reached since.
+    away: bool,
+    /// Shares were given up for good: the service ends.
+    ended: bool,
     pub(super) service: One,
     pub(super) global: One,
 }
@@ -23,13 +37,28 @@ pub(super) struct Held {
 /// A part of one whole.
 #[derive(Debug, Default)]
 pub(super) struct One {
-    pub(super) holding: Holding,
+    holding: Holding,
     serial: u64,
     of: usize,
+    /// When the lease ends.
     until: Option<Instant>,
+    /// How long is waited for a part, while none is held.
+    waits: Option<Instant>,
+    /// What is left without a lease, also over a restart; `None` while no part was ever given.
+    left: Option<Part>,
+    /// When the part was given that is held.
+    given: Option<Instant>,
+    /// The newest grant of which the disk says what is left.
+    kept: u64,
 }
 
 impl Held {
+    /// Begins with what is left of the shares of a process before.
+    pub(super) fn after(kept: KeptShares) -> Self {
+        let one = |left| One { left, ..One::default() };
+        Self { service: one(kept.service), global: one(kept.global), ..Self::default() }
+    }
+
     /// Puts what is held in the place of divided limits.
     pub(super) fn apply(&self, view: &mut ServiceView) {
         if self.asks {
@@ -37,34 +66,87 @@ impl Held {
         }
     }
 
-    pub(super) fn status(&self, view: &ServiceView) -> Shares {
-        let (service, global) = if self.asks { view.divides() } else { (false, false) };
+    /// What is left without leases, to keep.
+    pub(super) fn left(&self) -> KeptShares {
+        if self.asks {
+            KeptShares { service: self.service.left.clone(), global: self.global.left.clone() }
+        } else {
+            KeptShares::default()
+        }
+    }
+
+    fn status(&self, (service, global): (bool, bool)) -> Shares {
         let of = |one: &One| ShareStatus { holding: one.holding.clone(), of: one.of };
-        Shares { service: service.then(|| of(&self.service)), global: global.then(|| of(&self.global)) }
+        Shares {
+            service: (self.asks && service).then(|| of(&self.service)),
+            global: (self.asks && global).then(|| of(&self.global)),
+        }
+    }
+
+    /// Waits for what is divided and not held, or goes on without.
+    fn look(&mut self, (service, global): (bool, bool), now: Instant) {
+        let may_wait = self.asks && !self.ended;
+        self.service.look(may_wait && service, self.away, now);
+        self.global.look(may_wait && global, self.away, now);
     }
 
     fn ends(&self) -> Option<Instant> {
-        [self.service.until, self.global.until].into_iter().flatten().min()
+        [&self.service, &self.global].into_iter().flat_map(|one| [one.until, one.waits]).flatten().min()
     }
 }
 
 impl One {
     /// Takes what was given in answer to a question of that time.
     fn take(&mut self, asked: Instant, granted: ShareGranted) {
-        let until = asked + std::time::Duration::from_millis(granted.lease_ms);
-        if until > Instant::now() {
+        let (until, now) = (asked + Duration::from_millis(granted.lease_ms), Instant::now());
+        if until > now {
             let ShareGranted { serial, part, of, .. } = granted;
-            *self = Self { holding: Holding::Leased(part), serial, of, until: Some(until) };
+            if serial != self.serial {
+                self.given = Some(now);
+            }
+            self.left = Some(part.half());
+            (self.holding, self.serial, self.of) = (Holding::Leased(part), serial, of);
+            (self.until, self.waits) = (Some(until), None);
         }
     }
 
     fn lapse(&mut self, now: Instant) {
         if self.until.is_some_and(|until| until <= now) {
             self.until = None;
-            if let Holding::Leased(part) = &self.holding {
-                self.holding = Holding::Lapsed(part.half());
+            if matches!(self.holding, Holding::Leased(_)) {
+                self.go_on_without();
             }
         }
+    }
+
+    fn look(&mut self, wants: bool, away: bool, now: Instant) {
+        if !wants || self.holding != Holding::Nothing {
+            self.waits = None;
+        } else if away || self.waits.is_some_and(|until| until <= now) {
+            self.waits = None;
+            self.go_on_without();
+        } else {
+            self.waits = self.waits.or(Some(now + GRACE));
+        }
+    }
+
+    /// What is left of the last part, or all where there never was one.
+    fn go_on_without(&mut self) {
+        self.holding = self.left.clone().map_or(Holding::Alone, Holding::Lapsed);
+        let holds = if self.left.is_some() { "what is left of the last share" } else { "the whole limit" };
+        tracing::warn!(holds, "there is no lease for the share of divided limits; `on_backend_failure` decides");
+    }
+
+    /// Nothing is held any more.
+    fn give_up(&mut self) {
+        *self = Self { left: self.left.take(), ..Self::default() };
+    }
+
+    /// The grant that is confirmed: what has not reached the disk yet is not, since a process that starts from there
+    /// would enforce what others were given meanwhile.
+    fn confirms(&self, keeps: bool) -> u64 {
+        let is_late = self.given.is_none_or(|given| given.elapsed() >= DISK_PATIENCE);
+        if keeps && !is_late { self.kept } else { self.serial }
     }
 }
 
@@ -73,6 +155,31 @@ impl Replica {
     /// were not divided.
     pub(crate) fn ask_for_shares(&self, may_ask: bool) {
         self.change_shares(|held| held.asks = may_ask);
+    }
+
+    /// From now on a share is confirmed only once [`Replica::shares_kept`] was told of it.
+    pub(crate) fn keeps_shares(&self) {
+        self.change_shares(|held| held.keeps = true);
+    }
+
+    /// This was written to the disk, or cannot be.
+    pub(crate) fn shares_kept(&self, kept: &KeptShares) {
+        let is_news = {
+            let mut model = self.model();
+            let Held { service, global, .. } = &mut model.held;
+            let mut is_news = false;
+            for (one, left) in [(service, &kept.service), (global, &kept.global)] {
+                if one.left == *left && one.kept != one.serial {
+                    one.kept = one.serial;
+                    is_news = true;
+                }
+            }
+            is_news
+        };
+        if is_news {
+            // Whoever confirms it waits for a change of the status.
+            self.status.send_modify(|_| {});
+        }
     }
 
     /// What to ask for, and what is held; `None` where nothing is divided.
@@ -89,7 +196,8 @@ impl Replica {
         if !global {
             model.held.global = One::default();
         }
-        let serial = |divided: bool, one: &One| divided.then_some(one.serial);
+        let keeps = model.held.keeps;
+        let serial = |divided: bool, one: &One| divided.then(|| one.confirms(keeps));
         let asked =
             SharesHeld { service: serial(service, &model.held.service), global: serial(global, &model.held.global) };
         (service || global).then_some(asked)
@@ -105,11 +213,27 @@ impl Replica {
                 held.global.take(asked, granted);
             }
         });
+        // What is left now is to be kept.
+        self.moved.notify_one();
     }
 
-    /// Nothing is held any more.
+    /// The service ends: nothing is held any more, and nothing is waited for.
     pub(crate) fn give_shares_up(&self) {
-        self.change_shares(|held| (held.service, held.global) = (One::default(), One::default()));
+        self.change_shares(|held| {
+            held.ended = true;
+            held.service.give_up();
+            held.global.give_up();
+        });
+    }
+
+    /// Each server of the control plane was tried, and none was there.
+    pub(crate) fn unreached(&self) {
+        self.change_shares(|held| held.away = true);
+    }
+
+    /// The control plane is there.
+    pub(super) fn reached(&self) {
+        self.model().held.away = false;
     }
 
     /// The control plane wants to be asked.
@@ -119,20 +243,26 @@ impl Replica {
 
     fn change_shares(&self, change: impl FnOnce(&mut Held)) {
         let mut model = self.model();
-        let before = [model.held.service.holding.clone(), model.held.global.holding.clone()];
-        let asked = model.held.asks;
+        let of = |held: &Held| (held.asks, held.service.holding.clone(), held.global.holding.clone());
+        let before = of(&model.held);
         change(&mut model.held);
-        let Held { asks, service, global } = &model.held;
-        if *asks != asked || [&service.holding, &global.holding] != [&before[0], &before[1]] {
-            self.put_in_force(&model);
+        let divided = model.merged().divides();
+        model.held.look(divided, Instant::now());
+        if of(&model.held) == before {
+            self.lease.send_replace(model.held.ends());
+        } else {
+            self.put_in_force(&mut model);
         }
-        self.lease.send_replace(model.held.ends());
     }
 
     /// Compiles what is known, and puts it in force.
-    pub(super) fn put_in_force(&self, model: &Model) {
-        self.snapshot.store(model.compile());
-        let shares = model.held.status(&model.merged());
+    pub(super) fn put_in_force(&self, model: &mut Model) {
+        let view = model.merged();
+        let divided = view.divides();
+        model.held.look(divided, Instant::now());
+        self.lease.send_replace(model.held.ends());
+        let shares = model.held.status(divided);
+        self.snapshot.store(model.compile(view));
         self.status.send_if_modified(|status| {
             let is_news = status.shares != shares;
             status.shares = shares;
@@ -168,3 +298,6 @@ pub(crate) async fn keep_leases(replica: Arc<Replica>, stop: CancellationToken) 
     let None::<std::convert::Infallible> = stop.run_until_cancelled(keep).await;
     replica.give_shares_up();
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Divided limits, from a real control plane to the answers of services.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use waygate_sdk::core::Holding;
-use waygate_sdk::{Status, Waygate, WaygateBuilder};
+use waygate_sdk::{Waygate, WaygateBuilder};
 use waygate_server::ServerBuilder;
 
 use crate::end_to_end::{ControlPlane, payments, settings, status};
@@ -161,25 +162,116 @@ async fn without_a_lease_a_policy_may_refuse_or_let_everything_through() {
     }
 }
 
+/// A service that starts with a control plane that is not there.
+fn alone(address: std::net::SocketAddr) -> WaygateBuilder {
+    Waygate::builder(&format!("http://{address}"), "pay").reconnect_delay(Duration::from_millis(300))
+}
+
+async fn settled(what: &str, replica: &Replica) -> Holding {
+    let holding = || replica.waygate.status().shares.service.unwrap().holding;
+    eventually(what, || holding() != Holding::Nothing).await;
+    holding()
+}
+
+fn file_in(directory: &Path) -> PathBuf {
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).next().unwrap()
+}
+
 #[tokio::test]
-async fn a_replica_without_a_share_admits_nothing_and_is_not_ready() {
+async fn one_that_starts_again_while_the_control_plane_is_away_goes_on_with_half_of_its_share() {
+    for (choice, passing) in [("local", 50), ("closed", 0), ("open", 100)] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = ControlPlane::start().await;
+        let first = Replica::start(server.service("pay").cache_dir(folder.path()), "a");
+        assert!(first.waygate.ready(PATIENCE).await);
+        set(&server, divided(&json!({"on_backend_failure": choice}))).await;
+        until_amounts(std::slice::from_ref(&first), &[100]).await;
+        eventually("it is on the disk", || std::fs::read_to_string(file_in(folder.path())).unwrap().contains("shares"))
+            .await;
+        let address = server.address;
+        server.stop().await;
+
+        // Several times: it does not become less. The first is as killed, the others end in order.
+        for round in 0..3 {
+            let again = Replica::start(alone(address).cache_dir(folder.path()), "a");
+            let holding = settled("it goes on", &again).await;
+            assert!(matches!(holding, Holding::Lapsed(_)), "{holding:?}");
+            assert_eq!((again.amount(), again.waygate.status().is_ready()), (Some(50), false), "{choice}, {round}");
+            assert_eq!(again.passing(100).await, passing, "{choice}, {round}");
+            again.waygate.shutdown().await;
+        }
+
+        // The control plane is there: nobody goes on with anything, and waits for his share.
+        first.waygate.shutdown().await;
+        let server = ControlPlane::start_at(address.port(), settings()).await;
+        set(&server, divided(&json!({"on_backend_failure": choice, "allow_unknown": true}))).await;
+        let again = Replica::start(server.service("pay").cache_dir(folder.path()), "a");
+        assert!(!again.waygate.status().is_ready());
+        assert!(matches!(settled("it has its share", &again).await, Holding::Leased(_)));
+        assert!(again.waygate.ready(PATIENCE).await);
+        assert_eq!(again.amount(), Some(100));
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_ended_in_order_keeps_what_is_left_too() {
     let folder = tempfile::tempdir().unwrap();
     let server = ControlPlane::start().await;
     let kept = |builder: WaygateBuilder| builder.cache_dir(folder.path());
     let first = Replica::start(kept(server.service("pay")), "a");
+    let other = Replica::start(server.service("pay"), "b");
+    assert!(first.waygate.ready(PATIENCE).await && other.waygate.ready(PATIENCE).await);
+    set(&server, divided(&json!({}))).await;
+    let both = [first, other];
+    until_amounts(&both, &[50, 50]).await;
+    let [first, _other] = both;
+    first.waygate.shutdown().await;
+    assert_eq!(first.passing(5).await, 0);
+    let address = server.address;
+    server.stop().await;
+    let again = Replica::start(kept(alone(address)), "c");
+    assert!(matches!(settled("it goes on", &again).await, Holding::Lapsed(_)));
+    assert_eq!((again.amount(), again.passing(100).await), (Some(25), 25));
+}
+
+#[tokio::test]
+async fn one_that_never_had_a_share_counts_the_whole_limit_while_the_control_plane_is_away() {
+    for (choice, passing) in [("local", 100), ("closed", 0), ("open", 110)] {
+        let folder = tempfile::tempdir().unwrap();
+        let baked = folder.path().join("baked.json");
+        let server = ControlPlane::start().await;
+        let _client = server.service("other").start().unwrap();
+        set(&server, divided(&json!({"on_backend_failure": choice, "allow_unknown": true}))).await;
+        let url = format!("http://{}/api/sdk/snapshot?service=pay", server.address);
+        let snapshot = reqwest::Client::new().get(url).send().await.unwrap().bytes().await.unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the test bakes a file")]
+        std::fs::write(&baked, &snapshot).unwrap();
+        let address = server.address;
+        server.stop().await;
+        let service = Replica::start(alone(address).bootstrap_file(&baked), "a");
+        assert_eq!(settled("it goes on", &service).await, Holding::Alone);
+        assert_eq!((service.amount(), service.waygate.status().is_ready()), (Some(100), false));
+        assert_eq!(service.passing(110).await, passing, "{choice}");
+    }
+}
+
+#[tokio::test]
+async fn one_whose_control_plane_answers_nothing_goes_on_after_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ControlPlane::start().await;
+    let first = Replica::start(server.service("pay").cache_dir(folder.path()), "a");
     assert!(first.waygate.ready(PATIENCE).await);
     set(&server, divided(&json!({}))).await;
     until_amounts(std::slice::from_ref(&first), &[100]).await;
     first.waygate.shutdown().await;
-    drop(first);
     let address = server.address;
     server.stop().await;
-
-    let builder = Waygate::builder(&format!("http://{address}"), "pay").reconnect_delay(Duration::from_millis(300));
-    let again = Replica::start(kept(builder), "a");
-    let Status { shares, .. } = again.waygate.status();
-    assert_eq!(shares.service.unwrap().holding, Holding::Nothing);
-    assert_eq!((again.passing(5).await, again.waygate.status().is_ready()), (0, false));
+    // It accepts connections, and that is all.
+    let _silent = std::net::TcpListener::bind(address).unwrap();
+    let again = Replica::start(alone(address).cache_dir(folder.path()), "a");
+    assert!(matches!(settled("it goes on", &again).await, Holding::Lapsed(_)));
+    assert_eq!(again.passing(100).await, 50);
 }
 
 #[tokio::test]
