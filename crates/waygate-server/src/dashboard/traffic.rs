@@ -53,7 +53,7 @@ struct Row {
 struct Limit {
     service: String,
     policy: String,
-    limit: String,
+    quota: String,
     by: String,
     count: u64,
 }
@@ -115,7 +115,7 @@ fn limits(visit: &Visit, is_wanted: &impl Fn(&ServiceId) -> bool) -> Vec<Limit> 
         let kind = [hit.service.unwrap_or_default(), hit.policy, format!("{}{tier}", hit.limit), hit.key];
         *sums.entry(kind).or_default() += hit.count;
     }
-    let limit = |([service, policy, limit, by], count): ([String; 4], u64)| Limit { service, policy, limit, by, count };
+    let limit = |([service, policy, quota, by], count): ([String; 4], u64)| Limit { service, policy, quota, by, count };
     let mut limits: Vec<Limit> = sums.into_iter().map(limit).collect();
     limits.sort_by_key(|limit| std::cmp::Reverse(limit.count));
     limits.truncate(MOST_LIMITS);
