@@ -307,7 +307,7 @@ async fn what_could_not_be_read_is_not_forgotten_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("baked.json");
     let baked = json!({"cursor": cursor(1), "view": {"service": {"routes": odd}}});
-    std::fs::write(&file, baked.to_string()).unwrap();
+    crate::kept::write(&file, baked.to_string().as_bytes());
     let service = Waygate::builder(&stub.url, "pay").bootstrap_file(&file).start().unwrap();
     assert!(service.status().cursor.is_some(), "it enforces what it has");
     eventually("followed", || !stub.told.heads.lock().unwrap().is_empty()).await;

@@ -41,7 +41,7 @@ fn file_in(directory: &Path) -> std::path::PathBuf {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test damages, or bakes, a file")]
-fn write(path: &Path, bytes: &[u8]) {
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 

@@ -157,8 +157,10 @@ impl Table {
     /// Takes down what an instance has said, unless something is known that it has said later.
     pub(super) fn hear(&mut self, name: &Name, heard: Heard) {
         if let Some(instance) = self.own.get_mut(name) {
-            // Of what cannot be ordered, the last to come counts, whatever clocks say.
-            let is_late = |known: &Arc<Heard>| known.process.is_some() && !heard.replaces(known, instance.process());
+            // Of what cannot be ordered, the last to come counts, whatever clocks say. Where the stream of one is by now that
+            // is here is known first hand alone.
+            let process = instance.process().filter(|_| instance.here);
+            let is_late = |known: &Arc<Heard>| known.process.is_some() && !heard.replaces(known, process);
             if !instance.heard.as_ref().is_some_and(is_late) {
                 if heard.left
                     && let Some(crowd) = self.crowds.get_mut(&name.service)

@@ -3,6 +3,7 @@ use waygate_store::MemoryStore;
 
 use super::table::{MOST, MOST_OF_SERVICE};
 use super::*;
+use crate::clients::{About, Client};
 
 async fn presence() -> (ControlPlane, Presence) {
     let control = ControlPlane::start(Arc::new(MemoryStore::new().unwrap())).await.unwrap();
@@ -103,14 +104,38 @@ async fn g60_names_of_one_service_take_no_room_from_others_and_leave_nothing_beh
 
     assert!(presence.acknowledge(&pay(), Acknowledgement { leaving: true, ..said(9, &cursor) }));
     assert!(presence.acknowledge(&pay(), said(MOST, &cursor)), "one has left");
-    let table = presence.table();
-    let names: Vec<&str> = table.own.keys().map(|name| name.id.as_str()).collect();
-    assert!(!names.contains(&"pod-9") && names.contains(&"pod-8"), "nobody who is there was forgotten");
-    assert_eq!(table.own.keys().filter(|name| name.service == orders).count(), 2);
-    let is_his = |key: &&String| key.starts_with("instances/pay/pod-9/");
-    assert_eq!(table.gone.iter().filter(is_his).count(), 3, "the notes are taken back");
-    assert!(!table.unsaid.iter().any(|(name, _)| name.id.as_str() == "pod-9"));
-    drop(table);
+    {
+        let table = presence.table();
+        let names: Vec<&str> = table.own.keys().map(|name| name.id.as_str()).collect();
+        assert!(!names.contains(&"pod-9") && names.contains(&"pod-8"), "nobody who is there was forgotten");
+        assert_eq!(table.own.keys().filter(|name| name.service == orders).count(), 2);
+        let is_his = |key: &&String| key.starts_with("instances/pay/pod-9/");
+        assert_eq!(table.gone.iter().filter(is_his).count(), 3, "the notes are taken back");
+        assert!(!table.unsaid.iter().any(|(name, _)| name.id.as_str() == "pod-9"));
+    }
     drop(stream);
+    control.stop().await.unwrap();
+}
+
+/// The next start of an instance has its stream elsewhere, and its words come here.
+#[tokio::test]
+async fn words_of_a_later_start_are_taken_down_where_the_stream_of_an_earlier_one_was() {
+    let (control, presence) = presence().await;
+    let cursor = control.current().cursor.clone();
+    let process = |name: &str| Some(name.parse().unwrap());
+    let says =
+        |name, sequence| Acknowledgement { process: process(name), sequence: Some(sequence), ..said(1, &cursor) };
+    let earlier = presence.join(Arrival { process: process("first"), ..arrival(1) });
+    assert!(presence.acknowledge(&pay(), says("first", 9)));
+    let heard = || {
+        let table = presence.table();
+        let heard = table.own.values().next().unwrap().heard.clone().unwrap();
+        (heard.process.clone(), heard.sequence)
+    };
+    assert!(presence.acknowledge(&pay(), says("second", 1)));
+    assert_eq!(heard(), (process("first"), Some(9)), "of the stream that is here it is not");
+    drop(earlier);
+    assert!(presence.acknowledge(&pay(), says("second", 2)));
+    assert_eq!(heard(), (process("second"), Some(2)));
     control.stop().await.unwrap();
 }
