@@ -10,7 +10,7 @@ use std::io::{IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(crate) use ask::{ask, can_ask};
+pub(crate) use ask::{ask, ask_secret, can_ask};
 pub(crate) use format::{ColourChoice, Format, Output};
 use serde_json::value::RawValue;
 use waygate_api::client::Call;

@@ -15,7 +15,7 @@ use crate::context::{Context, Server, Source, text_variable};
 use crate::credentials::{Config, ConfigFile, Session};
 use crate::error::{CliError, CliResult};
 use crate::moment;
-use crate::printer::{Colour, Format};
+use crate::printer::{Colour, Format, ask_secret};
 use crate::render::table::{Cell, Table};
 
 pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
@@ -108,7 +108,7 @@ fn password(given: Option<String>, from_stdin: bool) -> CliResult<SecretString> 
 
 /// A password that is typed without being shown.
 pub(crate) fn asked_password(question: &str) -> CliResult<SecretString> {
-    rpassword::prompt_password(question)
+    ask_secret(question)
         .map(SecretString::from)
         .map_err(|error| CliError::usage(format!("cannot ask for the password: {error}")))
 }

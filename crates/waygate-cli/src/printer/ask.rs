@@ -4,6 +4,10 @@ use std::io::{IsTerminal as _, Write as _};
 
 use crate::printer::literal;
 
+/// What the program ends with where a signal would have ended it: 128 and the number of the signal.
+#[cfg(unix)]
+const INTERRUPTED: i32 = 130;
+
 /// Asks on stderr and reads one line; `None` where nobody can answer.
 pub(crate) fn ask(question: &str) -> Option<String> {
     if !can_ask() {
@@ -15,6 +19,40 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line).ok()?;
     (read > 0).then(|| line.trim().to_owned())
+}
+
+/// Asks for what is typed without being shown.
+///
+/// # Errors
+///
+/// When there is no terminal, or it cannot be read.
+pub(crate) fn ask_secret(question: &str) -> std::io::Result<String> {
+    #[cfg(unix)]
+    give_back_when_interrupted()?;
+    rpassword::prompt_password(question)
+}
+
+/// Has the first Ctrl-C end the program with the terminal as it was: the shell would hide what is typed next. It holds until
+/// the program ends, since a signal that has once been listened to has no effect of its own any more.
+#[cfg(unix)]
+fn give_back_when_interrupted() -> std::io::Result<()> {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut interrupt = {
+        let _entered = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(interrupt.recv());
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+        let _ = writeln!(std::io::stderr());
+        std::process::exit(INTERRUPTED);
+    });
+    Ok(())
 }
 
 /// Whether a person can be asked.

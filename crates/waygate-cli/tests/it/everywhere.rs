@@ -131,8 +131,8 @@ fn what_only_reads_is_tried_again_and_what_changes_is_not() {
         let output = waygate(home.path()).args(["--server", &url]).args(arguments).output().unwrap();
         (output.status.code(), calls.load(Ordering::SeqCst))
     };
-    assert_eq!(tried(&["services", "--retries", "2"]), (Some(0), 3));
-    assert_eq!(tried(&["services", "--retries", "1"]), (Some(1), 2));
-    assert_eq!(tried(&["services"]), (Some(6), 1));
+    assert_eq!(tried(&["history", "--retries", "2"]), (Some(0), 3));
+    assert_eq!(tried(&["history", "--retries", "1"]), (Some(1), 2));
+    assert_eq!(tried(&["history"]), (Some(6), 1));
     assert_eq!(tried(&["grl", "disable", "--retries", "5"]), (Some(6), 1));
 }

@@ -75,11 +75,20 @@ impl Terminal {
         }
     }
 
+    /// Waits until the shell takes the next line.
+    fn is_back(&self) {
+        self.until(|screen| screen.lines().last() == Some("$"));
+    }
+
     fn clear(&self) {
         self.types("clear");
+        self.until(|screen| screen == "$");
+    }
+
+    fn until(&self, is_so: impl Fn(&str) -> bool) {
         let begun = Instant::now();
-        while self.screen() != "$" {
-            assert!(begun.elapsed() < PATIENCE, "the screen is not cleared:\n{}", self.screen());
+        while !is_so(&self.screen()) {
+            assert!(begun.elapsed() < PATIENCE, "the shell does not come back:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -104,11 +113,12 @@ fn a13_the_first_interrupt_at_each_question_ends_it_with_130() {
         ("waygate disable /api/payments", "Go on?"),
         ("waygate sm enable payments-service", "Go on?"),
         ("waygate global enable", "Type `"),
-        ("waygate wait /api/refunds --for disabled", "--for disabled\n"),
+        ("waygate wait /api/refunds --for disabled --verbose", "GET http"),
     ] {
         terminal.types(line);
         terminal.shows(question);
         terminal.presses("C-c");
+        terminal.is_back();
         terminal.types("echo \"exit $?\"");
         let screen = terminal.shows("exit 130");
         assert!(screen.contains("echo \"exit"), "what is typed is not shown after `{line}`:\n{screen}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::context::Fleet;
 
 /// What prints something else each time, goes on for ever or is no call; each is tested by itself.
-const ELSEWHERE: [&str; 21] = [
+const ELSEWHERE: [&str; 18] = [
     "serve",
     "demo",
     "backup",
@@ -27,9 +27,6 @@ const ELSEWHERE: [&str; 21] = [
     "instances",
     "instances forget",
     "upgrade",
-    "help",
-    "dashboard",
-    "top",
 ];
 
 const LINES: &[&str] = &[
@@ -98,6 +95,9 @@ const LINES: &[&str] = &[
     "rollback --to 4 --dry-run",
     "history --limit 3",
     "audit --per-page 3",
+    "top --once",
+    "dashboard --print-url",
+    "help exit-codes",
     "logout",
 ];
 
