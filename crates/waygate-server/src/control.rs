@@ -7,6 +7,7 @@
 mod concerned;
 pub(crate) mod feed;
 mod follower;
+mod place;
 pub(crate) mod presence;
 mod scheduler;
 mod writer;
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     state: ArcSwap<State>,
     feed: Feed,
     revision: watch::Sender<Revision>,
+    /// For whoever asks the store about a place in history that is not known here.
+    asking: tokio::sync::Mutex<()>,
     /// Why the store cannot be followed at the moment.
     trouble: watch::Sender<Option<String>>,
     queue: mpsc::Sender<Request>,
@@ -117,6 +120,7 @@ impl ControlPlane {
         let inner = Arc::new(Inner {
             feed: Feed::new(state.clone(), past, bounds),
             revision: watch::Sender::new(state.cursor.revision),
+            asking: tokio::sync::Mutex::new(()),
             trouble: watch::Sender::new(None),
             state: ArcSwap::new(state),
             store,

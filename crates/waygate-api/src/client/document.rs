@@ -22,8 +22,9 @@ pub struct Document {
 }
 
 impl Client {
-    /// Reads a document as it is, unless it is still the one that `etag` names: without its text then. For documents of any
-    /// size: its parts must keep coming, the whole may take as long as it takes.
+    /// Reads a document as it is, unless it is still the one that `etag` names: without its text then. `known` is where in
+    /// history the caller stands, so that a server which is behind that does not take it back. For documents of any size:
+    /// its parts must keep coming, the whole may take as long as it takes.
     ///
     /// # Errors
     ///
@@ -33,6 +34,7 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
         etag: Option<&str>,
+        known: Option<&str>,
     ) -> Result<Document, ClientError> {
         let url = self.url(path, query);
         let in_time = || ClientError::Timeout { url: url.clone() };
@@ -42,6 +44,9 @@ impl Client {
         }
         if let Some(etag) = etag {
             request = request.header("if-none-match", header_value("if-none-match", etag)?);
+        }
+        if let Some(known) = known {
+            request = request.header(headers::LAST_EVENT_ID, header_value(headers::LAST_EVENT_ID, known)?);
         }
         let response = tokio::time::timeout(self.timeout, request.send()).await.map_err(|_| in_time())?;
         let mut response = response.map_err(|error| failure(&url, &error))?;

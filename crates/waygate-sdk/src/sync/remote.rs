@@ -43,11 +43,12 @@ impl RemoteSource {
         let polled =
             self.polled.take().filter(|polled| polled.server == server && Some(&polled.cursor) == known.as_ref());
         let etag = polled.as_ref().map(|polled| polled.etag.as_str());
+        let known = known.map(|cursor| cursor.to_string());
         let answer = self
             .session
             .call(|client| {
-                let service = self.service.as_str();
-                async move { client.document(paths::SNAPSHOT, &[("service", service)], etag).await }
+                let (service, known) = (self.service.as_str(), known.as_deref());
+                async move { client.document(paths::SNAPSHOT, &[("service", service)], etag, known).await }
             })
             .await?;
         let malformed = |reason: String| Outage::Malformed { reason };

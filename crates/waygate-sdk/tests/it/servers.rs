@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use waygate_sdk::api::client::{Client, ClientOptions};
+use waygate_sdk::api::paths;
 use waygate_sdk::{Phase, Waygate};
 use waygate_server::Server;
 use waygate_store::MemoryStore;
@@ -103,6 +105,18 @@ async fn g47_a_token_goes_to_the_server_that_issued_it_and_to_no_other() {
     eventually_answers(&app, "/api/payments", 503).await;
     pay.shutdown().await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn g4_who_polls_says_where_it_stands_so_that_no_server_takes_it_back() {
+    let (url, asked) = stranger().await;
+    let client = Client::new(url.parse().unwrap(), &ClientOptions::default()).unwrap();
+    client.document(paths::SNAPSHOT, &[("service", "pay")], None, Some("abc:7:0a")).await.unwrap_err();
+    let asked = asked.lock().unwrap().concat();
+    assert!(
+        asked.starts_with("get /api/sdk/snapshot?service=pay ") && asked.contains("last-event-id: abc:7:0a\r\n"),
+        "{asked}"
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use waygate_api::headers;
 use waygate_core::Cursor;
 
 use crate::api::names::Parameters;
+use crate::api::streams::resumed;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::control::feed::Subject;
@@ -17,7 +18,8 @@ use crate::error::ApiError;
 const ZIPPED: &str = "-gzip";
 
 /// What is in force for the service that `service` names. While nothing of it changes, every node of the control plane
-/// answers 304 to the `ETag` of an earlier answer, and says how far the document is true by now.
+/// answers 304 to the `ETag` of an earlier answer, and says how far the document is true by now. Nobody is given less than it
+/// has: by `Last-Event-ID`, else by its `ETag`.
 pub(super) async fn show(
     State(app): State<App>,
     principal: Principal,
@@ -26,6 +28,9 @@ pub(super) async fn show(
 ) -> Result<Response, ApiError> {
     let service = parameters.own_service()?;
     principal.require_read(&service)?;
+    if let Some(stands) = resumed(&head).or_else(|| Some(known_tags(&head).next()?.cursor)) {
+        app.control.catch_up_for(&stands).await?;
+    }
     let (subject, feed) = (Subject::Service(service.clone()), app.control.feed());
     let known = known_tags(&head).find_map(|tag| Some((feed.unchanged_since(&tag.cursor, &subject)?, tag)));
     if let Some((stands, tag)) = known {

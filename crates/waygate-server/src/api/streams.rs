@@ -18,7 +18,8 @@ use crate::control::feed::Subject;
 use crate::control::presence::Arrival;
 use crate::error::ApiError;
 
-/// Our frames about the service that `service` names, resumed after `Last-Event-ID` where that is possible.
+/// Our frames about the service that `service` names, resumed after `Last-Event-ID` where that is possible. Who knows more
+/// than this node does waits for it, and is refused where it cannot be told whether that is so.
 pub(super) async fn frames(
     State(app): State<App>,
     principal: Principal,
@@ -27,10 +28,12 @@ pub(super) async fn frames(
 ) -> Result<Response, ApiError> {
     let service = parameters.own_service()?;
     principal.require_read(&service)?;
-    // A cursor that cannot be read is as good as none: the stream begins with a snapshot.
-    let resume: Option<Cursor> = head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok());
+    let resume = resumed(&head);
     let subject = Subject::Service(service.clone());
     let holder = holder(&principal, app.admit_stream()?);
+    if let Some(cursor) = &resume {
+        app.control.catch_up_for(cursor).await?;
+    }
     let present = app.presence.join(Arrival {
         service: service.clone(),
         id: clients::instance(&head),
@@ -81,6 +84,11 @@ pub(super) async fn events(
     };
     let envelopes = Envelopes { control: app.control.clone(), present, attendance };
     Ok(respond(&app, subject, None, envelopes, holder))
+}
+
+/// Where the caller stands. A cursor that cannot be read is as good as none: it begins with a snapshot.
+pub(super) fn resumed(head: &HeaderMap) -> Option<Cursor> {
+    head.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 fn holder(principal: &Principal, place: Place) -> Holder {

@@ -3,6 +3,7 @@
 mod admission;
 mod ends;
 mod lineage;
+mod moved;
 mod nodes;
 mod outage;
 pub(crate) mod redis;

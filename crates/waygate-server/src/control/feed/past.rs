@@ -56,6 +56,13 @@ impl Feed {
     pub(crate) fn contains(&self, cursor: &Cursor) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).ring.contains(cursor)
     }
+
+    /// Whether it is known where a cursor lies: in this history, or before what is kept of it.
+    pub(crate) fn can_place(&self, cursor: &Cursor) -> bool {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let floor = inner.ring.floor();
+        inner.ring.contains(cursor) || (cursor.epoch == floor.epoch && cursor.revision < floor.revision)
+    }
 }
 
 impl Past {
