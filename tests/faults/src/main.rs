@@ -21,7 +21,7 @@ struct Arguments {
     minutes: f64,
     #[arg(long, default_value_t = 20)]
     services: usize,
-    /// How many services of the PyPI package; WAYGATE_PEER_PYTHON is the interpreter that has it.
+    /// How many services of the PyPI package; `WAYGATE_PEER_PYTHON` is the interpreter that has it.
     #[arg(long, default_value_t = 2)]
     pythons: usize,
     /// Redis fails over under Sentinels.
@@ -56,13 +56,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     .await?;
     say(&outcomes.to_string());
     let Some(kept) = outcomes.kept else { return Ok(ExitCode::SUCCESS) };
-    let line: Vec<String> = std::env::args().skip(1).collect();
-    say(&format!(
-        "the files are in {}; replay it by `scripts/faults --seed {} {}`",
-        kept.display(),
-        plan.seed,
-        line.join(" ")
-    ));
+    let said: Vec<String> = std::env::args().skip(1).collect();
+    say(&format!("the files are in {}; the same trouble again: `scripts/faults {}`", kept.display(), said.join(" ")));
     Ok(ExitCode::FAILURE)
 }
 

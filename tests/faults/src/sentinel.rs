@@ -10,6 +10,8 @@ use crate::process::{Redis, ask, free_port, listens};
 
 const LASTING: [&str; 6] = ["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"];
 
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Two servers and those who watch over them.
 #[derive(Debug)]
 pub struct Sentinels {
@@ -40,7 +42,7 @@ impl Sentinels {
             let settings = directory.join("sentinel.conf");
             let text = format!(
                 "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {} 2\n\
-                 sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 3000\n",
+                 sentinel down-after-milliseconds main 3000\nsentinel failover-timeout main 3000\n",
                 directory.display(),
                 master.port
             );
@@ -88,25 +90,31 @@ impl Sentinels {
         Ok(())
     }
 
-    /// The server that was killed comes back, as the replica.
+    /// The server that was killed comes back; returns when one of the two follows the other. Where the machine is busy the
+    /// Sentinels may fail over again meanwhile.
     ///
     /// # Errors
     ///
     /// When it does not.
     pub async fn bring_back(&mut self) -> anyhow::Result<()> {
-        let other = 1 - self.master;
-        self.servers[other].bring_back().await?;
-        let port = self.servers[other].port;
-        self.until("the old master follows nobody", port, &["ROLE"], |said| {
-            said.starts_with("slave") && said.contains("connected")
-        })
-        .await
+        self.servers[1 - self.master].bring_back().await?;
+        let begun = Instant::now();
+        loop {
+            let said = [self.servers[0].ask(&["ROLE"]).await, self.servers[1].ask(&["ROLE"]).await];
+            let follows = |number: usize| said[number].starts_with("slave") && said[number].contains("\nconnected\n");
+            if let Some(master) = (0..2).find(|master| said[*master].starts_with("master") && follows(1 - *master)) {
+                self.master = master;
+                return Ok(());
+            }
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "the old master follows nobody: {said:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn until(&self, what: &str, port: u16, command: &[&str], holds: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let begun = Instant::now();
         while !holds(&ask(port, command).await) {
-            anyhow::ensure!(begun.elapsed() < Duration::from_secs(90), "{what}");
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "{what}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())

@@ -20,6 +20,7 @@ pub const PYTHON: &str = "payments-service";
 pub const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Where changes are kept.
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 #[derive(Debug)]
 pub enum Store {
     Alone(Redis),
@@ -139,7 +140,9 @@ impl World {
                 }
             }
             Event::Services { services, node, mode } => {
-                services.iter().for_each(|service| self.services[*service].links[*node].set(*mode));
+                for service in services {
+                    self.services[*service].links[*node].set(*mode);
+                }
             }
             Event::Python { python, mode } => self.pythons[*python].1.set(*mode),
             Event::Writers { node, mode } => self.writers[*node].set(*mode),

@@ -75,7 +75,8 @@ impl Writer {
     }
 
     fn action(&mut self) -> &'static str {
-        *self.chance.pick(&["enable", "disable", "maintenance_on"])
+        let actions: [&str; 3] = ["enable", "disable", "maintenance_on"];
+        actions[self.chance.below(3)]
     }
 
     fn route(&mut self) -> String {
@@ -118,6 +119,10 @@ pub async fn make(
 }
 
 /// An HTTP client that is not patient for ever.
+///
+/// # Panics
+///
+/// Where the system has no randomness for TLS.
 #[expect(clippy::expect_used, reason = "it has no settings that could be wrong")]
 pub fn client() -> reqwest::Client {
     static PROVIDER: std::sync::Once = std::sync::Once::new();

@@ -49,9 +49,10 @@ async fn main() -> anyhow::Result<()> {
         .init();
     let waygate = Waygate::from_env()?.start()?;
     // What it begins with is what it had kept, since nothing was awaited yet.
-    match simulation::known(&waygate) {
-        Some((cursor, _)) => tracing::info!(target: TARGET, %cursor, "{STARTED}"),
-        None => tracing::info!(target: TARGET, "{STARTED}"),
+    if let Some((cursor, _)) = simulation::known(&waygate) {
+        tracing::info!(target: TARGET, %cursor, "{STARTED}");
+    } else {
+        tracing::info!(target: TARGET, "{STARTED}");
     }
     let routes = ROUTES.into_iter().fold(GuardedRouter::new(), |router, path| router.route(path, get(async || "ok")));
     let asked = waygate.clone();
