@@ -133,7 +133,9 @@ impl Acknowledger {
         // Not before a time, unless the connection is another one by then.
         let mut failed: Option<(Instant, Option<Timestamp>)> = None;
         loop {
-            let news = self.news(&status.borrow_and_update().clone());
+            // Nothing is asked of the replica while a status is borrowed: whoever changes the replica waits for that.
+            let seen = status.borrow_and_update().clone();
+            let news = self.news(&seen);
             let Some(news) = news.filter(|news| news.is_news_after(self.told.as_ref()) || again_at <= Instant::now())
             else {
                 tokio::select! {

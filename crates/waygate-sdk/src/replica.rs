@@ -166,7 +166,8 @@ impl Replica {
     /// Whether it is known what of the rules could not be read. What was kept does not say so: of rules that are not whole
     /// nothing is said before they have come anew.
     pub(crate) fn knows_what_is_missing(&self) -> bool {
-        self.status.borrow().rules == Rules::ControlPlane || self.is_complete_view()
+        let rules = self.status.borrow().rules;
+        rules == Rules::ControlPlane || self.is_complete_view()
     }
 
     /// What is in force of what the control plane has said; `None` before it has said anything.

@@ -44,7 +44,7 @@ pub(super) struct One {
     until: Option<Instant>,
     /// How long is waited for a part, while none is held.
     waits: Option<Instant>,
-    /// What is left without a lease, also over a restart; `None` while no part was ever given.
+    /// What is left without a lease, also over a restart; `None` while no part was given that is any.
     left: Option<Part>,
     /// When the part was given that is held.
     given: Option<Instant>,
@@ -104,7 +104,8 @@ impl One {
             if serial != self.serial {
                 self.given = Some(now);
             }
-            self.left = Some(part.half());
+            // A part of nothing is what one has that waits for others to make room.
+            self.left = Some(part.half()).filter(|left| !left.is_empty());
             (self.holding, self.serial, self.of) = (Holding::Leased(part), serial, of);
             (self.until, self.waits) = (Some(until), None);
         }

@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
-use waygate_sdk::{BuildError, Waygate};
+use waygate_sdk::{BuildError, Routes, Waygate};
 
 use crate::end_to_end::{ControlPlane, payments, settings, status};
 use crate::script::eventually;
@@ -319,4 +319,23 @@ async fn what_could_not_be_read_is_not_forgotten_over_a_restart() {
     assert_eq!(all[0]["process"], head["x-waygate-process"].to_str().unwrap(), "both say which start it is");
     assert_ne!(all[0]["process"], all[0]["instance"]);
     drop(service);
+}
+
+/// Once the one held what the other waited for, and services stood still as they started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn declarations_and_acknowledgements_do_not_wait_for_each_other() {
+    let server = ControlPlane::start().await;
+    let waygate = server.service("pay").start().unwrap();
+    eventually("it is heard of", || waygate.status().cursor.is_some()).await;
+    let (done, ended) = std::sync::mpsc::channel();
+    let declared = waygate.clone();
+    std::thread::spawn(move || {
+        for _ in 0..3000 {
+            declared.declare(Routes::new().get("/a"));
+        }
+        done.send(()).unwrap();
+    });
+    let ended = tokio::task::block_in_place(|| ended.recv_timeout(Duration::from_secs(20)));
+    assert!(ended.is_ok(), "declarations stand still");
+    server.stop().await;
 }

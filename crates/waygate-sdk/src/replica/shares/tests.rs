@@ -111,6 +111,16 @@ async fn a_limit_that_becomes_divided_during_an_outage_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_given_nothing_yet_never_had_a_share() {
+    let replica = begun(None);
+    let _leases = tokio::spawn(keep_leases(replica.clone(), CancellationToken::new()));
+    replica.take_shares(Instant::now(), grant(1, Part::default()));
+    assert_eq!((in_force(&replica), replica.model().held.left()), (0, KeptShares::default()));
+    pass(Duration::from_mins(5)).await;
+    assert_eq!((holding(&replica), in_force(&replica)), (Holding::Alone, 100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_share_is_confirmed_once_it_is_on_the_disk_or_the_disk_is_late() {
     let replica = begun(None);
     replica.take_shares(Instant::now(), grant(1, Part::whole()));
