@@ -1,5 +1,6 @@
 //! Divided limits among real processes: replicas that come and go, on one control plane and on two that share a Redis.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,10 @@ const ROUTE: &str = "orders-service:GET:/api/orders";
 
 /// A replica of the orders service that follows one or several control planes.
 fn replica(servers: &str, name: &str) -> Process {
+    replica_with(servers, name, |_| ())
+}
+
+fn replica_with(servers: &str, name: &str, adjust: impl FnOnce(&mut Command)) -> Process {
     let mut command = Command::new(example("orders-service"));
     command
         .env_clear()
@@ -21,12 +26,32 @@ fn replica(servers: &str, name: &str) -> Process {
         .env("WAYGATE_INSTANCE", name)
         .env("WAYGATE_RECONNECT_DELAY", "0.3")
         .env("WAYGATE_TRUSTED_PROXIES", "127.0.0.0/8");
+    adjust(&mut command);
     Process::start("a replica of the orders service", &mut command)
+}
+
+/// One that keeps what it knows in a directory of its own.
+fn keeping(servers: &str, name: &str, directory: &Path) -> Process {
+    replica_with(servers, name, |command| {
+        command.env("WAYGATE_CACHE_DIR", directory.join(name));
+    })
 }
 
 /// Leases are short, so that a test does not wait long for their end.
 fn quick(command: &mut Command) {
     command.args(["--instance-liveness", "3"]);
+}
+
+/// How much of all of a limit, which is `1 << 48`, is left for a replica by its cache.
+fn left(directory: &Path) -> Option<u64> {
+    let file = std::fs::read_dir(directory)
+        .ok()?
+        .filter_map(Result::ok)
+        .find(|file| file.file_name().to_string_lossy().ends_with(".cache"))?;
+    let text = std::fs::read_to_string(file.path()).ok()?;
+    let rules: serde_json::Value = serde_json::from_str(text.lines().nth(1)?).ok()?;
+    let pieces: Vec<(u64, u64)> = serde_json::from_value(rules["shares"]["service"].clone()).ok()?;
+    Some(pieces.iter().map(|(from, to)| to - from).sum())
 }
 
 /// What a replica tells its callers that the limit is.
@@ -126,4 +151,37 @@ async fn replicas_of_two_nodes_on_one_redis_divide_one_limit_also_when_a_node_di
     assert_eq!(replicas.pop().unwrap().terminate(), Some(0));
     until(&replicas, |shares| shares == [34, 33, 33]).await;
     assert_eq!(passing(&urls(&replicas), "/api/orders", "192.0.2.3", 300).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_restart_while_the_control_plane_is_away_go_on_with_half_of_their_shares() {
+    let mut world = World::with(quick);
+    let directory = world.folder.path().join("caches");
+    let url = world.url().to_owned();
+    let mut replicas: Vec<Process> = ["a", "b"].map(|name| keeping(&url, name, &directory)).into();
+    world.ok(&format!("rl set {ROUTE} 100/hour --share divided --allow-unknown"));
+    until(&replicas, |shares| shares == [50, 50]).await;
+    let begun = Instant::now();
+    while ["a", "b"].iter().any(|name| left(&directory.join(name)) != Some(1 << 46)) {
+        assert!(begun.elapsed() < PATIENCE, "a quarter of the limit is never on each disk");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Whoever is killed now has nothing from before but its disk.
+    world.server.kill();
+    replicas.iter_mut().for_each(Process::kill);
+    replicas = ["a", "b"].map(|name| keeping(&url, name, &directory)).into();
+    until(&replicas, |shares| shares == [25, 25]).await;
+    assert_eq!(passing(&urls(&replicas), "/api/orders", "192.0.2.1", 300).await, 50, "half of the limit, and no more");
+    // In order, and under another name with the same disk: as before.
+    assert_eq!(replicas[0].terminate(), Some(0));
+    replicas[0] = replica_with(&url, "c", |command| {
+        command.env("WAYGATE_CACHE_DIR", directory.join("a"));
+    });
+    until(&replicas, |shares| shares == [25, 25]).await;
+    assert_eq!(passing(&urls(&replicas), "/api/orders", "192.0.2.2", 300).await, 50);
+
+    // It is back: what was left of the share of the one that came back under another name is kept for that one.
+    world.restart_with(quick);
+    until(&replicas, |shares| shares.iter().sum::<u64>() == 75).await;
+    assert_eq!(passing(&urls(&replicas), "/api/orders", "192.0.2.3", 300).await, 75);
 }

@@ -76,6 +76,13 @@ impl World {
         self.server = serve(&self.folder, self.auth, self.memory, self.port);
     }
 
+    /// The same, with more settings.
+    pub(crate) fn restart_with(&mut self, adjust: impl FnOnce(&mut Command)) {
+        let mut command = serve_command(&self.folder, self.auth, self.memory, self.port);
+        adjust(&mut command);
+        self.server = Process::start("waygate serve", &mut command);
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.server.url
     }
