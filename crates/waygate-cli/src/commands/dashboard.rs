@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::context::Context;
-use crate::credentials::Config;
+use crate::credentials::{Config, ConfigFile};
 use crate::error::CliResult;
 
 /// What opens an address in the browser of the person at the terminal.
@@ -15,7 +15,7 @@ const OPENER: &str = "xdg-open";
 /// Prints the address; on a terminal it is opened as well.
 pub(crate) fn run(context: &Context, print_url: bool) -> CliResult {
     let file = Context::config_file().ok();
-    let config = file.as_ref().map_or_else(|| Ok(Config::default()), |file| file.read())?;
+    let config = file.as_ref().map_or_else(|| Ok(Config::default()), ConfigFile::read)?;
     let server = context.server(file.as_ref(), &config)?;
     let url = server.url.join("/");
     context.printer.data(None, &url);

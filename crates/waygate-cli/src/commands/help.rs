@@ -87,7 +87,7 @@ pub(crate) fn run(context: &Context, words: &[String]) -> CliResult {
     let text = match words {
         [] => return page(context, &[]),
         [topic] if topic == "topics" => {
-            TOPICS.iter().map(|(name, about, _)| format!("{name:12} {about}\n")).collect::<String>()
+            TOPICS.iter().map(|(name, about, _)| format!("{name:12} {about}")).collect::<Vec<_>>().join("\n")
         }
         [topic] => match TOPICS.iter().find(|(name, ..)| name == topic) {
             Some((_, _, text)) => (*text).to_owned(),

@@ -29,12 +29,19 @@ pub(crate) fn ask(question: &str) -> Option<String> {
 pub(crate) fn ask_secret(question: &str) -> std::io::Result<String> {
     #[cfg(unix)]
     give_back_when_interrupted()?;
-    rpassword::prompt_password(question)
+    let answer = rpassword::prompt_password(question);
+    #[cfg(unix)]
+    if answer.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted) {
+        // The terminal is as it was already; it may be known here before it is there.
+        std::process::exit(INTERRUPTED);
+    }
+    answer
 }
 
 /// Has the first Ctrl-C end the program with the terminal as it was: the shell would hide what is typed next. It holds until
 /// the program ends, since a signal that has once been listened to has no effect of its own any more.
 #[cfg(unix)]
+#[expect(clippy::exit, reason = "the thread that asks waits for a line that will not come")]
 fn give_back_when_interrupted() -> std::io::Result<()> {
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     use tokio::signal::unix::{SignalKind, signal};
