@@ -51,11 +51,18 @@ use crate::completion::Shell;
     max_term_width = 110,
     disable_help_subcommand = true,
     args_override_self = true,
-    after_help = "Examples:
+    after_help = "From nothing to a route that is off in every instance (`waygate demo` shows it all in one process):
+  waygate serve --auth admin:secret
   waygate config set-url http://localhost:9000
   waygate login admin
+  waygate token create --service payments-service
+    Start the service, which has the SDK, with WAYGATE_SERVER_URL and that token as WAYGATE_TOKEN.
   waygate status --service payments-service
+  waygate disable GET:/api/payments --reason hotfix --wait
+
+Examples:
   waygate disable GET:/api/payments --reason hotfix --until 30m
+  waygate undo
   waygate global enable --reason \"Deploying v3\" --exempt /health
 
 Exit codes:

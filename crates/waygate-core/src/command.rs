@@ -121,6 +121,8 @@ pub enum Switch {
     /// What operators had said of the route earlier: control, timed switch, windows and deprecation, or that they had
     /// said nothing. What is over by now stays over.
     Restore(Box<Route>),
+    /// As if no operator had ever said what its lifecycle is: it follows the code again. Ends what is planned.
+    Declared,
 }
 
 impl Switch {

@@ -88,10 +88,11 @@ fn enveloped(router: Router<App>, app: &App) -> Router<App> {
 }
 
 /// What cannot be tried first must not be done for good in its place.
-async fn refuse_trial(parameters: names::Parameters, request: Request, next: Next) -> Result<Response, ApiError> {
+async fn refuse_trial(parameters: names::Parameters, mut request: Request, next: Next) -> Result<Response, ApiError> {
     if parameters.flag("dry_run")? {
-        return Err(ApiError::invalid_field("dry_run", "this cannot be tried first; nothing has changed"));
+        return Err(ApiError::cannot_be_tried());
     }
+    request.extensions_mut().insert(body::ForGood);
     Ok(next.run(request).await)
 }
 

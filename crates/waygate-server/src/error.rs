@@ -38,6 +38,11 @@ impl ApiError {
         refusal
     }
 
+    /// What is done for good must not be done where it was only to be tried.
+    pub(crate) fn cannot_be_tried() -> Self {
+        Self::invalid_field("dry_run", "this cannot be tried first; nothing has changed")
+    }
+
     /// The same refusal about a part of the body.
     #[must_use]
     pub(crate) fn within(mut self, place: &str) -> Self {

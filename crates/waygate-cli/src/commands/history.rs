@@ -144,9 +144,16 @@ async fn change(connection: &Connection, named: Option<&str>) -> CliResult<u64> 
     found.map(|entry| entry.revision.0).ok_or_else(unknown)
 }
 
-/// A document taken apart: each subject by the way to it, without what says nothing about what is wanted.
+/// A document taken apart: each subject by the way to it, without its revision. Whether a route had been switched at all
+/// is part of what it was.
 fn parts(document: &Document) -> CliResult<Map<String, Value>> {
-    let value = serde_json::to_value(document.clone().bare()).map_err(|error| CliError::failed(error.to_string()))?;
+    let mut bare = document.clone().bare();
+    for (bare, known) in bare.services.values_mut().zip(document.services.values()) {
+        for (bare, known) in bare.routes.values_mut().zip(known.routes.values()) {
+            bare.declared = known.declared;
+        }
+    }
+    let value = serde_json::to_value(bare).map_err(|error| CliError::failed(error.to_string()))?;
     let mut parts = Map::new();
     for (name, value) in value["global"].as_object().into_iter().flatten() {
         parts.insert(format!("global\n{name}"), value.clone());

@@ -27,7 +27,11 @@ pub(crate) async fn list(context: &Context) -> CliResult {
             Cell::new(instances.get(&service.service).map(Counted::told).unwrap_or_default()),
         ]);
     }
-    context.printer.list(raw.get(), &table, "no services are registered");
+    context.printer.list(
+        raw.get(),
+        &table,
+        "no services are registered; a service with the SDK registers its routes when it starts",
+    );
     Ok(())
 }
 

@@ -85,7 +85,11 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
     }
     banners(context, &connection, &routes, scope).await?;
     if routes.is_empty() {
-        printer.note(if total == 0 { "no routes are registered" } else { "no routes are so" });
+        printer.note(if total == 0 {
+            "no routes are registered; a service with the SDK registers its routes when it starts"
+        } else {
+            "no routes are so"
+        });
         return Ok(());
     }
     let Some(rows) = routes.get(shown.range()).filter(|rows| !rows.is_empty()) else {

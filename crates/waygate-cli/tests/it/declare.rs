@@ -173,6 +173,43 @@ fn g31_undo_takes_back_what_nobody_has_changed_since() {
     assert_eq!(fleet.json(&["status", "/api/refunds"])["reason"], "second");
 }
 
+/// What no operator had touched follows the code again, also in what the code says from now on.
+#[test]
+fn g31_undo_makes_a_route_follow_its_code_again() {
+    let fleet = Fleet::open();
+    let declares = |status: &str| {
+        let route =
+            serde_json::json!({"path": "pay:GET:/a", "service": "pay", "status": status, "reason": "of the code"});
+        let body = serde_json::json!({"app_id": "pay", "states": [route]});
+        fleet.post("/api/sdk/register", &body);
+    };
+    let status = || fleet.json(&["status", "pay:GET:/a"])["status"].as_str().unwrap().to_owned();
+    declares("maintenance");
+    for (change, after) in [
+        (["disable", "pay:GET:/a", "--reason", "hotfix"], "disabled"),
+        (["enable", "pay:GET:/a", "--reason", "done"], "active"),
+        (["disable", "pay:GET:/a", "--for", "1h"], "disabled"),
+    ] {
+        fleet.ok(&change);
+        assert_eq!(status(), after);
+        fleet.ok(&["undo"]);
+        assert_eq!(status(), "maintenance");
+        declares("active");
+        assert_eq!(status(), "active", "after {change:?} was taken back, the code counts");
+        declares("maintenance");
+        assert_eq!(status(), "maintenance");
+    }
+    // The same that the code says, but said by an operator: it stays. Taken back, it does not.
+    fleet.ok(&["maintenance", "pay:GET:/a", "--reason", "of the code"]);
+    declares("active");
+    assert_eq!(status(), "maintenance");
+    fleet.ok(&["undo"]);
+    assert_eq!(status(), "active");
+    // Undoing the undo makes it an operator's again.
+    fleet.ok(&["undo"]);
+    assert_eq!(status(), "maintenance");
+}
+
 #[test]
 fn rollback_goes_back_to_a_revision() {
     let fleet = Fleet::open().with_services();

@@ -57,6 +57,12 @@ impl Planner<'_> {
                 let action = if deprecation.is_some() { Action::Deprecate } else { Action::Undeprecate };
                 (action, reason.to_owned())
             }
+            Switch::Declared => {
+                ended = self.end_planned(&mut route, None);
+                route.base.clone_from(&before.declared);
+                route.switched = false;
+                (restored(before, &route), reason.to_owned())
+            }
             Switch::Restore(earlier) => {
                 ended = self.restore(&mut route, earlier);
                 (restored(before, &route), reason.to_owned())

@@ -239,6 +239,10 @@ fn a_route_is_restored_to_what_operators_had_made_of_it_or_to_what_its_code_says
     world.switch("/one", Switch::Restore(Box::new((*planned).clone())), "undo", at(70));
     let restored = world.state.route(&key).unwrap();
     assert!(restored.windows.is_empty() && restored.base == untouched.base && !restored.switched, "{restored:?}");
+    world.switch("/one", Switch::disable(), "INC-3", at(71));
+    world.switch("/one", Switch::Declared, "undo", at(72));
+    let route = world.state.route(&key).unwrap();
+    assert!(route.base == untouched.declared && !route.switched, "{route:?}");
 }
 
 #[test]

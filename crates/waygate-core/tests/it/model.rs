@@ -289,7 +289,7 @@ impl RouteModel {
             }
             Switch::CancelWindows { id: Some(id) } => self.windows.retain(|window| window.0 != *id),
             Switch::CancelWindows { id: None } => self.windows.clear(),
-            Switch::Restore(_) => unreachable!("the model is not asked to restore"),
+            Switch::Restore(_) | Switch::Declared => unreachable!("the model is not asked to restore"),
             Switch::Deprecation(deprecation) => {
                 let said = |deprecation: &Option<Deprecation>| {
                     deprecation.as_ref().map(|deprecation| (deprecation.sunset.clone(), deprecation.successor.clone()))

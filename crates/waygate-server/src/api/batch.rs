@@ -27,12 +27,13 @@ const BATCH: usize = 1 << 20;
 /// The most commands at once.
 const MOST_COMMANDS: usize = 1000;
 
-/// What commands are called: by the names that the audit log has for them.
-pub(super) const ACTIONS: [&str; 28] = [
+/// What commands are called: by the names that the audit log has for them. `as_declared` is logged as what it brings about.
+pub(super) const ACTIONS: [&str; 29] = [
     "enable",
     "disable",
     "maintenance_on",
     "env_gate",
+    "as_declared",
     "schedule",
     "schedule_cancel",
     "deprecate",
@@ -98,6 +99,7 @@ fn read(fields: &Fields, now: Timestamp) -> Result<Command, ApiError> {
         "disable" => switch(switches::disable(fields)?),
         "maintenance_on" => switch(switches::maintenance(fields)?),
         "env_gate" => switch(switches::gate(fields)?),
+        "as_declared" => switch(Switch::Declared),
         "schedule" => switch(switches::window(fields)?),
         "schedule_cancel" => switch(switches::cancel(fields)?),
         "deprecate" => switch(switches::deprecate(fields, now)?),

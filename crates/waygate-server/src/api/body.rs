@@ -25,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST_DISCARDED: usize = 32 << 20;
 const LONGEST_DISCARDING: Duration = Duration::from_secs(2);
 
+/// Marks a request of which nothing can be tried first, so that its body is not taken for a trial.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForGood;
+
 /// The fields of a body of at most `LIMIT` bytes. Unknown fields are ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<const LIMIT: usize = GENERAL>(Map<String, Value>);
@@ -33,11 +37,13 @@ impl<const LIMIT: usize, S: Sync> FromRequest<S> for Fields<LIMIT> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let is_for_good = request.extensions().get::<ForGood>().is_some();
         let bytes = tokio::time::timeout(PATIENCE, collect(request.into_body(), LIMIT)).await.map_err(|_| {
             let error = format!("the body did not arrive within {} seconds", PATIENCE.as_secs());
             ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout, error)
         })??;
-        parse(&bytes).map(Self)
+        let fields = Self(parse(&bytes)?);
+        if is_for_good && fields.flag("dry_run")? { Err(ApiError::cannot_be_tried()) } else { Ok(fields) }
     }
 }
 

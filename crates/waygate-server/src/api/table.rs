@@ -8,8 +8,7 @@ use waygate_api::paths;
 use crate::api::openapi::{Row, fields};
 use crate::api::{
     acknowledge, audit, batch, document, explain, instances, maintenance, metrics, openapi, rate_limits, register,
-    routes, schedules, services, session, snapshots, status, streams, tokens, traffic,
-    webhooks,
+    routes, schedules, services, session, snapshots, status, streams, tokens, traffic, webhooks,
 };
 use crate::app::App;
 use crate::auth::Access::{self, Admin, Operator, Public, Service, Viewer};
@@ -70,7 +69,7 @@ pub(crate) fn table() -> Vec<Row> {
             .gives("RouteRemoved"),
         post(Operator, "/api/routes/{path_key}/enable", routes::enable)
             .about("Lets a route answer, and ends what is planned")
-            .change(fields::SWITCH)
+            .change(fields::ENABLE)
             .gives("RouteState"),
         post(Operator, "/api/routes/{path_key}/disable", routes::disable)
             .about("Disables a route, and ends what is planned")

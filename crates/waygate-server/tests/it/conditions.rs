@@ -137,3 +137,23 @@ async fn g31_a_trial_changes_nothing_at_any_endpoint() {
     assert_eq!(refused, takes_none.collect());
     assert!(tried > 20, "{tried}");
 }
+
+/// The same where it is the body that says so.
+#[tokio::test]
+async fn g31_a_trial_in_a_body_changes_nothing_where_nothing_can_be_tried() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = server.admin().await;
+    for (path, body) in [
+        ("/api/tokens", json!({"service": "pay", "dry_run": true})),
+        ("/api/sdk/register", json!({"app_id": "pay", "states": [{"path": "pay:GET:/b"}], "dry_run": true})),
+    ] {
+        let before = server.revision();
+        let answer = admin.post(path, body).await;
+        assert_eq!((answer.refusal().0, &answer.body["field"]), (400, &json!("dry_run")), "{path}: {}", answer.body);
+        assert_eq!(server.revision(), before, "{path}");
+    }
+    let description = admin.get("/api/openapi.json").await.body;
+    let enable = description["paths"]["/api/routes/{path_key}/enable"]["post"]["requestBody"].to_string();
+    assert!(enable.contains("until") && !enable.contains("shadow"), "{enable}");
+}

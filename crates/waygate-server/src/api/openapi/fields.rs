@@ -76,6 +76,7 @@ const FAILURES: &[&str] = &["local", "open", "closed"];
 const SHARINGS: &[&str] = &["per_replica", "divided"];
 
 pub(crate) const ONLY_REASON: &[Field] = &[REASON];
+pub(crate) const ENABLE: &[Field] = &[REASON, UNTIL];
 pub(crate) const SWITCH: &[Field] = &[REASON, UNTIL, SHADOW];
 pub(crate) const MAINTENANCE: &[Field] = &[REASON, UNTIL, SHADOW, START, END];
 pub(crate) const GATE: &[Field] = &[ENVS, REASON, UNTIL, SHADOW];

@@ -40,11 +40,22 @@ impl Planner<'_> {
         let temporary = wanted.temporary.as_ref().filter(|timed| self.now < timed.until);
         let windows: Vec<&WindowDocument> = wanted.windows.iter().filter(|window| self.now < window.end).collect();
         let goes = now.windows.iter().any(|window| !windows.contains(&window));
-        let is_set = now.control != wanted.control || now.temporary.as_ref() != temporary || goes;
+        // Documents of the past say whether an operator had switched the route at all.
+        let follows = self.unnamed == Unnamed::IsOfLater && wanted.declared;
+        let moves = match self.unnamed {
+            Unnamed::IsOfLater if now.declared && wanted.declared => false,
+            Unnamed::IsOfLater => now.declared != wanted.declared || now.control != wanted.control,
+            Unnamed::Stays | Unnamed::GoesBack => now.control != wanted.control,
+        };
+        let is_set = moves || now.temporary.as_ref() != temporary || goes;
         let mut commands = Vec::new();
         if is_set {
             // It ends whatever is planned, which is then planned anew.
-            commands.push(control(&wanted.control, None));
+            commands.push(if follows {
+                json!({ "action": "as_declared", "reason": self.reason })
+            } else {
+                control(&wanted.control, None)
+            });
             commands.extend(temporary.map(|timed| control(&timed.control, Some(timed))));
         }
         let plans = windows.iter().filter(|window| is_set || !now.windows.contains(window));
