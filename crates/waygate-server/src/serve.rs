@@ -42,6 +42,10 @@ const MOST_HEADERS: usize = 100;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long the store gets to close.
 const CLOSING: Duration = Duration::from_millis(1500);
+/// How many connections may wait until they are accepted, where the system allows as many (`net.core.somaxconn`): a whole
+/// fleet comes back at once.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const WAITING: i32 = 16_384;
 /// How long to wait before accepting again when the system has no room for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,6 +75,11 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    // Where the queue is full the system says nothing, and who comes tries again after seconds: changes among them.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if let Err(error) = socket2::SockRef::from(&listener).listen(WAITING) {
+        tracing::debug!(%error, "the queue of connections is as long as it was");
+    }
     let mut connections = JoinSet::new();
     accept(app, how, listener, shutdown, &mut connections).await;
     app.stopping.cancel();

@@ -62,3 +62,17 @@ async fn a_crowd_that_comes_at_once_is_served_while_changes_go_on() {
     }
     assert_eq!(served, 150);
 }
+
+/// Where the queue is full, a connection is not refused but tries again after a second, then after two, four, eight.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crowd_that_comes_while_the_server_is_busy_waits_in_its_queue() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let address: std::net::SocketAddr = server.address().parse().unwrap();
+    let at_most = std::time::Duration::from_millis(900);
+    // The server runs on this thread: while they come it accepts nobody.
+    let crowd: Vec<_> = (0..1500).map(|_| std::net::TcpStream::connect_timeout(&address, at_most)).collect();
+    let away = crowd.iter().filter(|come| come.is_err()).count();
+    assert_eq!(away, 0, "of 1500 so many found no place");
+}
