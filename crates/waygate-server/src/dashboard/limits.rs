@@ -6,7 +6,7 @@ mod target;
 use askama::Template;
 use axum::response::Response;
 use waygate_api::paths::path_key;
-use waygate_core::{RateLimitPolicy, RouteKey};
+use waygate_core::{RateLimitPolicy, RouteKey, Share};
 
 pub(super) use self::edit::{ask, carry_out};
 use crate::dashboard::frame::{Frame, Section};
@@ -141,6 +141,9 @@ fn details(policy: &RateLimitPolicy) -> Vec<String> {
     let mut details = Vec::new();
     if let Some(until) = policy.until {
         details.push(format!("ends {}", Moment(until).words()));
+    }
+    if policy.share == Share::Divided {
+        details.push("divided among the instances".to_owned());
     }
     for tier in &policy.tiers {
         details.push(format!("tier {}: {}", tier.name, tier.limit));

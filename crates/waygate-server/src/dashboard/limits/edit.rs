@@ -18,6 +18,9 @@ use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
 use crate::dashboard::visit::{Visit, local, page};
 use crate::error::ApiError;
 
+/// How many instances are listed with what they hold.
+const MOST_SHARES: usize = 20;
+
 /// What can be done to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
@@ -146,6 +149,16 @@ async fn sheet(visit: &Visit, state: &State, target: &Target, act: Act) -> Resul
     let mut sheet = Sheet::new(visit, state, Section::Limits, format!("{title} {}", target.name())).await;
     let now = current.map_or_else(|| "No limit".to_owned(), sentence);
     sheet.facts = vec![Fact::words("Now", now)];
+    if let Some(current) = current {
+        let shares = visit.app.presence.shares(&target.scope(), current).await;
+        for held in shares.iter().take(MOST_SHARES) {
+            let name = if held.lapsed { "Kept, its lease has ended" } else { "Held" };
+            sheet.facts.push(Fact::words(name, format!("{} by {} of {}", held.limit, held.instance, held.service)));
+        }
+        if let Some(more) = shares.len().checked_sub(MOST_SHARES).filter(|more| *more > 0) {
+            sheet.facts.push(Fact::words("Held", format!("and by {more} more")));
+        }
+    }
     if act == Act::Remove && current.is_some_and(|current| current.overrides.is_some()) {
         sheet.facts.push(Fact::words("Then", "The limit of the service's code comes back"));
     }

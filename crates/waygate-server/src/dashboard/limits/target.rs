@@ -42,13 +42,16 @@ impl Target {
         }
     }
 
-    pub(super) fn policy<'s>(&self, state: &'s State) -> Option<&'s RateLimitPolicy> {
-        let scope = match self {
+    pub(super) fn scope(&self) -> Scope {
+        match self {
             Self::Global => Scope::Global,
             Self::Service(service) => Scope::Service(service.clone()),
             Self::Route(key) => Scope::Route(key.clone()),
-        };
-        state.rate_limit(&scope).map(|policy| &**policy)
+        }
+    }
+
+    pub(super) fn policy<'s>(&self, state: &'s State) -> Option<&'s RateLimitPolicy> {
+        state.rate_limit(&self.scope()).map(|policy| &**policy)
     }
 
     pub(super) fn name(&self) -> String {

@@ -45,3 +45,24 @@ async fn a_limit_is_set_paused_reset_and_removed() {
     assert_eq!(admin.get("/limits/routes/!!").await.status, 400);
     assert_eq!(admin.get("/limits/nowhere/x").await.status, 404);
 }
+
+#[tokio::test]
+async fn a_divided_limit_says_so_and_who_holds_what() {
+    let server = TestServer::start().await;
+    server.register("payments", &["GET:/a"]).await;
+    let policy = json!({"limit": "100/minute", "share": "divided"});
+    assert_eq!(server.admin().await.post("/api/services/payments/rate-limit", policy).await.status, 201);
+    let admin = Browser::admin(&server).await;
+    let list = admin.get("/limits?service=payments").await.text;
+    assert!(list.contains("divided among the instances"), "{list}");
+    let form = admin.get("/limits/services/payments").await.text;
+    assert!(!form.contains("Held"), "nobody holds anything: {form}");
+
+    let token = server.sdk("payments").await.header("x-waygate-token").to_owned();
+    let instance = server.anonymous().with("x-waygate-token", &token).with("x-waygate-instance", "pod-1");
+    let cursor = server.control.current().cursor.to_string();
+    let asks = json!({"app_id": "payments", "instance": "pod-1", "cursor": cursor, "shares": {"service": 0}});
+    assert_eq!(instance.post("/api/sdk/acknowledge", asks).await.status, 200);
+    let form = admin.get("/limits/services/payments").await.text;
+    assert!(form.contains("Held") && form.contains("100/minute by pod-1 of payments"), "{form}");
+}
