@@ -32,8 +32,10 @@ pub(crate) fn ask_secret(question: &str) -> std::io::Result<String> {
     let answer = rpassword::prompt_password(question);
     #[cfg(unix)]
     if answer.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted) {
-        // The terminal is as it was already; it may be known here before it is there.
-        std::process::exit(INTERRUPTED);
+        // It may be known here before it is there, where the program is ended.
+        loop {
+            std::thread::park();
+        }
     }
     answer
 }

@@ -4,6 +4,7 @@
 //! They need the Python peer (`scripts/peer`) and the example services, which `scripts/test` prepares. Without them
 //! they fail, and say what is missing.
 
+mod acceptance;
 mod counters;
 mod crash;
 mod disk;
