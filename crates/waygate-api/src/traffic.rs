@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub const COUNTS_TRAFFIC: &str = "traffic";
 /// The most counts of one report.
 pub const MOST_COUNTS: usize = 1000;
+/// The most requests of one route in one second that are believed.
+pub const MOST_COUNTED: u64 = 10_000_000;
 /// The age of the oldest count that is taken, in seconds.
 pub const OLDEST: u32 = 120;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use waygate_api::traffic::{OLDEST, Outcomes, RouteTraffic, ServiceTraffic, TrafficPoint, TrafficReport, TrafficView};
+use waygate_api::traffic::{OLDEST, Outcomes, RouteTraffic, ServiceTraffic, TrafficCount, TrafficPoint, TrafficView};
 use waygate_core::{LocalKey, ServiceId};
 
 use self::ring::Ring;
@@ -109,11 +109,11 @@ impl Traffic {
         self.kept().services.entry(service.clone()).or_default().is_alive(now.as_second() - BEFORE);
     }
 
-    /// Takes a report. `is_known` says which routes of the service there are.
+    /// Takes what a report counts. `is_known` says which routes of the service there are.
     pub(crate) fn take(
         &self,
         service: &ServiceId,
-        report: TrafficReport,
+        counts: Vec<TrafficCount>,
         now: Timestamp,
         is_known: impl Fn(&LocalKey) -> bool,
     ) {
@@ -123,7 +123,7 @@ impl Traffic {
         let mut room = MOST_ROUTES.saturating_sub(kept.services.values().map(|of| of.routes.len()).sum());
         let of_service = kept.services.entry(service.clone()).or_default();
         of_service.is_alive(now);
-        for count in report.counts {
+        for count in counts {
             let key: Option<LocalKey> = format!("{}:{}", count.method, count.path).parse().ok().filter(&is_known);
             let fits = |key: &Option<LocalKey>| key.is_none() || room > 0 || of_service.routes.contains_key(key);
             let key = Some(key).filter(fits).flatten();

@@ -1,16 +1,16 @@
 //! The instances of services, and what they enforce.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
-use waygate_api::instances::{InstanceForgotten, InstanceId, InstanceState, InstanceView};
+use waygate_api::instances::{InstanceForgotten, InstanceState, InstanceView};
 use waygate_api::paths;
 use waygate_core::ServiceId;
 
 use crate::api::answer;
-use crate::api::names::{NamedService, Parameters};
+use crate::api::names::{NamedInstance, NamedService, Parameters};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::control::presence::NotForgotten;
@@ -54,10 +54,9 @@ pub(super) async fn of_service(
 pub(super) async fn forget(
     State(app): State<App>,
     principal: Principal,
-    Path(id): Path<String>,
+    NamedInstance(id): NamedInstance,
     parameters: Parameters,
 ) -> Result<Json<InstanceForgotten>, ApiError> {
-    let id: InstanceId = id.parse().map_err(|problem| ApiError::invalid_key("instance", problem))?;
     let mut known = app.presence.instances(parameters.service()?.as_ref().or(principal.only_service())).await;
     known.retain(|known| known.id == id.as_str() && principal.may_read_named(Some(&known.service)));
     let unknown = || {

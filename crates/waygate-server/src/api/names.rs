@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
 use jiff::Timestamp;
+use waygate_api::instances::InstanceId;
 use waygate_api::{headers, paths};
 use waygate_core::{LifecycleKind, Revision, RouteSelector, ServiceId, WebhookId};
 
@@ -25,6 +26,10 @@ pub(crate) struct NamedService(pub(crate) ServiceId);
 /// The webhook that `{webhook}` names.
 #[derive(Debug)]
 pub(crate) struct NamedWebhook(pub(crate) WebhookId);
+
+/// The instance that `{instance}` names.
+#[derive(Debug)]
+pub(crate) struct NamedInstance(pub(crate) InstanceId);
 
 /// The query; of a repeated parameter the last value counts.
 #[derive(Debug)]
@@ -156,6 +161,15 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedWebhook {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let segment = parameter(parts, state, "webhook").await?;
         segment.parse().map(Self).map_err(|problem| ApiError::invalid_key("webhook", problem))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedInstance {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let segment = parameter(parts, state, "instance").await?;
+        segment.parse().map(Self).map_err(|problem| ApiError::invalid_key("instance", problem))
     }
 }
 

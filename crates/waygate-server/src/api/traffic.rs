@@ -2,11 +2,13 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use waygate_api::traffic::{MOST_COUNTS, TrafficReport};
+use serde_json::Value;
+use waygate_api::instances::InstanceId;
+use waygate_api::traffic::{MOST_COUNTED, MOST_COUNTS, OLDEST, Outcomes, TrafficCount};
 use waygate_core::{LocalKey, RouteSelector, ServiceId};
 
 use crate::api::answer;
-use crate::api::body::Fields;
+use crate::api::body::{Fields, mismatch};
 use crate::api::names::Parameters;
 use crate::app::App;
 use crate::auth::Principal;
@@ -55,14 +57,45 @@ pub(super) async fn report(
     let service: ServiceId =
         fields.required_text("app_id")?.parse().map_err(|problem| ApiError::invalid_field("app_id", problem))?;
     principal.require_voice_of(&service)?;
-    let report: TrafficReport =
-        fields.whole().map_err(|problem| ApiError::invalid_body(format!("this is no report of traffic: {problem}")))?;
-    if report.counts.len() > MOST_COUNTS {
+    if let Some(instance) = fields.text("instance")?.filter(|instance| !instance.is_empty()) {
+        instance.parse::<InstanceId>().map_err(|problem| ApiError::invalid_field("instance", problem))?;
+    }
+    let counts = fields.list("counts")?.ok_or_else(|| ApiError::invalid_field("counts", "a list is required"))?;
+    if counts.len() > MOST_COUNTS {
         return Err(ApiError::invalid_field("counts", format!("at most {MOST_COUNTS} are accepted at once")));
     }
+    let counts = counts.iter().map(count).collect::<Result<Vec<_>, _>>()?;
     let state = app.control.current();
     if let Some(known) = state.services.get(&service) {
-        app.traffic.take(&service, report, clock::now(), |key| known.routes.contains_key(key));
+        app.traffic.take(&service, counts, clock::now(), |key| known.routes.contains_key(key));
     }
     Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
+}
+
+fn count(element: &Value) -> Result<TrafficCount, ApiError> {
+    let Value::Object(map) = element else {
+        return Err(mismatch("counts", "objects with `method`, `path` and numbers", element));
+    };
+    let fields: Fields = map.clone().into();
+    let number = |name: &str, most: u64| {
+        let invalid = || ApiError::invalid_field(name, format!("expected a whole number from 0 to {most}"));
+        let number = fields.integer(name)?.unwrap_or_default();
+        u64::try_from(number).ok().filter(|number| *number <= most).ok_or_else(invalid)
+    };
+    let text = |name: &str| {
+        fields.text(name)?.map(str::to_owned).ok_or_else(|| ApiError::invalid_field(name, "a text is required"))
+    };
+    let read = || {
+        let of = |name| number(name, MOST_COUNTED);
+        let counts = Outcomes {
+            allowed: of("allowed")?,
+            limited: of("limited")?,
+            blocked: of("blocked")?,
+            gated: of("gated")?,
+            shadow: of("shadow")?,
+        };
+        let seconds_ago = u32::try_from(number("seconds_ago", OLDEST.into())?).unwrap_or(OLDEST);
+        Ok(TrafficCount { seconds_ago, method: text("method")?, path: text("path")?, counts })
+    };
+    read().map_err(|refusal: ApiError| refusal.within("counts"))
 }

@@ -74,6 +74,19 @@ async fn a_service_reports_for_itself_alone_and_what_makes_no_sense_is_refused()
     let counts = json!([{"method": "GET", "path": "/a", "allowed": 1}]);
     assert_eq!(orders.post("/api/sdk/traffic", report("pay", &counts)).await.refusal().0, 403);
     assert_eq!(pay.post("/api/sdk/traffic", json!({"app_id": "pay", "counts": 1})).await.refusal().0, 400);
+    for (count, field) in [
+        (json!({"method": "GET", "path": "/a", "allowed": -1}), "counts.allowed"),
+        (json!({"method": "GET", "path": "/a", "allowed": i64::MAX}), "counts.allowed"),
+        (json!({"method": "GET", "path": "/a", "limited": "1"}), "counts.limited"),
+        (json!({"method": "GET", "path": "/a", "seconds_ago": 121}), "counts.seconds_ago"),
+        (json!({"path": "/a"}), "counts.method"),
+        (json!(1), "counts"),
+    ] {
+        let refused = pay.post("/api/sdk/traffic", report("pay", &json!([count]))).await;
+        assert_eq!((refused.status, &refused.body["field"]), (400, &json!(field)), "{count}: {}", refused.body);
+    }
+    let body = json!({"app_id": "pay", "instance": "a b", "counts": []});
+    assert_eq!(pay.post("/api/sdk/traffic", body).await.body["field"], "instance");
     let many: Vec<_> = (0..1001).map(|_| json!({"method": "GET", "path": "/a", "allowed": 1})).collect();
     assert_eq!(pay.post("/api/sdk/traffic", report("pay", &json!(many))).await.refusal().0, 400);
     assert_eq!(total(&admin, "").await["allowed"], 0);

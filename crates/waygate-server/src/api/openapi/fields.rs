@@ -284,15 +284,16 @@ pub(crate) const TRAFFIC_REPORT: &[Field] = &[
     Field::new("instance", Text, "Names the instance among those of its service"),
     Field::new("counts", List(TRAFFIC_COUNT), "At most 1,000: the requests of one route in one second").required(),
 ];
+const COUNTED: Kind = Whole { least: 0, most: 10_000_000 };
 const TRAFFIC_COUNT: &[Field] = &[
     Field::new("seconds_ago", Whole { least: 0, most: 120 }, "How long ago that second was"),
     Field::new("method", Text, "The route's method").required(),
     Field::new("path", Text, "The route's template; empty where no route is known").required(),
-    Field::new("allowed", COUNT, "How many were let through"),
-    Field::new("limited", COUNT, "How many were beyond a limit"),
-    Field::new("blocked", COUNT, "How many were stopped by maintenance, or because the route is disabled"),
-    Field::new("gated", COUNT, "How many were not for this environment"),
-    Field::new("shadow", COUNT, "How many were let through because what would have stopped them only counts"),
+    Field::new("allowed", COUNTED, "How many were let through"),
+    Field::new("limited", COUNTED, "How many were beyond a limit"),
+    Field::new("blocked", COUNTED, "How many were stopped by maintenance, or because the route is disabled"),
+    Field::new("gated", COUNTED, "How many were not for this environment"),
+    Field::new("shadow", COUNTED, "How many were let through because what would have stopped them only counts"),
 ];
 pub(crate) const LIMITS: &[Field] = &[
     SERVICE,
