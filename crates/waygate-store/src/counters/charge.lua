@@ -39,13 +39,14 @@ for turn = 1, 2 do
     local counts = turn == 1 or (admitted and not denies[limit])
     -- How many count already; until when the record has to be kept, where that is not known to Redis.
     local used, reset, life = 0, 0, nil
-    local record = records[index]
+    local raw = records[index]
+    local record = raw
     if capacity == 0 then
       record, reset = false, period
     elseif kind == 0 then
-      local start, clock_went_back = now, false
-      if record then
-        start, used = parse('<dd', record)
+      local start, kept, clock_went_back = now, 0, false
+      if record and #record == 24 then
+        start, used, kept = parse('<ddd', record)
         if start > now then
           clock_went_back = start - now > period
           if counts or clock_went_back then start = now end
@@ -55,20 +56,18 @@ for turn = 1, 2 do
       end
       local count = used
       record = false
-      if counts or clock_went_back then
-        if counts then count = count + 1 end
-        record = pack('<dd', start, count)
-        if count == 1 or clock_went_back then life = period end
-      end
+      if counts then count = count + 1 end
+      local ends = start + period
+      if count > 0 and ends > kept then kept, life = ends, ends - now end
+      if counts or clock_went_back or life then record = pack('<ddd', start, count, kept) end
       if count > 0 then
         reset = period
-        if start < now then reset = start + period - now end
+        if start < now then reset = ends - now end
       end
     elseif kind == 1 then
-      local latest, previous, current, fresh = now, 0, 0, not record
-      local clock_went_back = false
-      if record then
-        latest, previous, current = parse('<ddd', record)
+      local latest, previous, current, kept, clock_went_back = now, 0, 0, 0, false
+      if record and #record == 32 then
+        latest, previous, current, kept = parse('<dddd', record)
         if latest - now > period then latest, clock_went_back = now, true end
       end
       local at = latest
@@ -81,9 +80,12 @@ for turn = 1, 2 do
       local count = used
       record = false
       if counts then current, count = current + 1, count + 1 end
+      local ends = at + left + period
+      if count > 0 and ends > kept then kept, life = ends, ends - now end
       if counts or clock_went_back then
-        record = pack('<ddd', at, previous, current)
-        if fresh or steps > 0 or clock_went_back then life = at + left + period - now end
+        record = pack('<dddd', at, previous, current, kept)
+      elseif life then
+        record = string.sub(raw, 1, 24) .. pack('<d', kept)
       end
       if count > 0 then
         -- Until the share of some requests is at most so many, in what is left of a period.
@@ -101,7 +103,7 @@ for turn = 1, 2 do
       end
     elseif kind == 2 then
       local at, tokens, part, kept, clock_went_back = now, 0, 0, 0, false
-      if record then
+      if record and #record == 32 then
         at, tokens, part, kept = parse('<dddd', record)
         if at - now > period then at, kept, clock_went_back = now, 0, true end
         if at < now then
@@ -119,14 +121,16 @@ for turn = 1, 2 do
       local count = used
       record = false
       if counts then tokens, count = tokens + 1, count + 1 end
+      -- About when nothing is left of it; kept for a period more, so that this is written once for many requests.
+      local ends = at + (tokens + 1) * period / amount
+      if count > 0 and ends > kept then
+        kept = math.ceil(ends + period)
+        life = kept - now
+      end
       if counts or clock_went_back then
-        -- About when nothing is left of it.
-        local ends = at + (tokens + 1) * period / amount
-        if ends > kept then
-          kept = math.ceil(ends + period)
-          life = kept - now
-        end
         record = pack('<dddd', at, tokens, part, kept)
+      elseif life then
+        record = string.sub(raw, 1, 24) .. pack('<d', kept)
       end
       if count > 0 then
         local target = (count < capacity and count or capacity) - 1
@@ -148,7 +152,10 @@ for turn = 1, 2 do
       if flags % 2 == 0 then admitted = false end
     end
     records[index] = record
+    -- What is longer than the longest periods is as good as endless.
+    if reset > 9007199254740991 then reset = 9007199254740991 end
     if life then
+      if life > 630720000000000 then life = 630720000000000 end
       lives = lives or {}
       lives[index] = life
     end

@@ -20,8 +20,9 @@ const LONGEST_PERIOD: u64 = 3650 * 86_400;
 /// where it was counted), and in how many microseconds more remains.
 ///
 /// A counter is a string of doubles (fixed window: start, count; sliding window: latest, previous, current; token
-/// bucket: at, tokens, part, until when it is kept) or, for the moving window, a sorted set. Numbers are integers below 2^53, and products that
-/// may be larger are divided bit by bit.
+/// bucket: at, tokens, part; each with the time until which it is kept) or, for the moving window, a list. Numbers are
+/// integers below 2^53, and products that may be larger are divided bit by bit. Whatever a record is kept for, an edit may
+/// lengthen it: the next request sees that, also one that is denied.
 ///
 /// What it costs is one call of Redis to read all counters, one for the time and one for each counter that is written;
 /// functions and tables cost as much as calls, so there are few. The moving window needs both, and therefore has its part

@@ -211,6 +211,83 @@ async fn counts_survive_another_amount_in_redis_as_in_a_process() {
 }
 
 #[tokio::test]
+async fn counts_survive_another_period_in_redis_as_in_a_process() {
+    if !is_available() {
+        return;
+    }
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::MovingWindow] {
+        let (counters, mut local) = (connect().await, Local::default());
+        let of = |amount, period| request([limit("edited", vec![meter(algorithm, amount, period, 0)])]);
+        for number in 0..240 {
+            compare(&counters, &mut local, &of(10, 1), at(number * 200_000)).await;
+        }
+        // What passed long ago counts no more, although a longer period would hold it.
+        for (amount, period, second) in [(1000, 3600, 48), (1000, 3600, 49), (4, 1, 50), (4, 60, 51), (9, 60, 52)] {
+            compare(&counters, &mut local, &of(amount, period), at(second * 1_000_000 + 7)).await;
+        }
+        let now = answer(counters.charge_at(&of(1000, 3600), at(53_000_000)).await);
+        assert!(now.admitted && now.limits[0][0].remaining > 900, "{algorithm:?}: {now:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_brings_no_old_counts_back() {
+    if !is_available() {
+        return;
+    }
+    let request = request([limit("back", vec![meter(Algorithm::MovingWindow, 50, 60, 0)])]);
+    for back in [100_000, 1_000_000, 3_600_000_000] {
+        let counters = connect().await;
+        for number in 0..200 {
+            assert!(answer(counters.charge_at(&request, at(YEAR + number * 5_000_000)).await).admitted);
+        }
+        let now = answer(counters.charge_at(&request, at(YEAR + 199 * 5_000_000 - back)).await);
+        assert!(now.admitted && now.limits[0][0].remaining >= 35, "{back}: {now:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_kept_as_long_as_an_edit_wants() {
+    if !is_available() {
+        return;
+    }
+    for algorithm in EVERY {
+        for used in [1, 5] {
+            let server = Server::start().await;
+            let counters = RedisCounters::connect(&server.url(), options(prefix())).await.unwrap();
+            let of = |period| request([limit("edited", vec![meter(algorithm, 5, period, 0)])]);
+            for _ in 0..used {
+                assert!(answer(counters.charge(&of(1)).await).admitted);
+            }
+            counters.charge(&of(60)).await;
+            assert!(lives(&server).await > 50_000, "{algorithm:?} with {used} used");
+        }
+        // A clock that is set back leaves nothing for ever, either.
+        let server = Server::start().await;
+        let counters = RedisCounters::connect(&server.url(), options(prefix())).await.unwrap();
+        let request = request([limit("back", vec![meter(algorithm, 1, 60, 0)])]);
+        assert!(answer(counters.charge_at(&request, at(YEAR)).await).admitted);
+        assert!(!answer(counters.charge_at(&request, at(0)).await).admitted);
+        assert!(lives(&server).await > 0, "{algorithm:?}");
+    }
+}
+
+/// For how many milliseconds the only key is kept; negative for ever.
+async fn lives(server: &Server) -> i64 {
+    let key: Vec<String> = keys(server).await;
+    assert_eq!(key.len(), 1);
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("PTTL").arg(&key[0]).query_async(&mut connection).await.unwrap()
+}
+
+async fn keys(server: &Server) -> Vec<String> {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test]
 async fn large_moving_windows_keep_few_members_and_are_never_lax() {
     if !is_available() {
         return;

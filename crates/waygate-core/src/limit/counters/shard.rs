@@ -70,7 +70,12 @@ impl Shard {
             return Usage::new(meter.algorithm).denial(meter, now);
         };
         counter.usage.rebase(meter, now);
-        counter.usage.denial(meter, now)
+        let denial = counter.usage.denial(meter, now);
+        if denial.is_some() {
+            // An edit may have made the period longer, and who is only denied is not counted any more.
+            counter.expires_at = counter.expires_at.max(counter.usage.expires_at(meter));
+        }
+        denial
     }
 
     /// Counts a request that was allowed, and says where the counter stands after it.
