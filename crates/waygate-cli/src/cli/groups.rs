@@ -31,7 +31,7 @@ pub(crate) fn grouped(command: Command) -> Command {
     let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{{all-args}}{{after-help}}");
     let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
     let hidden = |command: Command, name: &String| command.mut_subcommand(name, |inner| inner.hide(true));
-    names.iter().fold(command, hidden).help_template(template)
+    names.iter().fold(command, hidden).override_usage("waygate [OPTIONS] <COMMAND>").help_template(template)
 }
 
 #[cfg(test)]
