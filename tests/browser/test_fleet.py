@@ -100,7 +100,7 @@ class Fleet(Check):
         self.world.call("POST", "/api/services/catalog/maintenance/enable", {"reason": "first"})
         self.undo_latest()
         self.assertEqual(self.status(f"catalog:GET:{CATALOG[20]}"), "active")
-        self.admin.go(f"/limits/routes/{key('catalog:GET:' + CATALOG[21])}")
+        self.admin.go(f"/limits/routes/{key('catalog:GET:' + CATALOG[21])}/edit")
         self.admin.fill("[name=limit]", "9/minute")
         self.admin.click("[data-submit]")
         until("it is stored", lambda: "done=" in self.admin.url())

@@ -10,7 +10,8 @@ from webdriver import until
 from world import key
 
 PAGES = ["/", "/routes", "/fleet", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
-         "/settings", "/settings/sessions", "/settings/tokens", "/settings/about", "/limits/global/all",
+         "/settings", "/settings/sessions", "/settings/tokens", "/settings/about", "/limits/global/all", "/limits/global/all/edit",
+         "/schedule/new", "/schedule?view=month", "/routes?sort=-changed", "/routes/bulk?do=disable&all=true&q=catalog",
          "/maintenance/orders-service", f"/routes/{key('orders-service:GET:/api/orders')}",
          f"/routes/{key('orders-service:GET:/api/orders')}/disable",
          f"/routes/{key('orders-service:GET:/api/orders')}/schedule",

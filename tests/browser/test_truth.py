@@ -164,7 +164,7 @@ class Truth(Check):
         self.assertEqual(self.status(name), "active")
 
     def test_22_a_changed_limit_shows_before_and_after_of_each_field(self):
-        path = f"/limits/routes/{key('catalog:GET:' + CATALOG[6])}"
+        path = f"/limits/routes/{key('catalog:GET:' + CATALOG[6])}/edit"
         for limit, burst in [("100/minute", "0"), ("50/minute", "5")]:
             self.admin.go(path)
             self.admin.fill("[name=limit]", limit)
@@ -179,7 +179,7 @@ class Truth(Check):
 
     def test_24_a_limit_is_enforced_by_its_service_soon(self):
         name, service = "orders-service:GET:/api/orders/{id}", self.stage.orders[1]
-        self.admin.go(f"/limits/routes/{key(name)}")
+        self.admin.go(f"/limits/routes/{key(name)}/edit")
         self.admin.fill("[name=limit]", "1/hour")
         self.admin.click("[data-submit]")
         until("it is stored", lambda: "done=" in self.admin.url())
@@ -196,7 +196,7 @@ class Truth(Check):
             self.admin.live()
             if "routes" in path:
                 self.admin.click("#unlimited summary")
-            self.admin.click(f"a[href='{path}'][data-dialog]")
+            self.admin.click(f"a[href='{path}/edit'][data-dialog]")
             until("the dialog is open", lambda: self.admin.has("dialog[open] [name=limit]"))
             self.admin.fill("dialog [name=limit]", "many per day")
             self.admin.click("dialog [data-submit]")

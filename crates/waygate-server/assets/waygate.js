@@ -10,9 +10,10 @@ const fail = (text) => { $("#failed").textContent = text; };
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
 // Times in the zone of the browser, which is named.
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const zone = document.body.dataset.zone;
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long", timeZone: zone });
 function localTimes(within = document) {
-  for (const time of $$("time[datetime]", within)) {
+  for (const time of $$("time[datetime]:not([data-plain])", within)) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.valueOf())) continue;
     const words = full.format(moment);
@@ -20,19 +21,21 @@ function localTimes(within = document) {
     else { time.title = time.textContent; time.textContent = words; }
   }
   for (const field of $$("input[data-utc]", within)) {
-    const hint = document.getElementById(`h-${field.name}`);
+    const hint = $(".faint", field.closest(".field"));
     const told = hint?.textContent ?? "";
-    field.addEventListener("input", () => {
+    const tell = () => {
       const moment = new Date(`${field.value}Z`);
       if (hint) hint.textContent = Number.isNaN(moment.valueOf()) ? told : `${told} For you: ${full.format(moment)}.`;
-    });
+    };
+    field.addEventListener("input", tell);
+    tell();
   }
 }
 
 // Regions of a page are replaced by those of a newer one. What somebody is in the middle of stays.
 function busy(element) {
   return element.contains(document.activeElement) && document.activeElement !== document.body
-    || $("input[name=route]:checked", element) || $(":popover-open", element);
+    || $("input[name=route]:checked, [data-all]:checked", element) || $(":popover-open", element);
 }
 function renew(page, own = false) {
   const seen = page.body;
@@ -229,18 +232,37 @@ async function ended(then) {
   });
 }
 
-// Selection.
+// Selection. Rows are one stop of the tab key; arrows, j and k go from one to another.
 let anchor = null;
 const ticks = () => $$("input[name=route]");
 function selection() {
+  rove();
   const bar = $("[data-bulk-bar]");
   if (!bar) return;
-  const count = ticks().filter((tick) => tick.checked).length;
+  const every = $("[data-all]", bar);
+  const count = every?.checked ? Number(every.dataset.all) : ticks().filter((tick) => tick.checked).length;
   bar.classList.add("bulk");
   bar.hidden = count === 0;
   $("[data-bulk-count]", bar).textContent = `${count} selected`;
-  for (const tick of ticks()) tick.closest("tr")?.setAttribute("aria-selected", tick.checked);
+  for (const tick of ticks()) tick.closest("tr")?.setAttribute("aria-selected", tick.checked || Boolean(every?.checked));
+  for (const pick of $$("[data-pick]")) {
+    const own = picked(pick);
+    pick.checked = own.length > 0 && own.every((tick) => tick.checked);
+  }
 }
+const picked = (pick) => $$("input[name=route]", pick.closest("thead") ? pick.closest("table") : pick.closest("tbody"));
+function unpick() { for (const tick of [...ticks(), ...$$("[data-all]")]) tick.checked = false; selection(); }
+function rove(to) {
+  const table = $("table[data-rows]");
+  if (!table) return;
+  const rows = $$("tr[data-key]", table);
+  const at = to ?? rows.find((row) => row.contains(document.activeElement)) ?? rows.find((row) => row.dataset.at) ?? rows[0];
+  for (const row of rows) {
+    if (row === at) row.dataset.at = "1"; else delete row.dataset.at;
+    for (const stop of $$("a, button, input", row)) if (!stop.closest("[popover]")) stop.tabIndex = row === at ? 0 : -1;
+  }
+}
+document.addEventListener("focusin", (event) => { const row = event.target.closest?.("table[data-rows] tr[data-key]"); if (row && !row.dataset.at) rove(row); });
 document.addEventListener("click", (event) => {
   const tick = event.target.closest?.("input[name=route]");
   if (tick) {
@@ -253,6 +275,12 @@ document.addEventListener("click", (event) => {
     selection();
     return;
   }
+  const pick = event.target.closest?.("[data-pick]");
+  if (pick) { for (const one of picked(pick)) one.checked = pick.checked; selection(); return; }
+  if (event.target.closest?.("[data-all]")) { selection(); return; }
+  if (event.target.closest?.("[data-unpick]")) { unpick(); return; }
+  const said = event.target.closest?.("[data-reason]");
+  if (said) { const field = $("[name=reason]", said.form); field.value = said.textContent; field.focus(); return; }
   const link = event.target.closest?.("a");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   if (link.matches("[data-dialog]")) {
@@ -344,7 +372,8 @@ function openPalette(from, text = "") {
     const options = $$("[role=option]", list);
     const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && options.length) {
+    // A field for searching would only be emptied by it.
+    if (event.key === "Escape") { event.preventDefault(); dialog.close(); } else if (step && options.length) {
       event.preventDefault();
       const next = (at + step + options.length) % options.length;
       options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
@@ -361,17 +390,18 @@ function openPalette(from, text = "") {
 
 // Keys. Single ones can be switched off in the settings, and are off in fields.
 const goes = { o: "/", r: "/routes", f: "/fleet", t: "/traffic", l: "/limits", s: "/schedule", a: "/audit" };
-const acts = { d: "disable", e: "enable", m: "maintenance", s: "schedule" };
-const help = [["j, k", "next, previous route"], ["Enter", "open it"], ["x", "select it"], ["d, e, m, s", "disable, enable, maintenance, schedule"],
-  ["/", "filter"], ["Ctrl K", "search"], ["g, then o r f t l s a", "go to a page"], ["?", "this list"], ["Esc", "close"]];
+const acts = { d: "disable", e: "enable", m: "maintenance", s: "schedule", l: "edit" };
+const help = [["j, k", "next, previous route"], ["Enter", "open it"], ["x, J, K", "select it, and the next or previous"], ["d, e, m, s, l", "disable, enable, maintenance, schedule, limit"],
+  ["u", "undo your last change"], ["/", "filter"], ["Ctrl K", "search"], ["g, then o r f t l s a", "go to a page"], ["?", "this list"], ["Esc", "close"]];
 let chord = 0;
 const rows = () => $$("tr[data-key]");
 const current = () => document.activeElement?.closest?.("tr[data-key]");
-function step(by) {
+function step(by, same = false) {
   const all = rows();
+  const nth = same && current() ? $$("a, button, input", current()).indexOf(document.activeElement) : -1;
   const at = all.indexOf(current());
   const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
-  $("a", next ?? document.createElement("i"))?.focus();
+  if (next) ($$("a, button, input", next)[nth] ?? $("a", next))?.focus();
 }
 function showHelp() {
   const sheet = document.createElement("div");
@@ -402,7 +432,8 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(document.activeElement); return; }
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && dialog.open) { $("[data-submit]", dialog)?.click(); return; }
   const field = event.target.closest?.("input:not([type=checkbox]), textarea, select");
-  if (field || dialog.open || event.ctrlKey || event.metaKey || event.altKey || !document.body.dataset.keys) return;
+  if (field || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!document.body.dataset.keys && !event.key.startsWith("Arrow") && event.key !== "Escape") return;
   const now = Date.now();
   if (chord && now - chord < 1500 && goes[event.key]) { chord = 0; location.assign(base + goes[event.key]); return; }
   chord = event.key === "g" ? now : 0;
@@ -410,10 +441,21 @@ document.addEventListener("keydown", (event) => {
   switch (event.key) {
     case "j": step(1); break;
     case "k": step(-1); break;
+    case "J": case "K": {
+      const tick = row && $("input[name=route]", row);
+      if (tick) tick.checked = true;
+      step(event.key === "J" ? 1 : -1);
+      const next = current() && $("input[name=route]", current());
+      if (next) next.checked = true;
+      selection();
+      break;
+    }
+    case "ArrowDown": case "ArrowUp": if (row?.closest("[data-rows]")) { event.preventDefault(); step(event.key === "ArrowDown" ? 1 : -1, true); } break;
+    case "u": { const undo = $("#card a[href$='/undo']"); if (undo) open(undo.href, undo); break; }
     case "x": if (row) $("input[name=route]", row)?.click(); break;
     case "/": event.preventDefault(); ($("[data-filter-text]") ?? $("#search"))?.focus(); break;
     case "?": showHelp(); break;
-    case "Escape": for (const tick of ticks()) tick.checked = false; selection(); break;
+    case "Escape": unpick(); break;
     default:
       if (row && acts[event.key]) {
         const link = $(`a[href*="/${acts[event.key]}"][data-dialog]`, row);

@@ -1,15 +1,19 @@
 //! What was done, newest first.
 
+pub(super) mod export;
+mod filter;
+
 use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::response::Response;
 use jiff::Timestamp;
-use waygate_api::paths::percent_encoded;
-use waygate_core::{Change, Commit, Record, Revision, RouteKey, RouteSelector};
+use waygate_core::{Change, Commit, Platform, Record, Revision, RouteKey};
 use waygate_store::HistoryQuery;
 
+use self::filter::Filter;
 use crate::api::audit::{Subject, may_see};
+use crate::dashboard::change::{Part, part};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, distance, sentence};
@@ -17,6 +21,8 @@ use crate::error::ApiError;
 
 /// How many changes are on a page.
 const PAGE: usize = 50;
+/// Of how many parts of a change is told at once what they have changed.
+const PARTS: usize = 10;
 /// How many commits are read at a time.
 const READ: usize = 500;
 
@@ -27,13 +33,22 @@ struct AuditPage {
     filter: Filter,
     services: Vec<String>,
     actions: Vec<String>,
+    platforms: [&'static str; 5],
     days: Vec<Day>,
     older: Option<String>,
+    /// Where all that fits is to be had as a file, without the format.
+    export: String,
 }
 
 struct Day {
     name: String,
-    entries: Vec<Entry>,
+    entries: Vec<Shown>,
+}
+
+/// A change with what it has changed.
+struct Shown {
+    entry: Entry,
+    parts: Vec<Part>,
 }
 
 /// One change, by its first record; the others of the same commit are counted.
@@ -47,17 +62,6 @@ pub(super) struct Entry {
     pub(super) reason: String,
     pub(super) more: usize,
     route: Option<RouteKey>,
-}
-
-/// Which changes are wanted, as the address says it.
-struct Filter {
-    text: String,
-    route: String,
-    service: String,
-    actor: String,
-    action: String,
-    routine: bool,
-    before: Option<Revision>,
 }
 
 impl Entry {
@@ -102,78 +106,23 @@ impl Entry {
     }
 }
 
-impl Filter {
-    fn of(visit: &Visit) -> Self {
-        let text = |name| visit.parameters.filter(name).unwrap_or_default().trim().to_owned();
-        Self {
-            text: text("q"),
-            route: text("route"),
-            service: text("service"),
-            actor: text("actor"),
-            action: text("action"),
-            routine: visit.parameters.text("routine") == Some("true"),
-            before: text("before").parse().ok().map(Revision),
-        }
-    }
-
-    fn is_set(&self) -> bool {
-        [&self.text, &self.route, &self.service, &self.actor, &self.action].iter().any(|text| !text.is_empty())
-            || self.routine
-    }
-
-    fn takes(&self, commit: &Commit, record: &Record) -> bool {
-        let subject = Subject::of(&record.change);
-        let action = if self.action.is_empty() {
-            self.routine || !record.action.is_routine()
-        } else {
-            record.action.as_str() == self.action
-        };
-        let cause = &commit.draft.cause;
-        let is_route = || self.route.parse::<RouteSelector>().is_ok() && subject.is_called(&self.route);
-        action
-            && (self.service.is_empty() || subject.service().is_some_and(|service| service.as_str() == self.service))
-            && (self.actor.is_empty() || cause.actor.as_str() == self.actor)
-            && (self.route.is_empty() || is_route())
-            && (self.text.is_empty() || {
-                let text = self.text.to_lowercase();
-                [sentence(record), record.reason.clone(), subject.path(), cause.actor.to_string()]
-                    .iter()
-                    .any(|place| place.to_lowercase().contains(&text))
-            })
-    }
-
-    /// The query of the same list, of what came before a revision.
-    fn query(&self, before: u64) -> String {
-        let named = [
-            ("q", &self.text),
-            ("route", &self.route),
-            ("service", &self.service),
-            ("actor", &self.actor),
-            ("action", &self.action),
-        ];
-        let set = named.iter().filter(|(_, value)| !value.is_empty());
-        let mut parts: Vec<String> = set.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-        if self.routine {
-            parts.push("routine=true".to_owned());
-        }
-        parts.push(format!("before={before}"));
-        format!("?{}", parts.join("&"))
-    }
-}
-
 pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
     let filter = Filter::of(&visit);
-    let (entries, more) = read(&visit, filter.before, PAGE, |commit, record| filter.takes(commit, record)).await?;
-    let older =
-        entries.last().filter(|_| more).map(|last| format!("{}/audit{}", visit.base, filter.query(last.revision)));
+    let wanted = |commit: &Commit, record: &Record| filter.takes(commit, record);
+    let (entries, more) = search(&visit, filter.before, PAGE, wanted, |commit| filter.is_past(commit)).await?;
+    let last = entries.last().filter(|_| more).map(|shown| shown.entry.revision);
+    let older = last.map(|last| format!("{}/audit{}", visit.base, filter.query(Some(("before", &last.to_string())))));
     let frame = Frame::of(&visit, &state, Section::Audit).await;
     page(&AuditPage {
         frame,
         services: state.services.keys().map(ToString::to_string).collect(),
         actions: actions(),
+        platforms: [Platform::Dashboard, Platform::Cli, Platform::Sdk, Platform::Api, Platform::System]
+            .map(Platform::as_str),
         days: days(entries),
         older,
+        export: format!("{}/audit/export{}", visit.base, filter.query(Some(("format", "")))),
         filter,
     })
 }
@@ -181,31 +130,57 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
 /// The latest changes before a revision, as many as are asked for, and whether there are more.
 pub(super) async fn read(
     visit: &Visit,
-    mut before: Option<Revision>,
+    before: Option<Revision>,
     most: usize,
     wanted: impl Fn(&Commit, &Record) -> bool,
 ) -> Result<(Vec<Entry>, bool), ApiError> {
-    let mut entries = Vec::new();
+    let (shown, more) = search(visit, before, most, wanted, |_| false).await?;
+    Ok((shown.into_iter().map(|shown| shown.entry).collect(), more))
+}
+
+async fn search(
+    visit: &Visit,
+    mut before: Option<Revision>,
+    most: usize,
+    wanted: impl Fn(&Commit, &Record) -> bool,
+    is_past: impl Fn(&Commit) -> bool,
+) -> Result<(Vec<Shown>, bool), ApiError> {
+    let mut found = Vec::new();
     loop {
         let page = visit.app.control.history(HistoryQuery { before, limit: READ }).await?;
         for commit in &page.commits {
             let visible = |record: &Record| may_see(&visit.principal, record) && wanted(commit, record);
-            entries.extend(Entry::of_those(commit, visit.now, visible));
+            let Some(entry) = Entry::of_those(commit, visit.now, visible) else { continue };
+            if found.len() == most {
+                return Ok((found, true));
+            }
+            let parts = commit.draft.records.iter().filter(|record| visible(record)).take(PARTS).map(part).collect();
+            found.push(Shown { entry, parts });
         }
         before = page.commits.last().map(|commit| commit.revision());
-        if !page.more || entries.len() > most {
-            break;
+        if !page.more || page.commits.iter().all(|commit| is_past(commit)) {
+            return Ok((found, false));
         }
     }
-    let more = entries.len() > most;
-    entries.truncate(most);
-    Ok((entries, more))
 }
 
-fn days(entries: Vec<Entry>) -> Vec<Day> {
+/// Those of the latest changes that are wanted.
+pub(super) async fn latest(
+    visit: &Visit,
+    most: usize,
+    wanted: impl Fn(&Commit, &Record) -> bool,
+) -> Result<Vec<Entry>, ApiError> {
+    let page = visit.app.control.history(HistoryQuery { before: None, limit: READ }).await?;
+    let entries = page.commits.iter().filter_map(|commit| {
+        Entry::of_those(commit, visit.now, |record| may_see(&visit.principal, record) && wanted(commit, record))
+    });
+    Ok(entries.take(most).collect())
+}
+
+fn days(entries: Vec<Shown>) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for entry in entries {
-        let name = entry.at.day();
+        let name = entry.entry.at.day();
         match days.last_mut() {
             Some(day) if day.name == name => day.entries.push(entry),
             _ => days.push(Day { name, entries: vec![entry] }),

@@ -40,6 +40,16 @@ impl Fleet {
         all.filter(|instance| !matches!(instance.state, InstanceState::Left))
     }
 
+    /// The service and the name of each instance.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.values().flatten().map(|instance| (instance.service.as_str(), instance.id.as_str()))
+    }
+
+    /// How many instances of a service there are, whatever their state.
+    pub(super) fn count(&self, service: &str) -> usize {
+        self.there(service).count()
+    }
+
     /// How many instances there are that need a look.
     pub(super) fn exceptions(&self) -> usize {
         let all = self.0.values().flatten();

@@ -62,6 +62,20 @@ impl Posted {
         until.map(Some).ok_or_else(|| ApiError::invalid_field("for", "expected a number of minutes"))
     }
 
+    /// The window of a form: its beginning, and how long it lasts or when it ends.
+    pub(super) fn window(&self) -> Result<(Timestamp, Timestamp), ApiError> {
+        let start = self.required_time("start")?;
+        let end = match self.text("length") {
+            "" => return Ok((start, self.required_time("end")?)),
+            minutes => minutes
+                .parse::<u32>()
+                .ok()
+                .and_then(|minutes| start.checked_add(SignedDuration::from_mins(minutes.into())).ok()),
+        };
+        let end = end.ok_or_else(|| ApiError::invalid_field("length", "expected a number of minutes"))?;
+        Ok((start, end))
+    }
+
     pub(super) fn required_time(&self, name: &str) -> Result<Timestamp, ApiError> {
         parse_moment(self.text(name)).ok_or_else(|| {
             ApiError::invalid_field(name, "expected a date and a time, such as `2026-12-01T10:00`, in UTC")

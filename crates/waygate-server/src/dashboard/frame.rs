@@ -36,6 +36,7 @@ pub(super) struct Frame {
     pub(super) icon: &'static str,
     pub(super) theme: Option<&'static str>,
     pub(super) keys: bool,
+    pub(super) utc: bool,
     pub(super) revision: u64,
     pub(super) links: Vec<Link>,
     /// `None` where there is no authentication.
@@ -101,6 +102,7 @@ impl Frame {
             icon: &assets.icon,
             theme: visit.preferences.theme,
             keys: visit.preferences.keys,
+            utc: visit.preferences.utc,
             revision: state.cursor.revision.0,
             links: links(visit, state, section, fleet),
             user: required.then(|| User { name: visit.principal.actor.to_string(), role }),

@@ -1,32 +1,46 @@
 //! Rate limits of everything, of services, of routes.
 
+pub(super) mod detail;
 mod edit;
 mod target;
+mod words;
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::response::Response;
 use waygate_api::paths::path_key;
-use waygate_core::{RateLimitPolicy, RouteKey, Share};
+use waygate_core::{LocalKey, RateLimitPolicy, RouteKey, ServiceId, State};
 
 pub(super) use self::edit::{ask, carry_out};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::limits::target::Target;
+use crate::dashboard::limits::words::{details, sentence};
 use crate::dashboard::visit::{Visit, page};
-use crate::dashboard::words::{Moment, counted, route_name};
+use crate::dashboard::words::route_name;
 use crate::error::ApiError;
+use crate::traffic::Window;
 
 #[derive(Template)]
 #[template(path = "limits.html")]
 struct LimitsPage {
     frame: Frame,
     services: Vec<String>,
-    service: Option<String>,
+    filter: Filter,
     /// What is set for everything, and for the service that is looked at.
     cards: Vec<Card>,
     rows: Vec<Row>,
     /// Routes without a limit, of those that are looked at.
     unlimited: Vec<Bare>,
     more_unlimited: usize,
+}
+
+/// Which limits are wanted, as the address says it.
+struct Filter {
+    text: String,
+    service: Option<ServiceId>,
+    /// The name of a state; none for all of them.
+    state: &'static str,
 }
 
 struct Card {
@@ -46,6 +60,8 @@ struct Row {
     source: &'static str,
     on: bool,
     shadow: bool,
+    /// How many requests to its routes were refused for a limit in 24 hours; `None` where nobody has counted.
+    refused: Option<u64>,
     stamp: String,
     changed_at: u64,
 }
@@ -61,15 +77,19 @@ const MOST: usize = 50;
 
 pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
-    let service = visit.parameters.service().ok().flatten().filter(|service| state.services.contains_key(service));
-    let row = |target: &Target| target.policy(&state).map(|policy| Row::of(&visit, target, policy));
+    let filter = Filter::of(&visit, &state);
+    let refused = Refused::of(&visit, &state);
+    let row = |target: &Target| target.policy(&state).map(|policy| Row::of(&visit, target, policy, &refused));
     let mut cards = vec![Card { title: "Global Rate Limit", row: row(&Target::Global), path: Target::Global.path() }];
-    if let Some(service) = &service {
+    if let Some(service) = &filter.service {
         let target = Target::Service(service.clone());
         cards.push(Card { title: "Service Rate Limit", row: row(&target), path: target.path() });
     }
     let (mut rows, mut unlimited) = (Vec::new(), Vec::new());
-    for (name, known) in state.services.iter().filter(|(name, _)| service.as_ref().is_none_or(|only| only == *name)) {
+    for (name, known) in &state.services {
+        if filter.service.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
         rows.extend(row(&Target::Service(name.clone())));
         for local in known.route_limits.keys() {
             rows.extend(row(&Target::Route(RouteKey::new(name.clone(), local.clone()))));
@@ -85,12 +105,14 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
             }
         }
     }
+    rows.retain(|row| filter.takes(row));
+    unlimited.retain(|bare| filter.takes_text(&[&bare.name, &bare.service]));
     let more_unlimited = unlimited.len().saturating_sub(MOST);
     unlimited.truncate(MOST);
     page(&LimitsPage {
         frame: Frame::of(&visit, &state, Section::Limits).await,
         services: state.services.keys().map(ToString::to_string).collect(),
-        service: service.map(|service| service.to_string()),
+        filter,
         cards,
         rows,
         unlimited,
@@ -98,8 +120,78 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     })
 }
 
+impl Filter {
+    fn of(visit: &Visit, state: &State) -> Self {
+        let named = |name: &&&str| visit.parameters.filter("state") == Some(**name);
+        Self {
+            text: visit.parameters.filter("q").unwrap_or_default().trim().to_owned(),
+            service: visit.parameters.service().ok().flatten().filter(|service| state.services.contains_key(service)),
+            state: ["on", "paused", "shadow", "code"].iter().find(named).copied().unwrap_or_default(),
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        !self.text.is_empty() || self.service.is_some() || !self.state.is_empty()
+    }
+
+    fn takes(&self, row: &Row) -> bool {
+        let state = match self.state {
+            "on" => row.on,
+            "paused" => !row.on,
+            "shadow" => row.shadow,
+            "code" => row.source == CODE,
+            _ => true,
+        };
+        state && self.takes_text(&[&row.subject, &row.service, &row.sentence, row.algorithm])
+    }
+
+    fn takes_text(&self, places: &[&str]) -> bool {
+        let mut words = self.text.split_whitespace().map(str::to_lowercase);
+        words.all(|word| places.iter().any(|place| place.to_lowercase().contains(&word)))
+    }
+}
+
+/// How many requests were refused for a limit in 24 hours.
+struct Refused(BTreeMap<Target, u64>);
+
+impl Refused {
+    fn of(visit: &Visit, state: &State) -> Self {
+        let is_limited = |service: &ServiceId, local: Option<&LocalKey>| {
+            let known = state.services.get(service);
+            known.is_some_and(|known| {
+                known.rate_limit.is_some() || local.is_some_and(|local| known.limit_of(local).is_some())
+            })
+        };
+        let seen = visit
+            .app
+            .traffic
+            .read(Window::Day.coarse(visit.now), is_limited, |service| state.services.contains_key(service));
+        let mut counts = BTreeMap::new();
+        for service in seen.services.iter().filter(|service| service.measured_seconds > 0) {
+            let Ok(service) = service.service.parse::<ServiceId>() else { continue };
+            let Some(known) = state.services.get(&service) else { continue };
+            let routes = known.route_limits.keys().map(|local| RouteKey::new(service.clone(), local.clone()));
+            counts.extend(routes.map(|key| (Target::Route(key), 0)));
+            counts.insert(Target::Service(service), 0);
+        }
+        for route in &seen.routes {
+            let Ok(service) = route.service.parse::<ServiceId>() else { continue };
+            let local = format!("{}:{}", route.method, route.path).parse::<LocalKey>().ok();
+            let known = state.services.get(&service).zip(local);
+            let limiting = known.and_then(|(known, local)| Some(known.limit_of(&local)?.0.clone()));
+            let limiting = limiting.map(|local| Target::Route(RouteKey::new(service.clone(), local)));
+            for target in limiting.into_iter().chain([Target::Service(service)]) {
+                counts.entry(target).and_modify(|sum| *sum += route.counts.limited);
+            }
+        }
+        Self(counts)
+    }
+}
+
+const CODE: &str = "code";
+
 impl Row {
-    fn of(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> Self {
+    fn of(visit: &Visit, target: &Target, policy: &RateLimitPolicy, refused: &Refused) -> Self {
         let (scope, subject, service) = match target {
             Target::Global => ("Everything", "All services".to_owned(), String::new()),
             Target::Service(service) => ("Service", service.to_string(), service.to_string()),
@@ -114,51 +206,12 @@ impl Row {
             sentence: sentence(policy),
             algorithm: policy.algorithm.as_str(),
             details: details(policy),
-            source: if policy.declared { "code" } else { "operator" },
+            source: if policy.declared { CODE } else { "operator" },
             on,
             shadow: policy.enforcement.is_shadow(),
+            refused: refused.0.get(target).copied(),
             stamp: format!("{} {on}", policy.changed_at),
             changed_at: policy.changed_at.0,
         }
     }
-}
-
-/// The limit in words.
-fn sentence(policy: &RateLimitPolicy) -> String {
-    let caller = match policy.key_strategy.to_string().as_str() {
-        "ip" => "per client address".to_owned(),
-        "user" => "per user".to_owned(),
-        "api_key" => "per API key".to_owned(),
-        "global" => "for all callers together".to_owned(),
-        "custom" => "per key of the service's own".to_owned(),
-        header => format!("per value of {}", header.trim_start_matches("header:")),
-    };
-    let burst = if policy.burst == 0 { String::new() } else { format!(", burst {}", policy.burst) };
-    format!("{} {caller}{burst}", policy.limit)
-}
-
-fn details(policy: &RateLimitPolicy) -> Vec<String> {
-    let mut details = Vec::new();
-    if let Some(until) = policy.until {
-        details.push(format!("ends {}", Moment(until).words()));
-    }
-    if policy.share == Share::Divided {
-        details.push("divided among the instances".to_owned());
-    }
-    for tier in &policy.tiers {
-        details.push(format!("tier {}: {}", tier.name, tier.limit));
-    }
-    for (count, what) in [
-        (policy.exempt_ips.len(), "exempt address range"),
-        (policy.exempt_roles.len(), "exempt role"),
-        (policy.exempt_routes.len(), "exempt route"),
-    ] {
-        if count > 0 {
-            details.push(counted(count, what));
-        }
-    }
-    if policy.overrides.is_some() {
-        details.push("stands in for a limit of the service's code, which comes back when this is removed".to_owned());
-    }
-    details
 }

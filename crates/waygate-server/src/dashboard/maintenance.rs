@@ -44,7 +44,7 @@ pub(super) async fn carry_out_stop(posted: Posted) -> Result<Response, ApiError>
     };
     let mut sheet = stop_sheet(&posted.visit, &posted.visit.state()).await;
     sheet.refill(|name| posted.text(name));
-    sheet.refuse(refused)
+    sheet.refuse(&posted.visit, refused).await
 }
 
 async fn stop_now(posted: &Posted) -> Result<crate::control::Applied, ApiError> {
@@ -72,7 +72,7 @@ async fn carry_out(posted: Posted, scope: MaintenanceScope) -> Result<Response, 
     let mut sheet = sheet(visit, &visit.state(), &scope, posted.text("to") == "on").await?;
     sheet.refill(|name| posted.text(name));
     local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(refused)
+    sheet.refuse(visit, refused).await
 }
 
 async fn switch(

@@ -1,10 +1,23 @@
-//! What is planned, and what ends by itself.
+//! What is planned, and what ends by itself: a list, seven days or a month of it, and what there was.
+
+mod bar;
+pub(super) mod calendar;
+mod month;
+mod past;
+pub(super) mod plan;
+mod timeline;
 
 use askama::Template;
 use axum::response::Response;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, ToSpan as _};
 use waygate_api::paths::path_key;
 use waygate_api::schedules::{Scheduled, ScheduledKind};
 
+use self::bar::Bar;
+use self::month::Week;
+use self::timeline::Timeline;
 use crate::api::schedules;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, page};
@@ -18,6 +31,30 @@ struct SchedulePage {
     services: Vec<String>,
     service: Option<String>,
     rows: Vec<Row>,
+    /// Where seven days and a month are to be had, and which of them this is.
+    views: [View; 2],
+    previous: String,
+    next: String,
+    /// What is drawn.
+    title: String,
+    timeline: Option<Timeline>,
+    weeks: Vec<Week>,
+    past: Vec<Over>,
+    /// Whether the log was read to its end, or to the end of what is listed.
+    past_is_whole: bool,
+}
+
+struct View {
+    name: &'static str,
+    href: String,
+    current: bool,
+}
+
+/// A window that is over.
+struct Over {
+    bar: Bar,
+    start: Moment,
+    end: Moment,
 }
 
 struct Row {
@@ -33,66 +70,126 @@ struct Row {
     length: Option<String>,
     reason: String,
     planned: Option<(String, Moment)>,
-    /// Where it is edited.
-    edit: Option<String>,
-    /// Where it is ended or taken back, and the word for it.
-    cancel: Option<(String, &'static str)>,
+    /// Another window of the same route is in force for a part of the time.
+    overlaps: bool,
+    /// What can be done to it: where, and the word for it.
+    actions: Vec<(String, &'static str)>,
+}
+
+/// What is drawn: seven days, or a month.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Days,
+    Month,
 }
 
 pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
     let service = visit.parameters.service().ok().flatten().filter(|service| state.services.contains_key(service));
     let planned = schedules::planned(&visit.app, &visit.principal, service.as_ref(), None, visit.now).await?;
+    let (past, past_is_whole) = past::windows(&visit, service.as_ref()).await?;
+    let bars: Vec<Bar> = planned.iter().map(|scheduled| Bar::of(&visit, scheduled)).chain(past.clone()).collect();
+    let shape = if visit.parameters.text("view") == Some("month") { Shape::Month } else { Shape::Days };
+    let today = TimeZone::UTC.to_datetime(visit.now).date();
+    let from = visit.parameters.filter("from").and_then(|from| from.parse().ok()).unwrap_or(today);
+    let from = if shape == Shape::Month { from.first_of_month() } else { from };
+    let href = |shape, from: Option<Date>| {
+        let mut query = Vec::new();
+        query.extend(service.as_ref().map(|service| format!("service={service}")));
+        query.extend((shape == Shape::Month).then(|| "view=month".to_owned()));
+        query.extend(from.map(|from| format!("from={from}")));
+        let query = query.join("&");
+        format!("{}/schedule{}{query}", visit.base, if query.is_empty() { "" } else { "?" })
+    };
+    let moved = |by: Span| href(shape, Some(from.checked_add(by).unwrap_or(from)));
+    let step = if shape == Shape::Month { 1.month() } else { 7.days() };
+    let view = |name, own| View { name, href: href(own, None), current: shape == own };
+    let over = |bar: Bar| Over { start: Moment(bar.start), end: Moment(bar.end), bar };
     page(&SchedulePage {
         frame: Frame::of(&visit, &state, Section::Schedule).await,
         services: state.services.keys().map(ToString::to_string).collect(),
+        rows: planned.iter().map(|scheduled| Row::of(&visit, scheduled, &planned)).collect(),
+        views: [view("7 days", Shape::Days), view("Month", Shape::Month)],
+        previous: moved(-step),
+        next: moved(step),
+        title: match shape {
+            Shape::Days => format!("7 days from {}", from.strftime("%-d %B %Y")),
+            Shape::Month => from.strftime("%B %Y").to_string(),
+        },
+        timeline: (shape == Shape::Days).then(|| Timeline::of(&bars, from, visit.now)),
+        weeks: if shape == Shape::Month { month::weeks(&bars, from, today) } else { Vec::new() },
+        past: past.into_iter().map(over).collect(),
+        past_is_whole,
         service: service.map(|service| service.to_string()),
-        rows: planned.into_iter().map(|scheduled| Row::of(&visit, scheduled)).collect(),
     })
 }
 
+/// What something planned is about, in words.
+fn subject(scheduled: &Scheduled) -> String {
+    let what = match (&scheduled.route, &scheduled.service) {
+        (Some(route), _) => route.clone(),
+        (None, Some(service)) => format!("the service {service}"),
+        (None, None) => "everything".to_owned(),
+    };
+    if scheduled.status.is_none() { format!("Rate limit of {what}") } else { what }
+}
+
 impl Row {
-    fn of(visit: &Visit, scheduled: Scheduled) -> Self {
+    fn of(visit: &Visit, scheduled: &Scheduled, all: &[Scheduled]) -> Self {
         let next = scheduled.start.filter(|_| !scheduled.open).unwrap_or(scheduled.end);
-        let id = scheduled.route.as_deref().map(path_key);
-        let what = match (&scheduled.route, &scheduled.service) {
-            (Some(route), _) => route.clone(),
-            (None, Some(service)) => format!("the service {service}"),
-            (None, None) => "everything".to_owned(),
-        };
-        let cancel = match (scheduled.kind, &id, &scheduled.service) {
-            (ScheduledKind::Window, Some(id), _) => {
-                let window = scheduled.id.map(|window| format!("?window={window}")).unwrap_or_default();
-                Some((format!("/routes/{id}/unschedule{window}"), if scheduled.open { "End now…" } else { "Cancel…" }))
-            }
-            (ScheduledKind::Switch, Some(id), _) => Some((format!("/routes/{id}/enable"), "Enable now…")),
-            (ScheduledKind::Maintenance, _, Some(service)) => Some((format!("/maintenance/{service}"), "End now…")),
-            (ScheduledKind::Maintenance, _, None) => Some(("/maintenance".to_owned(), "End now…")),
-            (ScheduledKind::RateLimit, Some(id), _) => Some((format!("/limits/routes/{id}"), "Edit…")),
-            (ScheduledKind::RateLimit, None, Some(service)) => Some((format!("/limits/services/{service}"), "Edit…")),
-            (ScheduledKind::RateLimit, None, None) => Some(("/limits/global/all".to_owned(), "Edit…")),
-            (ScheduledKind::Window | ScheduledKind::Switch, None, _) => None,
-        };
-        let edit = match (scheduled.kind, &id, scheduled.id) {
-            (ScheduledKind::Window, Some(id), Some(window)) => Some(format!("/routes/{id}/reschedule?window={window}")),
-            _ => None,
-        };
-        let kind = scheduled.status.map(Kind);
+        let what = subject(scheduled);
+        let overlaps = scheduled.start.is_some_and(|start| {
+            let same = |other: &&Scheduled| other.route == scheduled.route && other.id != scheduled.id;
+            let windows = all.iter().filter(same).filter_map(|other| Some((other.start?, other.end)));
+            windows.into_iter().any(|(other, end)| start < end && other < scheduled.end)
+        });
         Self {
             key: path_key(&format!("{:?} {what} {:?}", scheduled.kind, scheduled.id)),
-            what: if kind.is_none() { format!("Rate limit of {what}") } else { what },
-            link: id.map(|id| format!("/routes/{id}")),
-            kind,
+            what,
+            link: scheduled.route.as_deref().map(|route| format!("/routes/{}", path_key(route))),
+            kind: scheduled.status.map(Kind),
             open: scheduled.open,
             shadow: scheduled.shadow,
             start: scheduled.start.map(Moment),
             end: Moment(scheduled.end),
             when: format!("{} {}", if scheduled.open { "ends" } else { "begins" }, distance(next, visit.now)),
             length: scheduled.start.map(|start| span(scheduled.end.duration_since(start))),
-            reason: scheduled.reason,
-            planned: scheduled.planned_by.zip(scheduled.planned_at.map(Moment)),
-            edit,
-            cancel,
+            reason: scheduled.reason.clone(),
+            planned: scheduled.planned_by.clone().zip(scheduled.planned_at.map(Moment)),
+            overlaps,
+            actions: actions(scheduled),
         }
+    }
+}
+
+/// What can be done to it.
+fn actions(scheduled: &Scheduled) -> Vec<(String, &'static str)> {
+    let route = scheduled.route.as_deref().map(path_key);
+    let scope = match (&route, &scheduled.service) {
+        (Some(id), _) => format!("routes/{id}"),
+        (None, Some(service)) => format!("services/{service}"),
+        (None, None) => "global/all".to_owned(),
+    };
+    let maintenance = match &scheduled.service {
+        Some(service) => format!("/maintenance/{service}"),
+        None => "/maintenance".to_owned(),
+    };
+    match (scheduled.kind, &route, scheduled.id) {
+        (ScheduledKind::Window, Some(id), Some(window)) => {
+            let edit = format!("/routes/{id}/reschedule?window={window}");
+            let cancel = format!("/routes/{id}/unschedule?window={window}");
+            if scheduled.open {
+                vec![(edit, "Extend…"), (cancel, "End now…")]
+            } else {
+                let begin = format!("{edit}&start=now");
+                vec![(edit, "Edit…"), (begin, "Start now…"), (cancel, "Cancel…")]
+            }
+        }
+        (ScheduledKind::Switch, Some(id), _) => vec![(format!("/routes/{id}/enable"), "Enable now…")],
+        (ScheduledKind::Maintenance, ..) => {
+            vec![(format!("{maintenance}?edit=1"), "Edit…"), (maintenance, "End now…")]
+        }
+        (ScheduledKind::RateLimit, ..) => vec![(format!("/limits/{scope}/edit"), "Edit…")],
+        (ScheduledKind::Window | ScheduledKind::Switch, ..) => Vec::new(),
     }
 }

@@ -137,10 +137,11 @@ pub(super) async fn save(posted: Posted) -> Result<Response, ApiError> {
         _ => "system",
     };
     let keys = if posted.is_checked("keys") { "on" } else { "off" };
+    let zone = if posted.text("zone") == "utc" { "utc" } else { "own" };
     let visit = &posted.visit;
     let mut response = see_other(&format!("{}{}", visit.base, local("/settings")));
     let secure = if visit.client.secure { "; Secure" } else { "" };
-    for (name, value) in [("waygate_theme", theme), ("waygate_keys", keys)] {
+    for (name, value) in [("waygate_theme", theme), ("waygate_keys", keys), ("waygate_zone", zone)] {
         let cookie = format!("{name}={value}; Path=/; Max-Age={REMEMBERED}; HttpOnly; SameSite=Lax{secure}");
         let cookie = HeaderValue::from_str(&cookie).map_err(|_| ApiError::internal())?;
         response.headers_mut().append(SET_COOKIE, cookie);

@@ -4,12 +4,19 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
-use waygate_core::State;
+use waygate_core::{Change, LifecycleKind, Revision, State};
+use waygate_store::HistoryQuery;
 
+use crate::api::audit::may_see;
+use crate::dashboard::audit::Entry;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, shown};
 use crate::dashboard::words::Kind;
 use crate::error::ApiError;
+
+/// How many of the visitor's own reasons are suggested, and in how many of the latest changes they are looked for.
+const SUGGESTED: usize = 5;
+const SEARCHED: usize = 200;
 
 /// A form that asks for a change.
 #[derive(Template)]
@@ -26,9 +33,14 @@ pub(super) struct Sheet {
     pub(super) subjects: Vec<(String, String)>,
     pub(super) fields: Vec<Field>,
     pub(super) submit: &'static str,
+    pub(super) cancel: &'static str,
     pub(super) dangerous: bool,
-    /// Somebody has changed it meanwhile.
+    /// What stands in the way: somebody has changed it meanwhile, or the visitor is to think twice.
     pub(super) conflict: Option<String>,
+    /// What callers get then, where that is certain.
+    pub(super) outcome: Option<LifecycleKind>,
+    /// Reasons that the visitor has given lately.
+    pub(super) suggestions: Vec<String>,
 }
 
 pub(super) struct Fact {
@@ -93,6 +105,10 @@ impl Field {
         matches!(self.input, Input::Check | Input::Fixed)
     }
 
+    pub(super) fn is_reason(&self) -> bool {
+        matches!(self.input, Input::Reason)
+    }
+
     /// Why a change is made; callers and the audit log are told.
     pub(super) fn reason(required: bool) -> Self {
         let field = Self::new("reason", "Reason (sent to callers, kept in audit)", Input::Reason);
@@ -114,6 +130,21 @@ impl Field {
             Self::new("for", label, Input::Choice(choices)),
             Self::new("until", "Time (UTC)", Input::Moment).hint("Only where “at the time below” is chosen."),
         ]
+    }
+
+    /// How long a window lasts.
+    pub(super) fn lasting() -> Self {
+        let choices = [
+            ("", "Until the time below"),
+            ("15", "15 minutes"),
+            ("30", "30 minutes"),
+            ("60", "1 hour"),
+            ("120", "2 hours"),
+            ("240", "4 hours"),
+            ("1440", "A day"),
+        ];
+        let choices = choices.map(|(value, name)| (value.to_owned(), name.to_owned())).to_vec();
+        Self::new("length", "Lasts", Input::Choice(choices))
     }
 
     pub(super) fn shadow() -> Self {
@@ -143,8 +174,18 @@ impl Sheet {
             subjects: Vec::new(),
             fields: Vec::new(),
             submit: "Save",
+            cancel: "Cancel",
             dangerous: false,
             conflict: None,
+            outcome: None,
+            suggestions: suggestions(visit).await,
+        }
+    }
+
+    /// The value of a field, where there is such a field.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<String>) {
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
+            field.value = value.into();
         }
     }
 
@@ -156,19 +197,57 @@ impl Sheet {
     }
 
     /// Shows the form again with what was wrong about it. A refusal that the form cannot explain is given back.
-    pub(super) fn refuse(mut self, refusal: ApiError) -> Result<Response, ApiError> {
+    pub(super) async fn refuse(mut self, visit: &Visit, refusal: ApiError) -> Result<Response, ApiError> {
         if refusal.body.code == ErrorCode::RevisionConflict {
-            let error = &refusal.body.error;
-            self.conflict = Some(format!(
-                "{error}. What it is now stands below: send the form again to put your change on top, or cancel."
-            ));
+            let between = self.came_between(visit).await.unwrap_or_default();
+            let is_so = self.outcome.is_some_and(|outcome| {
+                self.facts
+                    .iter()
+                    .any(|fact| fact.name == "Now" && matches!(fact.value, Value::Status(Kind(now)) if now == outcome))
+            });
+            let rest = if is_so {
+                "It is already what you wanted: there is nothing to do, unless your reason is to stand there."
+            } else {
+                "Nothing was overwritten; what it is now stands below."
+            };
+            self.conflict = Some(format!("{}. {between}{rest}", refusal.body.error));
+            (self.submit, self.cancel) = ("Apply mine on top", "Keep theirs");
             return shown(StatusCode::CONFLICT, &self);
         }
-        let wrong = refusal.body.field.as_deref();
+        // One of several commands is named before the field.
+        let wrong = refusal.body.field.as_deref().and_then(|field| field.rsplit('.').next());
         let Some(field) = self.fields.iter_mut().find(|field| Some(field.name) == wrong) else {
             return Err(refusal);
         };
         field.error = Some(refusal.body.error.clone());
+        if field.is_bare() {
+            self.conflict = Some(refusal.body.error);
+        }
         shown(StatusCode::UNPROCESSABLE_ENTITY, &self)
     }
+
+    /// Who has changed last what the form is about, in a sentence.
+    async fn came_between(&self, visit: &Visit) -> Option<String> {
+        let latest = self.subjects.iter().filter_map(|(_, revision)| revision.parse::<u64>().ok()).max()?;
+        let before = Some(Revision(latest.checked_add(1)?));
+        let page = visit.app.control.history(HistoryQuery { before, limit: 1 }).await.ok()?;
+        let commit = page.commits.first().filter(|commit| commit.revision().0 == latest)?;
+        let entry = Entry::of_those(commit, visit.now, |record| may_see(&visit.principal, record))?;
+        let reason = if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
+        Some(format!("{} {} {}, r{latest}{reason}. ", entry.actor, entry.sentence, entry.ago))
+    }
+}
+
+async fn suggestions(visit: &Visit) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let query = HistoryQuery { before: None, limit: SEARCHED };
+    let Ok(page) = visit.app.control.history(query).await else { return found };
+    let own = page.commits.iter().filter(|commit| commit.draft.cause.actor == visit.principal.actor);
+    for record in own.flat_map(|commit| &commit.draft.records) {
+        let is_told = matches!(record.change, Change::RouteSet { .. } | Change::MaintenanceSet { .. });
+        if is_told && found.len() < SUGGESTED && !record.reason.is_empty() && !found.contains(&record.reason) {
+            found.push(record.reason.clone());
+        }
+    }
+    found
 }

@@ -148,7 +148,7 @@ pub(super) async fn carry_out(Path(revision): Path<String>, posted: Posted) -> R
         return shown(StatusCode::CONFLICT, &sheet);
     }
     sheet.refill(|name| posted.text(name));
-    sheet.refuse(refused)
+    sheet.refuse(visit, refused).await
 }
 
 async fn take_back(posted: &Posted, commit: &Commit) -> Result<Applied, ApiError> {

@@ -46,6 +46,8 @@ pub(super) struct Preferences {
     pub(super) theme: Option<&'static str>,
     /// Single keys are shortcuts.
     pub(super) keys: bool,
+    /// Times are shown in UTC, and not in the zone of the browser.
+    pub(super) utc: bool,
 }
 
 impl Visit {
@@ -72,7 +74,11 @@ impl Preferences {
             Some("dark") => Some("dark"),
             _ => None,
         };
-        Self { theme, keys: cookie(head, "waygate_keys") != Some("off") }
+        Self {
+            theme,
+            keys: cookie(head, "waygate_keys") != Some("off"),
+            utc: cookie(head, "waygate_zone") == Some("utc"),
+        }
     }
 }
 

@@ -203,7 +203,7 @@ fn is_gone(instance: &InstanceView) -> bool {
 }
 
 /// The address of an instance's page, below the base.
-pub(super) fn path_of(service: &str, id: &str) -> String {
+pub(in crate::dashboard) fn path_of(service: &str, id: &str) -> String {
     format!("/fleet/{}/{}", percent_encoded(service), percent_encoded(id))
 }
 

@@ -1,25 +1,25 @@
 //! The forms that set, pause, resume, reset and remove a limit.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
 use waygate_core::{
-    Algorithm, Cidr, Command, Enforcement, KeyStrategy, LimitExpression, LocalKey, OnMissingKey, RateLimitPolicy,
-    RateLimitSwitch, State,
+    Algorithm, Cidr, Command, Enforcement, LimitExpression, LocalKey, OnBackendFailure, OnMissingKey, RateLimitPolicy,
+    RateLimitSwitch, Share, State, Tier,
 };
 
 use crate::control::Applied;
 use crate::dashboard::form::Posted;
 use crate::dashboard::frame::Section;
-use crate::dashboard::limits::sentence;
 use crate::dashboard::limits::target::Target;
+use crate::dashboard::limits::words::{self, sentence};
 use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
 use crate::dashboard::visit::{Visit, local, page};
 use crate::error::ApiError;
-
-/// How many instances are listed with what they hold.
-const MOST_SHARES: usize = 20;
 
 /// What can be done to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,13 @@ enum Act {
 impl Act {
     fn of(name: Option<&str>) -> Result<Self, ApiError> {
         match name {
-            None => Ok(Self::Set),
+            Some("edit") => Ok(Self::Set),
             Some("pause") => Ok(Self::Pause),
             Some("resume") => Ok(Self::Resume),
             Some("reset") => Ok(Self::Reset),
             Some("remove") => Ok(Self::Remove),
-            Some(name) => {
-                let error = format!("there is nothing to do to a limit by the name `{name}`");
+            name => {
+                let error = format!("there is nothing to do to a limit by the name `{}`", name.unwrap_or_default());
                 Err(ApiError::new(StatusCode::NOT_FOUND, ErrorCode::UnknownPath, error))
             }
         }
@@ -75,7 +75,7 @@ pub(in crate::dashboard) async fn carry_out(
     let mut sheet = sheet(visit, &visit.state(), &target, act).await?;
     sheet.refill(|name| posted.text(name));
     local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(refused)
+    sheet.refuse(visit, refused).await
 }
 
 fn read(named: &[String]) -> Result<(Target, Act), ApiError> {
@@ -105,62 +105,71 @@ async fn change(posted: &Posted, target: &Target, act: Act) -> Result<Applied, A
 
 /// The policy of the form. What the form does not ask for stays what it was.
 fn policy(posted: &Posted, current: Option<&RateLimitPolicy>) -> Result<RateLimitPolicy, ApiError> {
-    let limit: LimitExpression =
-        posted.text("limit").parse().map_err(|problem| ApiError::invalid_field("limit", problem))?;
+    let limit: LimitExpression = named(posted, "limit")?;
     let mut policy = current.cloned().unwrap_or_else(|| RateLimitPolicy::new(limit.clone()));
     policy.limit = limit;
-    policy.algorithm =
-        posted.text("algorithm").parse().map_err(|problem| ApiError::invalid_field("algorithm", problem))?;
-    policy.key_strategy = posted.text("key").parse().map_err(|problem| ApiError::invalid_field("key", problem))?;
+    policy.algorithm = named(posted, "algorithm")?;
+    policy.key_strategy = named(posted, "key_strategy")?;
     policy.on_missing_key = match posted.text("on_missing_key") {
         "" => None,
-        text => Some(text.parse().map_err(|problem| ApiError::invalid_field("on_missing_key", problem))?),
+        _ => Some(named(posted, "on_missing_key")?),
     };
     policy.burst = match posted.text("burst") {
         "" => 0,
         text => text.parse().map_err(|_| ApiError::invalid_field("burst", "expected a whole number from 0"))?,
     };
-    policy.exempt_routes = lines::<LocalKey>(posted, "exempt")?;
-    policy.exempt_ips = lines::<Cidr>(posted, "exempt_ips")?;
+    policy.tiers = lines(posted, "tiers", tier)?;
+    policy.tier_resolver = Some(posted.text("tier_resolver")).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+    policy.exempt_routes = lines(posted, "exempt_routes", str::parse::<LocalKey>)?;
+    policy.exempt_ips = lines(posted, "exempt_ips", str::parse::<Cidr>)?;
+    policy.exempt_roles = lines(posted, "exempt_roles", |role| Ok::<_, String>(role.to_owned()))?;
+    policy.share = named(posted, "share")?;
+    policy.on_backend_failure = named(posted, "on_backend_failure")?;
     policy.enforcement = if posted.is_checked("shadow") { Enforcement::Shadow } else { Enforcement::Enforce };
     policy.until = posted.until()?;
-    policy.enabled = true;
+    // A paused limit that is edited stays paused.
+    policy.enabled = current.is_none_or(|current| current.enabled);
     Ok(policy)
 }
 
-fn lines<T: std::str::FromStr<Err: std::fmt::Display>>(
+fn named<T: FromStr<Err: Display>>(posted: &Posted, name: &'static str) -> Result<T, ApiError> {
+    posted.text(name).parse().map_err(|problem| ApiError::invalid_field(name, problem))
+}
+
+/// `NAME LIMIT`, as in `gold 1000/minute`.
+fn tier(line: &str) -> Result<Tier, String> {
+    let (name, limit) =
+        line.split_once([' ', '=', ':']).ok_or("expected a name and a limit, such as `gold 1000/minute`")?;
+    let limit = limit.trim_start_matches([' ', '=', ':']).parse().map_err(|problem| format!("{problem}"))?;
+    Ok(Tier { name: name.to_owned(), limit })
+}
+
+fn lines<T, E: Display>(
     posted: &Posted,
     name: &'static str,
+    read: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, ApiError> {
     let lines = posted.text(name).lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(str::parse).collect::<Result<_, _>>().map_err(|problem| ApiError::invalid_field(name, problem))
+    lines.map(read).collect::<Result<_, _>>().map_err(|problem| ApiError::invalid_field(name, problem))
 }
 
 async fn sheet(visit: &Visit, state: &State, target: &Target, act: Act) -> Result<Sheet, ApiError> {
-    match target {
-        Target::Service(service) if !state.services.contains_key(service) => {
-            return Err(ApiError::unknown_service(service, state));
-        }
-        Target::Route(key) if target.policy(state).is_none() => drop(state.resolve(&key.clone().into())?),
-        _ => {}
-    }
+    target.require_known(state)?;
     let current = target.policy(state);
     let (title, submit) = act.words();
     let mut sheet = Sheet::new(visit, state, Section::Limits, format!("{title} {}", target.name())).await;
-    let now = current.map_or_else(|| "No limit".to_owned(), sentence);
+    let now = match current {
+        None => "No limit".to_owned(),
+        Some(current) if current.is_on(|| visit.now) => sentence(current),
+        Some(current) => format!("{}, paused", sentence(current)),
+    };
     sheet.facts = vec![Fact::words("Now", now)];
-    if let Some(current) = current {
-        let shares = visit.app.presence.shares(&target.scope(), current).await;
-        for held in shares.iter().take(MOST_SHARES) {
-            let name = if held.lapsed { "Kept, its lease has ended" } else { "Held" };
-            sheet.facts.push(Fact::words(name, format!("{} by {} of {}", held.limit, held.instance, held.service)));
-        }
-        if let Some(more) = shares.len().checked_sub(MOST_SHARES).filter(|more| *more > 0) {
-            sheet.facts.push(Fact::words("Held", format!("and by {more} more")));
-        }
-    }
-    if act == Act::Remove && current.is_some_and(|current| current.overrides.is_some()) {
-        sheet.facts.push(Fact::words("Then", "The limit of the service's code comes back"));
+    if act == Act::Remove {
+        let then = match current.and_then(|current| current.overrides.as_ref()) {
+            Some(declared) => format!("{}: the limit of the service's code comes back", sentence(declared)),
+            None => "No limit".to_owned(),
+        };
+        sheet.facts.push(Fact::words("Then", then));
     }
     sheet.subjects = vec![(String::new(), current.map_or(0, |current| current.changed_at.0).to_string())];
     sheet.fields = if act == Act::Set { asked(current) } else { Vec::new() };
@@ -171,51 +180,73 @@ async fn sheet(visit: &Visit, state: &State, target: &Target, act: Act) -> Resul
 }
 
 fn asked(current: Option<&RateLimitPolicy>) -> Vec<Field> {
-    let choice = |name: &str, words: &str| (name.to_owned(), words.to_owned());
-    let algorithms = vec![
-        choice(Algorithm::FixedWindow.as_str(), "Fixed window: counts from the first request on"),
-        choice(Algorithm::SlidingWindow.as_str(), "Sliding window: an estimate over the last period"),
-        choice(Algorithm::MovingWindow.as_str(), "Moving window: exact over any period"),
-        choice(Algorithm::TokenBucket.as_str(), "Token bucket: an even rate with a burst"),
-    ];
     let missing = vec![
         choice("", "As the key says"),
         choice(OnMissingKey::Exempt.as_str(), "Let the request through"),
         choice(OnMissingKey::FallbackIp.as_str(), "Count by address"),
         choice(OnMissingKey::Block.as_str(), "Refuse the request"),
     ];
+    let algorithms =
+        [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::MovingWindow, Algorithm::TokenBucket];
+    let shares = [Share::PerReplica, Share::Divided];
+    let failures = [OnBackendFailure::Local, OnBackendFailure::Open, OnBackendFailure::Closed];
     let joined = |lines: Vec<String>| lines.join("\n");
-    let exempt = current.into_iter().flat_map(|current| &current.exempt_routes);
-    let exempt_ips = current.into_iter().flat_map(|current| &current.exempt_ips);
-    let key = current.map_or_else(KeyStrategy::default, |current| current.key_strategy.clone());
-    let on_missing_key = current.and_then(|current| current.on_missing_key);
+    let Some(known) = current.cloned().or_else(|| "unlimited".parse().ok().map(RateLimitPolicy::new)) else {
+        return Vec::new();
+    };
     let mut fields = vec![
         Field::new("limit", "Limit", Input::Text)
             .hint("Such as 100/minute, or 10/second;1000/hour.")
             .value(current.map(|current| current.limit.to_string()).unwrap_or_default())
             .required(),
-        Field::new("algorithm", "Algorithm", Input::Choice(algorithms))
-            .value(current.map(|current| current.algorithm).unwrap_or_default().as_str()),
-        Field::new("key", "Counted per", Input::Text)
-            .hint("ip, user, api_key, global, or header:NAME.")
-            .value(key.to_string()),
-        Field::new("burst", "Burst", Input::Text)
-            .hint("How many more pass at once.")
-            .value(current.map_or(0, |current| current.burst).to_string()),
+        Field::new("algorithm", "Algorithm", chosen(algorithms, Algorithm::as_str, words::algorithm))
+            .value(known.algorithm.as_str()),
+        Field::new("key_strategy", "Counted per", Input::Text)
+            .hint("ip, user, api_key, global, custom, or header:NAME.")
+            .value(known.key_strategy.to_string()),
         Field::new("on_missing_key", "Without the key", Input::Choice(missing))
-            .value(on_missing_key.map(OnMissingKey::as_str).unwrap_or_default()),
-        Field::new("exempt", "Exempt routes", Input::Lines)
+            .value(known.on_missing_key.map(OnMissingKey::as_str).unwrap_or_default()),
+        Field::new("burst", "Burst", Input::Text).hint("How many more pass at once.").value(known.burst.to_string()),
+        Field::new("share", "Instances", chosen(shares, Share::as_str, words::share)).value(known.share.as_str()),
+        Field::new(
+            "on_backend_failure",
+            "While shared counters, or the lease of a part, cannot be reached",
+            chosen(failures, OnBackendFailure::as_str, words::backend_failure),
+        )
+        .value(known.on_backend_failure.as_str()),
+        Field::new("exempt_routes", "Exempt routes", Input::Lines)
             .hint("One a line: METHOD:/path, or /path.")
-            .value(joined(exempt.map(ToString::to_string).collect())),
+            .value(joined(known.exempt_routes.iter().map(ToString::to_string).collect())),
         Field::new("exempt_ips", "Exempt addresses", Input::Lines)
             .hint("One address or range a line, such as 10.0.0.0/8.")
-            .value(joined(exempt_ips.map(ToString::to_string).collect())),
+            .value(joined(known.exempt_ips.iter().map(ToString::to_string).collect())),
+        Field::new("exempt_roles", "Exempt roles", Input::Lines)
+            .hint("One a line, as the service's code names them.")
+            .value(joined(known.exempt_roles.clone())),
+        Field::new("tiers", "Tiers", Input::Lines)
+            .hint("One a line: a name and its limit, such as gold 1000/minute. The first is for everybody else.")
+            .value(joined(known.tiers.iter().map(|tier| format!("{} {}", tier.name, tier.limit)).collect())),
+        Field::new("tier_resolver", "Tier named by", Input::Text)
+            .hint("What of a request names the tier; empty for the usual.")
+            .value(known.tier_resolver.clone().unwrap_or_default()),
     ];
     fields.extend(Field::ending("Ends"));
-    if let (Some(until), [.., choice, time]) = (current.and_then(|current| current.until), &mut fields[..]) {
+    if let (Some(until), [.., choice, time]) = (known.until, &mut fields[..]) {
         "time".clone_into(&mut choice.value);
         time.value = until.strftime("%Y-%m-%dT%H:%M").to_string();
     }
-    fields.push(Field::shadow().value(current.is_some_and(|current| current.enforcement.is_shadow()).to_string()));
+    fields.push(Field::shadow().value(known.enforcement.is_shadow().to_string()));
     fields
+}
+
+fn choice(name: &str, words: &str) -> (String, String) {
+    (name.to_owned(), words.to_owned())
+}
+
+fn chosen<T: Copy, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    words: impl Fn(T) -> &'static str,
+) -> Input {
+    Input::Choice(all.map(|one| choice(name(one), words(one))).to_vec())
 }

@@ -8,7 +8,7 @@ use waygate_core::{LimitTarget, RateLimitPolicy, RouteKey, Scope, ServiceId, Sta
 use crate::dashboard::words::route_name;
 use crate::error::ApiError;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
     Global,
     Service(ServiceId),
@@ -52,6 +52,17 @@ impl Target {
 
     pub(super) fn policy<'s>(&self, state: &'s State) -> Option<&'s RateLimitPolicy> {
         state.rate_limit(&self.scope()).map(|policy| &**policy)
+    }
+
+    /// Refuses a service or a route that nobody knows, and that has no limit either.
+    pub(super) fn require_known(&self, state: &State) -> Result<(), ApiError> {
+        match self {
+            Self::Service(service) if !state.services.contains_key(service) => {
+                Err(ApiError::unknown_service(service, state))
+            }
+            Self::Route(key) if self.policy(state).is_none() => Ok(drop(state.resolve(&key.clone().into())?)),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn name(&self) -> String {

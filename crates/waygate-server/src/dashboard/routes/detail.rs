@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::response::Response;
 use waygate_core::{
-    LimitExpression, LocalKey, RateLimitPolicy, Route, RouteKey, Scope, ServiceId, ServiceState, State,
+    LimitExpression, LocalKey, RateLimitPolicy, Route, RouteKey, RouteSelector, Scope, ServiceId, ServiceState, State,
 };
 use waygate_store::HistoryQuery;
 
 use crate::api::names::NamedRoute;
 use crate::dashboard::audit::Entry;
+use crate::dashboard::chart::marks::{Concern, Marks};
 use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
@@ -74,7 +75,10 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
     let route = known.routes.get(&key.local).ok_or_else(ApiError::internal)?;
     let (kind, cause) = status_of(&visit, &state, known, &key, route);
     let is_it = |_: &ServiceId, local: Option<&LocalKey>| local == Some(&key.local);
-    let traffic = visit.app.traffic.read(Window::Quarter, visit.now, is_it, |of| *of == key.service);
+    let traffic = visit.app.traffic.read(Window::Quarter.coarse(visit.now), is_it, |of| *of == key.service);
+    let selector = RouteSelector { service: Some(key.service.clone()), method: Some(key.local.method), path: key.local.path.clone() };
+    let start = traffic.series.first().map_or(visit.now, |point| point.at);
+    let marks = Marks::since(&visit, start, Concern { service: None, route: Some(&selector) }).await?;
     page(&RoutePage {
         frame: Frame::with(&visit, &state, Section::Routes, &fleet).await,
         row: Row::of(&visit, &state, &fleet, &key, known, route),
@@ -91,7 +95,7 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
         }),
         answer: answer(kind),
         history: history(&visit, &key).await?,
-        chart: Chart::of(&traffic, "traffic"),
+        chart: Chart::of(&traffic, "traffic", marks),
         series: SERIES,
     })
 }

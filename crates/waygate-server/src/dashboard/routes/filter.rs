@@ -4,15 +4,17 @@ use waygate_api::paths::percent_encoded;
 
 use crate::api::names::Parameters;
 use crate::dashboard::routes::Row;
+use crate::dashboard::routes::sort::Sort;
 use crate::dashboard::words::Kind;
 
-pub(super) struct Filter {
+pub(in crate::dashboard) struct Filter {
     pub(super) text: String,
     pub(super) service: Option<String>,
     /// The name of a status.
     pub(super) status: Option<&'static str>,
     /// From 1.
     pub(super) page: usize,
+    pub(super) sort: Option<Sort>,
     words: Vec<Word>,
 }
 
@@ -24,11 +26,13 @@ enum Word {
     Service(String),
     Method(String),
     WithoutLimit,
+    /// Not every instance has applied its last change.
+    Behind,
 }
 
 impl Filter {
     /// What makes no sense is as if it were not there: an address that somebody has cut off still leads somewhere.
-    pub(super) fn of(parameters: &Parameters) -> Self {
+    pub(in crate::dashboard) fn of(parameters: &Parameters) -> Self {
         let text = parameters.filter("q").unwrap_or_default().trim().to_owned();
         let status = parameters.filter("status");
         Self {
@@ -37,6 +41,7 @@ impl Filter {
             service: parameters.filter("service").map(ToOwned::to_owned),
             status: Kind::ALL.into_iter().map(Kind::as_str).find(|name| Some(*name) == status),
             page: parameters.filter("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1),
+            sort: parameters.filter("sort").and_then(Sort::of),
         }
     }
 
@@ -44,8 +49,12 @@ impl Filter {
         Kind::ALL.into_iter().find(|kind| Some(kind.as_str()) == self.status)
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(in crate::dashboard) fn is_set(&self) -> bool {
         !self.text.is_empty() || self.service.is_some() || self.status.is_some()
+    }
+
+    pub(in crate::dashboard) fn takes(&self, row: &Row) -> bool {
+        self.takes_text(row) && self.takes_status(row)
     }
 
     /// Everything but the status, so that the statuses can be counted.
@@ -58,8 +67,8 @@ impl Filter {
         self.status.is_none_or(|status| row.kind.as_str() == status)
     }
 
-    /// The query of the same list with another status, or another page.
-    pub(super) fn query(&self, status: Option<Kind>, page: usize) -> String {
+    /// The query of the same list with another status, another order, or another page.
+    pub(super) fn query(&self, status: Option<Kind>, sort: Option<Sort>, page: usize) -> String {
         let mut parts = Vec::new();
         if !self.text.is_empty() {
             parts.push(format!("q={}", percent_encoded(&self.text)));
@@ -70,6 +79,9 @@ impl Filter {
         if let Some(status) = status {
             parts.push(format!("status={}", status.as_str()));
         }
+        if let Some(sort) = sort {
+            parts.push(format!("sort={}", sort.name()));
+        }
         if page > 1 {
             parts.push(format!("page={page}"));
         }
@@ -77,7 +89,7 @@ impl Filter {
     }
 
     /// The filter in words.
-    pub(super) fn words(&self) -> String {
+    pub(in crate::dashboard) fn words(&self) -> String {
         let mut parts = Vec::new();
         if !self.text.is_empty() {
             parts.push(format!("“{}”", self.text));
@@ -96,6 +108,7 @@ impl Word {
             Some(("svc" | "service", service)) => Self::Service(service.to_owned()),
             Some(("m" | "method", method)) => Self::Method(method.to_owned()),
             Some(("limit", "none")) => Self::WithoutLimit,
+            Some(("behind", "yes")) => Self::Behind,
             _ => Self::Anywhere(text),
         }
     }
@@ -109,6 +122,7 @@ impl Word {
             Self::Service(service) => row.service.to_lowercase().contains(service),
             Self::Method(method) => row.method.eq_ignore_ascii_case(method),
             Self::WithoutLimit => row.has_no_limit(),
+            Self::Behind => row.behind,
         }
     }
 }

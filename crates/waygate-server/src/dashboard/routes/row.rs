@@ -6,14 +6,17 @@ use waygate_core::{
 };
 
 use crate::dashboard::fleet::{Fleet, Standing};
+use crate::dashboard::routes::spark::{spark, sum};
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::{Kind, Moment};
+use crate::traffic::Lately;
 
 /// Stands where a limit would.
 const NO_LIMIT: &str = "none";
 
 /// One route of the list.
 pub(in crate::dashboard) struct Row {
+    pub(in crate::dashboard) key: RouteKey,
     /// The key in base64url: it names the route in addresses and in the page.
     pub(in crate::dashboard) id: String,
     pub(in crate::dashboard) service: String,
@@ -32,9 +35,26 @@ pub(in crate::dashboard) struct Row {
     /// The likely thing to do: its name in the address, and its word.
     pub(in crate::dashboard) likely: (&'static str, &'static str),
     pub(in crate::dashboard) key_query: String,
+    /// Who has changed it last and when, where that is known.
+    pub(super) changed_by: Option<(String, String)>,
+    lately: Option<Lately>,
 }
 
 impl Row {
+    /// Looks up what its requests came to lately.
+    pub(super) fn with_traffic(&mut self, visit: &Visit) {
+        self.lately = visit.app.traffic.lately(&self.key.service, &self.key.local, visit.now);
+    }
+
+    pub(super) fn spark(&self) -> Option<String> {
+        self.lately.as_ref().map(spark)
+    }
+
+    /// How many requests there were lately; `None` where nobody has counted.
+    pub(super) fn requests(&self) -> Option<u64> {
+        self.lately.as_ref().map(|lately| sum(lately).total())
+    }
+
     pub(in crate::dashboard) fn has_no_limit(&self) -> bool {
         self.limit == NO_LIMIT
     }
@@ -71,6 +91,7 @@ impl Row {
         let serving = matches!(route.enforced_status(visit.now), LifecycleKind::Active | LifecycleKind::Deprecated);
         let limit = limit.unwrap_or_else(|| NO_LIMIT.to_owned());
         Self {
+            key: key.clone(),
             id: paths::path_key(&key.to_string()),
             service: key.service.to_string(),
             method: key.local.method.as_str(),
@@ -86,6 +107,8 @@ impl Row {
             protected: route.force_active,
             likely: if serving { ("disable", "Disable…") } else { ("enable", "Enable") },
             key_query: paths::percent_encoded(&key.to_string()),
+            changed_by: None,
+            lately: None,
         }
     }
 }
@@ -112,7 +135,8 @@ pub(in crate::dashboard) fn status_of(
     (Kind(view.effective), cause)
 }
 
-fn own_cause(route: &Route, now: jiff::Timestamp) -> String {
+/// Why the route itself is as it is, whatever lies over it.
+pub(in crate::dashboard) fn own_cause(route: &Route, now: jiff::Timestamp) -> String {
     let effective = route.effective(now);
     let mut parts = Vec::new();
     match effective {

@@ -86,6 +86,15 @@ impl Act {
         }
     }
 
+    /// What callers get where that stops them.
+    pub(super) fn answer(self) -> Option<&'static str> {
+        match self {
+            Self::Disable | Self::Maintenance => Some("503 with the reason"),
+            Self::Env => Some("403, outside of these environments"),
+            _ => None,
+        }
+    }
+
     /// What is asked for; `route` is the one that it is about, where it is one.
     pub(super) fn fields(self, route: Option<&Route>) -> Vec<Field> {
         let mut fields = Vec::new();
@@ -98,10 +107,10 @@ impl Act {
             ),
             Self::Schedule | Self::Reschedule => {
                 fields.push(Field::new("start", "Begins (UTC)", Input::Moment).required());
+                fields.push(Field::lasting());
                 fields.push(
                     Field::new("end", "Ends (UTC)", Input::Moment)
-                        .hint("Nothing changes before it begins. After it, the route is what it was.")
-                        .required(),
+                        .hint("Nothing changes before it begins. After it, the route is what it was."),
                 );
             }
             Self::Deprecate => {
@@ -160,11 +169,10 @@ impl Act {
                 }
                 control(Lifecycle::EnvGated(allowed))
             }
-            Self::Schedule | Self::Reschedule => Ok(Switch::Window {
-                start: posted.required_time("start")?,
-                end: posted.required_time("end")?,
-                enforcement,
-            }),
+            Self::Schedule | Self::Reschedule => {
+                let (start, end) = posted.window()?;
+                Ok(Switch::Window { start, end, enforcement })
+            }
             Self::Unschedule => Ok(Switch::CancelWindows { id: posted.text("window").parse().ok() }),
             Self::Deprecate => {
                 let given = |name| Some(posted.text(name)).filter(|text| !text.is_empty()).map(ToOwned::to_owned);

@@ -264,3 +264,162 @@ async fn audit_filters_stand_in_the_address_and_combine() {
     assert_eq!(few.matches("class=\"entry\"").count(), 30);
     assert!(admin.get("/audit?actor=nobody").await.text.contains("Nothing fits"));
 }
+
+/// Dashboard 4.2, Routes: the server acts on the filter, as one change, and only on what was shown.
+#[tokio::test]
+async fn all_that_fit_a_filter_are_one_change_of_what_was_shown() {
+    let server = TestServer::start().await;
+    let keys: Vec<String> = (0..1200).map(|number| format!("GET:/a/{number}")).collect();
+    server.register("wide", &keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    server.register("other", &["GET:/a/1"]).await;
+    let admin = Browser::admin(&server).await;
+    server.admin().await.post(&route("wide:GET:/a/7", "disable"), json!({"reason": "before"})).await;
+    let path = "/routes/bulk?do=disable&all=true&service=wide";
+    let form = admin.get(path).await;
+    assert!(form.text.contains("Disable 1199 routes") && form.text.contains("already so"), "{}", form.text);
+    assert!(form.text.contains("the service wide") && form.text.contains("0 instances"), "{}", form.text);
+    let fields = |form: &Page| (hidden(form, "expected"), hidden(form, "fits"));
+    let (expected, fits) = fields(&form);
+    server.admin().await.post(&route("wide:GET:/a/3", "maintenance"), json!({"reason": "theirs"})).await;
+    let stale = [("expected", expected.as_str()), ("fits", &fits), ("reason", "INC-9")];
+    let refused = admin.post(path, &stale).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.text.contains("has changed since") && refused.text.contains(">INC-9<"));
+    assert_eq!(status(&server, "wide:GET:/a/5").await, "active");
+    server.register("wide", &["GET:/new"]).await;
+    let (expected, fits) = fields(&refused);
+    let other = [("expected", expected.as_str()), ("fits", &fits), ("reason", "INC-9")];
+    let refused = admin.post(path, &other).await;
+    assert_eq!(refused.status, 409);
+    let before = server.changes();
+    let (expected, fits) = fields(&refused);
+    let done = admin.post(path, &[("expected", expected.as_str()), ("fits", &fits), ("reason", "INC-9")]).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    assert_eq!(server.changes(), before + 1, "one change");
+    assert_eq!(status(&server, "wide:GET:/a/1199").await, "disabled");
+    assert_eq!(status(&server, "other:GET:/a/1").await, "active");
+    let kept = server.admin().await.get(&route("wide:GET:/a/7", "")).await.body;
+    assert_eq!(kept["reason"], "before", "what was so already is left alone");
+}
+
+#[tokio::test]
+async fn the_list_is_sorted_by_links_that_keep_the_filter() {
+    let (server, admin) = start().await;
+    server.admin().await.post(&route("payments:GET:/fx_rates", "disable"), json!({"reason": "x"})).await;
+    let list = admin.get("/routes?service=payments").await.text;
+    assert!(list.contains("href=\"/routes?service=payments&#38;sort=-changed\""), "{list}");
+    let order = |text: &str| {
+        let places = ["/a", "/fx-rates", "/fx_rates"]
+            .map(|path| text.find(&format!("<span class=\"path\">{path}</span>")).unwrap());
+        let mut sorted = [0, 1, 2];
+        sorted.sort_by_key(|index| places[*index]);
+        sorted
+    };
+    let worst = admin.get("/routes?service=payments&sort=-status").await.text;
+    assert!(worst.contains("aria-sort=\"descending\""), "{worst}");
+    assert_eq!(order(&worst)[0], 2);
+    assert_eq!(order(&admin.get("/routes?sort=-path").await.text), [2, 1, 0]);
+    assert_eq!(order(&admin.get("/routes?sort=nonsense").await.text), [0, 1, 2]);
+}
+
+/// Dashboard 4.2, Schedule: an overlap is asked about, afterwards is said, and a month and seven days are drawn.
+#[tokio::test]
+async fn windows_are_planned_for_several_routes_and_overlaps_are_asked_about() {
+    let (server, admin) = start().await;
+    let plan = |more: &[(&'static str, &'static str)]| {
+        let own = [("routes", "payments:GET:/a\nGET:/fx_rates"), ("start", "2999-01-01T10:00"), ("length", "60")];
+        [&own[..], more].concat()
+    };
+    let unknown = admin
+        .post("/schedule/new", &[("routes", "GET:/nowhere"), ("start", "2999-01-01T10:00"), ("length", "60")])
+        .await;
+    assert_eq!(unknown.status, 422);
+    assert!(unknown.text.contains(">GET:/nowhere<") && unknown.text.contains("aria-invalid"), "{}", unknown.text);
+    let before = server.changes();
+    assert_eq!(admin.post("/schedule/new", &plan(&[("reason", "move")])).await.status, 303);
+    assert_eq!(server.changes(), before + 1, "two windows, one change");
+    let again = admin.post("/schedule/new", &plan(&[("reason", "again")])).await;
+    assert_eq!(again.status, 422);
+    assert!(
+        again.text.contains("this overlaps what is planned") && again.text.contains("name=\"overlap\""),
+        "{}",
+        again.text
+    );
+    assert_eq!(admin.post("/schedule/new", &plan(&[("reason", "again"), ("overlap", "true")])).await.status, 303);
+    let week = admin.get("/schedule?from=2998-12-30").await.text;
+    assert!(week.matches("overlaps another").count() == 4, "{week}");
+    assert!(
+        week.matches("<rect class=\"bar upcoming\" x=\"3480\"").count() == 4 && !week.contains(" style="),
+        "{week}"
+    );
+    let month = admin.get("/schedule?view=month&from=2999-01-15").await.text;
+    assert!(month.contains("January 2999") && month.contains("10:00 to 11:00"), "{month}");
+    let file = admin.get("/schedule/calendar.ics").await;
+    assert!(
+        file.text.contains("DTSTART:29990101T100000Z\r\nDTEND:29990101T110000Z\r\nSUMMARY:payments:GET:/a"),
+        "{}",
+        file.text
+    );
+    let form = admin.get(&format!("{}?window=1", act(ROUTE, "reschedule"))).await.text;
+    assert!(form.contains("Afterwards") && form.contains("Planned already"), "{form}");
+    let cancel = format!("{}?window=1", act(ROUTE, "unschedule"));
+    assert_eq!(submit(&admin, &cancel, &[("window", "1")]).await.status, 303);
+    assert!(admin.get("/schedule").await.text.contains("<span class=\"tag\">cancelled</span>"));
+}
+
+/// Dashboard 2.1, 2 and 4.3: two who want the same are told so.
+#[tokio::test]
+async fn a_conflict_says_who_was_quicker_and_whether_anything_is_left_to_do() {
+    let (server, admin) = start().await;
+    let path = act(ROUTE, "maintenance");
+    let form = admin.get(&path).await;
+    let (id, expected) = (hidden(&form, "route"), hidden(&form, "expected"));
+    server.login("alice", "wonder").await.post(&route(ROUTE, "maintenance"), json!({"reason": "theirs"})).await;
+    let stale = admin.post(&path, &[("route", &id), ("expected", &expected), ("reason", "mine")]).await;
+    assert_eq!(stale.status, 409);
+    for words in [
+        "alice put into maintenance: GET /a of payments",
+        "theirs",
+        "It is already what you wanted",
+        "Apply mine on top",
+        "Keep theirs",
+    ] {
+        assert!(stale.text.contains(words), "{words}: {}", stale.text);
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_exported_as_it_is_filtered() {
+    let (server, admin) = start().await;
+    let operator = server.admin().await;
+    for reason in ["=1+1", "a \"quoted\", reason"] {
+        operator.post(&route(ROUTE, "disable"), json!({"reason": reason})).await;
+    }
+    let page = admin.get("/audit?action=disable&platform=cli").await.text;
+    let csv = admin.get("/audit/export?action=disable&format=csv").await;
+    assert_eq!(csv.head["content-type"], "text/csv; charset=utf-8");
+    let lines: Vec<&str> = csv.text.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", csv.text);
+    assert!(
+        lines[0].starts_with("id,timestamp,revision,actor") && lines[1].ends_with(",\"a \"\"quoted\"\", reason\""),
+        "{}",
+        csv.text
+    );
+    assert!(lines[2].ends_with(",'=1+1"), "{}", csv.text);
+    let json_lines = admin.get("/audit/export?action=disable&format=jsonl").await.text;
+    let entries: Vec<serde_json::Value> = json_lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((entries.len(), &entries[1]["reason"]), (2, &json!("=1+1")));
+    assert_eq!(admin.get("/audit/export?format=xml").await.status, 400);
+    assert!(admin.get("/audit/export?format=csv&to=2001-01-01").await.text.lines().count() == 1);
+    assert!(page.contains("href=\"/audit/export?action=disable&#38;platform=cli&#38;format=csv\""), "{page}");
+    let today = admin.get("/audit?action=disable").await.text;
+    assert!(today.contains("What it changed") && today.contains("<code>base.lifecycle</code>"), "{today}");
+}
+
+#[tokio::test]
+async fn times_stay_in_utc_where_that_is_set() {
+    let (_server, admin) = start().await;
+    let saved = admin.post("/settings", &[("theme", "dark"), ("keys", "true"), ("zone", "utc")]).await;
+    let cookies: Vec<&str> = saved.head.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    assert!(cookies.iter().any(|cookie| cookie.starts_with("waygate_zone=utc;")), "{cookies:?}");
+}
