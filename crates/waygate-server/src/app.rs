@@ -101,7 +101,7 @@ impl App {
 
     /// Carries a command out in the name of a caller, as far as the caller's reach goes.
     pub(crate) async fn execute(&self, principal: &Principal, command: Command) -> Result<Applied, ApiError> {
-        let command = principal.within_reach(command, self)?;
+        let command = principal.within_reach(command, self).await?;
         Ok(self.control.execute(command, principal.cause(clock::now())).await?)
     }
 

@@ -167,15 +167,6 @@ impl ControlPlane {
         applied
     }
 
-    /// Finds out what a command would come to, without committing anything. `state` is then what would be.
-    ///
-    /// # Errors
-    ///
-    /// [`ExecuteError`], as when it would be carried out now.
-    pub fn preview(&self, command: &Command, cause: &Cause) -> Result<Applied, ExecuteError> {
-        writer::preview(&self.current(), command, cause)
-    }
-
     /// Past commits, newest first.
     ///
     /// # Errors

@@ -33,10 +33,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 impl<const LIMIT: usize> Asked<LIMIT> {
     /// Carries the command out in the name of the caller, or only finds out what it would come to.
     pub(crate) async fn execute(&self, app: &App, command: Command) -> Result<Applied, ApiError> {
-        let command = self.principal.within_reach(command, app)?;
+        let command = self.principal.within_reach(command, app).await?;
         let cause = self.principal.cause(clock::now());
         if self.dry_run {
-            return Ok(app.control.preview(&command, &cause)?);
+            return Ok(app.control.preview(&command, &cause).await?);
         }
         let mut applied = app.control.execute(command, cause).await?;
         if let Some(patience) = self.wait {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::StatusCode;
 use waygate_core::{Audience, Command, LimitTarget, MaintenanceScope, RouteSelector, ServiceId, State};
 
 use crate::app::App;
@@ -11,24 +12,34 @@ use crate::error::ApiError;
 
 impl Principal {
     /// The command with its routes named in full, or [`ApiError::forbidden`] when it touches what the caller is not
-    /// limited to. Whether the caller may give commands of this kind at all, the endpoint has decided.
-    pub(crate) fn within_reach(&self, command: Command, app: &App) -> Result<Command, ApiError> {
+    /// limited to. Whether the caller may give commands of this kind at all, the endpoint has decided. Nothing is denied to
+    /// exist before this node has learned what others have committed.
+    pub(crate) async fn within_reach(&self, command: Command, app: &App) -> Result<Command, ApiError> {
         let Some(own) = self.services.as_deref() else {
             return Ok(command);
         };
-        let state = app.control.current();
-        let command = pinned(command, own, &state)?;
-        let plan = waygate_core::plan(&state, &command, clock::now())?;
-        let changes = plan.records.iter().map(|record| record.change.audience());
-        let foreign = changes.into_iter().any(|audience| match audience {
-            Audience::Service(service) => !own.contains(service),
-            Audience::Everyone | Audience::Servers => true,
-        });
-        if foreign || plan.routes.iter().any(|key| !own.contains(&key.service)) {
-            return Err(out_of_reach(own));
+        match within(own, command.clone(), &app.control.current()) {
+            Err(refusal) if refusal.status != StatusCode::FORBIDDEN => {
+                app.control.catch_up().await?;
+                within(own, command, &app.control.current())
+            }
+            answer => answer,
         }
-        Ok(command)
     }
+}
+
+fn within(own: &BTreeSet<ServiceId>, command: Command, state: &State) -> Result<Command, ApiError> {
+    let command = pinned(command, own, state)?;
+    let plan = waygate_core::plan(state, &command, clock::now())?;
+    let changes = plan.records.iter().map(|record| record.change.audience());
+    let foreign = changes.into_iter().any(|audience| match audience {
+        Audience::Service(service) => !own.contains(service),
+        Audience::Everyone | Audience::Servers => true,
+    });
+    if foreign || plan.routes.iter().any(|key| !own.contains(&key.service)) {
+        return Err(out_of_reach(own));
+    }
+    Ok(command)
 }
 
 fn out_of_reach(own: &BTreeSet<ServiceId>) -> ApiError {

@@ -1,13 +1,13 @@
-//! Clients that know more than this node does: what they were told elsewhere must not be taken back.
+//! Callers who know more than this node does: what they were told elsewhere must neither be taken back nor denied.
 
 use std::time::Duration;
 
-use waygate_core::Cursor;
+use waygate_core::{Cause, Command, Cursor};
 use waygate_store::{CommitError, StoreError};
 
-use crate::control::ControlPlane;
+use crate::control::{Applied, ControlPlane, ExecuteError, writer};
 
-/// How long a client waits for this node to learn what the store has.
+/// How long a caller waits for this node to learn what the store has.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl ControlPlane {
@@ -31,6 +31,32 @@ impl ControlPlane {
         }
     }
 
+    /// Finds out what a command would come to, without committing anything. `state` is then what would be.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`], as when it would be carried out now: before it is refused, this node learns what others have
+    /// committed.
+    pub async fn preview(&self, command: &Command, cause: &Cause) -> Result<Applied, ExecuteError> {
+        match writer::preview(&self.current(), command, cause) {
+            Err(ExecuteError::Command(_)) => {
+                self.catch_up().await?;
+                writer::preview(&self.current(), command, cause)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Learns what has been committed by any node before this was called. For those who would deny something otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`]: the store cannot be asked, or this node learns of its commits too late.
+    pub(crate) async fn catch_up(&self) -> Result<(), StoreError> {
+        let late = |_| StoreError::Unavailable("this node has not followed the store yet; try again".to_owned());
+        tokio::time::timeout(PATIENCE, self.follow_to_newest()).await.map_err(late)?
+    }
+
     async fn ask_about(&self, cursor: &Cursor) -> Result<(), StoreError> {
         let inner = &self.0;
         // A crowd that moves here asks one after the other, so that changes get their turn.
@@ -38,6 +64,12 @@ impl ControlPlane {
         if inner.feed.can_place(cursor) {
             return Ok(());
         }
+        self.follow_to_newest().await
+    }
+
+    /// Waits until this node stands where the store does now.
+    async fn follow_to_newest(&self) -> Result<(), StoreError> {
+        let inner = &self.0;
         let base = inner.state.load().cursor.clone();
         match inner.store.commit(&base, Vec::new()).await {
             // That replicas have not confirmed it is no matter: the store has nothing newer.

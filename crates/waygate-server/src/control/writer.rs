@@ -36,12 +36,19 @@ pub(super) async fn run(inner: Arc<Inner>, mut requests: mpsc::Receiver<Request>
     }
 }
 
-/// A request with what it was planned to be.
+/// A request with what it comes to: a plan and where history will stand with it, or why it is refused.
 struct Planned {
     request: Request,
-    plan: Plan,
-    /// Where history will stand with it.
-    cursor: Cursor,
+    outcome: Result<(Plan, Cursor), ExecuteError>,
+}
+
+impl Planned {
+    /// Whether it may be answered from memory that it changes nothing: a service that starts again need not wait for the
+    /// store. Anything else is looked at against the newest state, a refusal too: another node may have committed what
+    /// this one has not heard of.
+    fn is_harmless(&self) -> bool {
+        self.outcome.is_ok() && matches!(self.request.command, Command::Register { .. })
+    }
 }
 
 async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Request>) {
@@ -49,7 +56,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     for _ in 0..ATTEMPTS {
         let base = inner.state.load_full();
         let (planned, drafts, outcome) = plan_batch(&base, schedule, requests);
-        if drafts.is_empty() && planned.iter().all(|planned| is_harmless(&planned.request.command)) {
+        if drafts.is_empty() && planned.iter().all(Planned::is_harmless) {
             answer_all(inner, planned, outcome);
             return;
         }
@@ -71,7 +78,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
             }
             Err(CommitError::Store(error)) => {
                 tracing::error!(error = %error, "a commit failed");
-                refuse_all(planned.into_iter().map(|planned| planned.request), &error);
+                fail_all(planned, &error);
                 return;
             }
         }
@@ -80,13 +87,7 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     refuse_all(requests, &StoreError::Unavailable(busy.to_owned()));
 }
 
-/// Whether it may be answered from memory that it changes nothing: a service that starts again need not wait for the
-/// store.
-fn is_harmless(command: &Command) -> bool {
-    matches!(command, Command::Register { .. })
-}
-
-/// Plans each command on what the ones before it will have made. Refused ones are answered at once.
+/// Plans each command on what the ones before it will have made.
 /// What time has done until then is written down first, by the scheduler's name: a command that ends or replaces it
 /// must not take its place in the log.
 fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> (Vec<Planned>, Vec<Draft>, State) {
@@ -102,15 +103,11 @@ fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> 
         drafts.extend(draft(&mut scratch, &Command::Settle, &cause).ok().and_then(|(_, draft)| draft));
     }
     for request in requests {
-        match draft(&mut scratch, &request.command, &request.cause) {
-            Ok((plan, draft)) => {
-                drafts.extend(draft);
-                planned.push(Planned { request, plan, cursor: scratch.cursor.clone() });
-            }
-            Err(error) => {
-                let _ = request.answer.send(Err(error));
-            }
-        }
+        let outcome = draft(&mut scratch, &request.command, &request.cause).map(|(plan, draft)| {
+            drafts.extend(draft);
+            (plan, scratch.cursor.clone())
+        });
+        planned.push(Planned { request, outcome });
     }
     (planned, drafts, scratch)
 }
@@ -196,8 +193,8 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
     let newest = inner.state.load_full();
     let shown = newest.cursor.revision >= outcome.cursor.revision;
     let state = if shown { newest } else { Arc::new(outcome) };
-    for Planned { request, plan, cursor } in planned {
-        let _ = request.answer.send(Ok(Applied {
+    for Planned { request, outcome } in planned {
+        let applied = outcome.map(|(plan, cursor)| Applied {
             revision: cursor.revision,
             cursor,
             changed: !plan.records.is_empty(),
@@ -209,7 +206,17 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
             warnings: plan.warnings,
             dry_run: false,
             state: state.clone(),
-        }));
+        });
+        let _ = request.answer.send(applied);
+    }
+}
+
+/// Nothing of it is committed. A refusal stands where the store was reached and only its replicas were not.
+fn fail_all(planned: Vec<Planned>, error: &StoreError) {
+    let is_newest = matches!(error, StoreError::Unacknowledged(_));
+    for Planned { request, outcome } in planned {
+        let own = outcome.err().filter(|_| is_newest);
+        let _ = request.answer.send(Err(own.unwrap_or_else(|| error.clone().into())));
     }
 }
 

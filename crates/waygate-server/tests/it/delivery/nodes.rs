@@ -8,7 +8,7 @@ use waygate_core::Cursor;
 
 use super::redis::{Redis, is_available};
 use super::switch;
-use crate::helpers::{Follower, TestServer, eventually};
+use crate::helpers::{Follower, TestServer, eventually, route};
 
 const SERVICES: [&str; 3] = ["pay", "orders", "mail"];
 
@@ -89,5 +89,27 @@ async fn check(followers: &mut [(usize, &'static str, Follower)], made: &BTreeMa
         assert_eq!(revisions, expected, "{service} at node {place}");
         let same = told.entry(service).or_insert_with(|| follower.commits.clone());
         assert_eq!(*same, follower.commits, "{service} at node {place}: lineages too");
+    }
+}
+
+#[tokio::test]
+async fn g9_what_one_node_has_committed_the_next_does_not_deny() {
+    if !is_available() {
+        return;
+    }
+    let redis = Redis::start().await;
+    let nodes = [redis.node().await, redis.node().await];
+    for number in 0..40 {
+        let path = format!("pay:GET:/r{number}");
+        let body = json!({"app_id": "pay", "states": [{"path": path}]});
+        assert_eq!(nodes[0].anonymous().post("/api/sdk/register", body).await.status, 200);
+        // At once: the other node may not have heard of it yet.
+        let other = nodes[1].anonymous();
+        let asked = format!("{}?dry_run=true", route(&path, "disable"));
+        if number % 2 == 0 {
+            assert_eq!(other.post(&asked, json!({})).await.status, 200);
+        } else {
+            switch(&other, &path, "disable").await;
+        }
     }
 }
