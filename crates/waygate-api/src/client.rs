@@ -7,9 +7,10 @@ mod failure;
 mod options;
 mod url;
 
-pub use call::{Answer, Client};
+pub use call::{Answer, Body, Client};
 pub use document::Document;
 pub use events::{EventStream, ServerEvent};
 pub use failure::ClientError;
 pub use options::{Call, ClientOptions};
+pub use reqwest::Method;
 pub use url::{InvalidServerUrl, ServerUrl};

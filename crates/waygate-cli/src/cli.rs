@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help that terminals show")]
 
+mod api;
 mod backup;
 mod declare;
 #[cfg(feature = "demo")]
@@ -23,8 +24,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use api::Api;
 pub(crate) use backup::{Backup, Restore};
-pub(crate) use declare::{Apply, Diff, Documents, Explain, Export, History, Rollback, Undo};
+pub(crate) use declare::{Apply, ApplyManner, Copy, Diff, Documents, Explain, Export, History, Kind, Rollback, Undo};
 #[cfg(feature = "demo")]
 pub(crate) use demo::Demo;
 pub(crate) use effect::Effect;
@@ -142,7 +144,7 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
   waygate maintenance GET:/api/payments --reason \"DB migration\" --until 1h30m
   waygate maintenance GET:/api/payments --start 2026-12-01T02:00Z --end 2026-12-01T04:00Z")]
     Maintenance(RouteMaintenance),
-    /// Plan the maintenance of a route; list or cancel what is planned
+    /// Plan the maintenance of a route; list, show or cancel what is planned
     #[command(
         args_conflicts_with_subcommands = true,
         subcommand_negates_reqs = true,
@@ -202,7 +204,8 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
     /// Write down what operators have set, as a document
     #[command(after_help = "Examples:
   waygate export > waygate.yaml
-  waygate export --service payments-service -o json")]
+  waygate export --service payments-service -o json
+  waygate export --kind limits,maintenance")]
     Export(Export),
     /// Make everything as documents say, in one change or not at all
     #[command(after_help = "Examples:
@@ -212,6 +215,11 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
 
 With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure")]
     Apply(Apply),
+    /// Read what one control plane has, and make another so, in one change or not at all
+    #[command(after_help = "Examples:
+  waygate copy --from staging --to prod --service payments-service --dry-run
+  waygate copy --from staging --to prod --kind limits --skip-unknown")]
+    Copy(Copy),
     /// Show what `apply` would change; exit with 0 for nothing, 1 for something, more for a failure
     #[command(after_help = "Example:
   waygate diff -f waygate.yaml || echo drifted")]
@@ -284,6 +292,15 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
         #[arg(long)]
         markdown: bool,
     },
+    /// Make one call of the API, with the token of the session
+    #[command(after_help = "Examples:
+  waygate api GET /api/routes
+  waygate api GET /api/audit -f limit=5 -f action=disable
+  waygate api POST /api/global/exemptions -f 'add:=[\"/health\"]' -f reason=probes
+  waygate api PATCH /api/webhooks/4 --input webhook.json
+
+What the API has is at /api/openapi.json.")]
+    Api(Api),
     /// Hash a password for a file of settings; it is asked for, or read from stdin
     HashPassword,
     /// Write the state and its log into one file, also while a server runs
@@ -293,7 +310,7 @@ With --detailed-exitcode: 0 nothing had to change, 2 something has, 1 a failure"
     Backup(Backup),
     /// Make a store of what `waygate backup` has written; as a new history, so that every service starts over
     #[command(after_help = "Examples:
-  waygate restore waygate-2026-12-01.backup --replace
+  waygate restore waygate-2026-12-01.backup --into file:waygate-state.json --replace
   waygate restore waygate.backup --into redis://localhost:6379/0 --dry-run")]
     Restore(Restore),
     /// Take over an installation of the PyPI package: routes, maintenance, rate limits and audit log

@@ -1,5 +1,6 @@
 //! What each command does, one file per group.
 
+mod api;
 mod audit;
 mod backup;
 mod batch;
@@ -39,10 +40,10 @@ use clap::FromArgMatches as _;
 
 use crate::cli::{Cli, Command, Effect, InstanceCommand};
 use crate::completion;
-use crate::context::{Context, wants_plain};
+use crate::context::{Context, wants_colour, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
-use crate::printer::Printer;
+use crate::printer::{ColourChoice, Printer};
 
 /// Reads the command line, carries it out and prints what goes wrong.
 pub(crate) fn run() -> ExitStatus {
@@ -62,11 +63,19 @@ pub(crate) fn run() -> ExitStatus {
         }
     };
     let effect = cli.command.effect();
-    let at_server = !matches!(cli.command, Command::Import(_) | Command::Restore(_));
+    // A raw call may be anything, and the others write to a store.
+    let is_stored = !matches!(cli.command, Command::Api(_) | Command::Import(_) | Command::Restore(_));
     let rehearsal = cli.global.dry_run && effect == Effect::Changes;
     let columns = std::mem::take(&mut cli.global.columns);
+    if wants_colour() && !wants_plain() && cli.global.color == ColourChoice::Auto {
+        cli.global.color = ColourChoice::Always;
+    }
     let printer = Printer::new(cli.global.manner(wants_plain(), rehearsal)).with_columns(columns);
     let ticket = cli.global.ticket.take();
+    if let Command::Copy(copy) = &cli.command {
+        // It acts on this one, by the rules of this one.
+        cli.global.context = Some(copy.target.clone());
+    }
     if cli.global.local {
         moment::show_local();
     }
@@ -85,13 +94,14 @@ pub(crate) fn run() -> ExitStatus {
         Ok(()) if printer.has_told_all() => {
             if rehearsal {
                 printer.note("dry run: nothing has been changed");
-            } else if at_server
+            } else if is_stored
                 && effect == Effect::Changes
                 && context.settings.wait.is_none()
                 && !context.is_unchanged()
                 && printer.output.is_for_people()
             {
-                printer.note("stored; `--wait` waits until every instance enforces it");
+                let place = context.place().map(|place| format!(" at {place}")).unwrap_or_default();
+                printer.note(&format!("stored{place}; `--wait` waits until every instance enforces it"));
             }
             ExitStatus::Success
         }
@@ -145,7 +155,7 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
         .map_err(|error| CliError::failed(format!("cannot start the asynchronous runtime: {error}")))?;
     runtime.block_on(async {
         match command {
-            Command::Config(command) => config::run(context, command),
+            Command::Config(command) => config::run(context, command).await,
             Command::Context(command) => named_context::run(context, command),
             Command::Login(login) => session::login(context, login).await,
             Command::Logout { all } => session::logout(context, all).await,
@@ -168,6 +178,7 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Explain(explain) => explain::run(context, explain).await,
             Command::Export(export) => declare::export(context, export).await,
             Command::Apply(apply) => declare::apply(context, apply).await,
+            Command::Copy(copy) => declare::copy(context, copy).await,
             Command::Diff(diff) => declare::diff(context, diff).await,
             Command::Validate(documents) => declare::validate(context, &documents),
             Command::Schema => declare::schema(context),
@@ -190,6 +201,7 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
                 tree::list(context, markdown);
                 Ok(())
             }
+            Command::Api(api) => api::run(context, api).await,
             Command::HashPassword => hash_password::run(context),
             Command::Backup(backup) => backup::back_up(context, backup).await,
             Command::Restore(restore) => backup::restore(context, restore).await,

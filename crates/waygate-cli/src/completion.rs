@@ -62,7 +62,7 @@ fn offer(command: clap::Command) -> clap::Command {
     command
         .mut_args(|argument| match argument.get_id().as_str() {
             "route" | "routes" => argument.add(ArgValueCandidates::new(routes)),
-            "context" => argument.add(ArgValueCandidates::new(contexts)),
+            "context" | "origin" | "target" => argument.add(ArgValueCandidates::new(contexts)),
             "name" if is_context => argument.add(ArgValueCandidates::new(contexts)),
             "name" | "service" if is_service => argument.add(ArgValueCandidates::new(services)),
             _ => argument,
@@ -87,7 +87,7 @@ fn contexts() -> Vec<CompletionCandidate> {
 
 /// Asks the control plane that a command without options would talk to.
 fn ask<T: DeserializeOwned>(path: &str) -> Option<T> {
-    let settings = Settings { timeout: PATIENCE, connect_timeout: PATIENCE, ..Settings::default() };
+    let settings = Settings { timeout: PATIENCE, connect_timeout: PATIENCE, no_input: true, ..Settings::default() };
     let context = Context::new(Printer::new(Manner { quiet: true, ..Manner::default() }), settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { Some(context.connect().ok()?.get::<T>(path, &[]).await.ok()?.value) })

@@ -1,26 +1,30 @@
 //! Which server, which service, and under whose authority.
 //!
 //! - `server` says who has chosen the server, `project` reads the file of a directory tree.
+//! - `trust` asks once about a server that only such a file knows.
 //! - `environment` is the one place that reads the environment.
+//! - `named` reads the names of routes and services.
 //! - `connection` makes the calls.
 
 mod connection;
 mod environment;
+mod named;
 mod project;
 mod server;
+mod trust;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub(crate) use connection::{Connection, Read};
+pub(crate) use environment::{given_variable, text_variable, variable, wants_colour, wants_plain};
+pub(crate) use named::{joined, selector, service};
+pub(crate) use server::{Server, Source};
 use waygate_api::client::{Client, ClientOptions, ServerUrl};
 use waygate_api::headers;
 use waygate_api::trace::TraceParent;
-use waygate_core::{RouteSelector, ServiceId};
-
-pub(crate) use connection::{Connection, Read};
-pub(crate) use environment::{given_variable, text_variable, variable, wants_plain};
-pub(crate) use server::{Server, Source};
 
 use crate::clock;
 use crate::commands::propagation::Propagations;
@@ -65,12 +69,25 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// A command that changes things has found that all is so already.
     is_unchanged: AtomicBool,
+    /// Where it acts, once it is connected.
+    place: OnceLock<String>,
     pub(crate) propagations: Propagations,
 }
 
 impl Context {
     pub(crate) fn new(printer: Printer, settings: Settings) -> Self {
-        Self { printer, settings, is_unchanged: AtomicBool::new(false), propagations: Propagations::default() }
+        Self {
+            printer,
+            settings,
+            is_unchanged: AtomicBool::new(false),
+            place: OnceLock::new(),
+            propagations: Propagations::default(),
+        }
+    }
+
+    /// The server that this command has talked to, and its context; nothing where it has talked to none.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.place.get().map(String::as_str)
     }
 
     /// Takes note that a command had nothing to change.
@@ -143,8 +160,8 @@ impl Context {
         };
         let config = file.as_ref().map_or_else(|| Ok(Config::default()), ConfigFile::read)?;
         let server = self.server(file.as_ref(), &config)?;
-        let session = config.session(&server.url).filter(|session| !session.is_over(clock::now()));
-        let stored = session.map(|session| session.token.clone());
+        self.trusted(file.as_ref(), &config, &server)?;
+        let stored = stored_token(&config, &server);
         let token = match given {
             Some((_, source)) if Self::is_foreign(&server, &config) => {
                 self.printer.warn(&format!(
@@ -165,6 +182,19 @@ impl Context {
                 server.url
             ));
         }
+        let connection = self.connect_to(server, token.as_deref())?;
+        let _ = self.place.set(connection.server.place());
+        Ok(connection)
+    }
+
+    /// A connection to the server of a context beside the one that this command acts on, with the token that it has issued.
+    pub(crate) fn connect_beside(&self, name: &str) -> CliResult<Connection> {
+        let config = Self::config_file()?.read()?;
+        let known = config.context(name).ok_or_else(|| config.unknown_context(name))?;
+        let source = Source::NamedContext(name.to_owned());
+        let url = known.url.parse().map_err(|error| CliError::usage(format!("the context `{name}`: {error}")))?;
+        let server = Server { url, source };
+        let token = stored_token(&config, &server);
         self.connect_to(server, token.as_deref())
     }
 
@@ -221,27 +251,14 @@ impl Context {
     }
 }
 
+/// The token of the session at a server, while it lasts.
+fn stored_token(config: &Config, server: &Server) -> Option<String> {
+    let session = config.session(&server.url).filter(|session| !session.is_over(clock::now()))?;
+    Some(session.token.clone())
+}
+
 /// The trace that this command is a part of, as `TRACEPARENT` of the environment says: what is none is left out.
 fn trace() -> CliResult<Option<String>> {
     let trace = text_variable("TRACEPARENT")?.and_then(|text| text.parse::<TraceParent>().ok());
     Ok(trace.map(|trace| trace.to_string()))
-}
-
-/// A route as it was typed, within the chosen service. A service that stands in the route itself goes before
-/// `WAYGATE_SERVICE`, but not against `--service`.
-pub(crate) fn selector(route: &str, service: Option<&ServiceId>) -> CliResult<RouteSelector> {
-    let selector: RouteSelector = route.parse().map_err(|error| CliError::usage(format!("{error}")))?;
-    if let (Some(own), Some(chosen)) = (&selector.service, service)
-        && own != chosen
-        && text_variable("WAYGATE_SERVICE")?.as_deref() != Some(chosen.as_str())
-    {
-        return Err(CliError::usage(format!("the route names the service `{own}`, --service says `{chosen}`")));
-    }
-    Ok(selector.within(service))
-}
-
-/// The chosen service: an empty name chooses none.
-pub(crate) fn service(name: Option<&str>) -> CliResult<Option<ServiceId>> {
-    let name = name.map(str::trim).filter(|name| !name.is_empty());
-    name.map(|name| name.parse().map_err(|error| CliError::usage(format!("{error}")))).transpose()
 }

@@ -5,7 +5,7 @@
 
 mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub(crate) struct Config {
     /// The context in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     context: Option<String>,
+    /// Origins that a file of a directory tree may choose.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    trusted: BTreeSet<String>,
     /// What others keep there stays.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -103,6 +106,18 @@ impl Config {
     /// The session that `server` has issued.
     pub(crate) fn session(&self, server: &ServerUrl) -> Option<&Session> {
         if self.is_current(server) { self.auth.as_ref() } else { self.servers.get(server.origin()) }
+    }
+
+    /// Whether the user has had to do with a server: chosen it, named it, logged in there, or said that it is trusted.
+    pub(crate) fn knows(&self, server: &ServerUrl) -> bool {
+        let origin = server.origin();
+        let is_named = self.contexts.values().any(|known| is_at(&known.url, origin));
+        let is_chosen = self.server_url().is_some_and(|url| is_at(url, origin));
+        is_chosen || is_named || self.servers.contains_key(origin) || self.trusted.contains(origin)
+    }
+
+    pub(crate) fn trust(&mut self, server: &ServerUrl) {
+        self.trusted.insert(server.origin().to_owned());
     }
 
     /// The origins that there are sessions for, beside the current server.
@@ -210,6 +225,10 @@ impl Config {
     fn current_origin(&self) -> Option<String> {
         Some(self.server_url.as_deref()?.parse::<ServerUrl>().ok()?.origin().to_owned())
     }
+}
+
+fn is_at(url: &str, origin: &str) -> bool {
+    url.parse::<ServerUrl>().is_ok_and(|url| url.origin() == origin)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
 use crate::error::{CliError, CliResult};
 
@@ -39,6 +39,21 @@ pub(crate) fn lasting(option: &str, text: &str, now: Timestamp) -> CliResult<Tim
     parse(option, text, now)
 }
 
+/// A time that has been: a duration counts back from `now`, and `18:00` is the last time that it was so late; else in the
+/// same forms, also `yesterday 18:00`.
+///
+/// # Errors
+///
+/// A usage error that names `option`.
+pub(crate) fn past(option: &str, text: &str, now: Timestamp) -> CliResult<Timestamp> {
+    let back = |length| Timestamp::from_second(now.as_second()).and_then(|now| now.checked_sub(length)).ok();
+    let of_day = || near(text.trim(), now).into_iter().rev().find(|at| *at <= now);
+    match duration(text.trim()).and_then(back).or_else(of_day) {
+        Some(at) => Ok(at),
+        None => parse(option, text, now),
+    }
+}
+
 /// A time, past or to come, in the same forms.
 ///
 /// # Errors
@@ -52,7 +67,8 @@ pub(crate) fn parse(option: &str, text: &str, now: Timestamp) -> CliResult<Times
         None => text
             .parse::<Timestamp>()
             .ok()
-            .or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
+            .or_else(|| text.parse::<ZonedDateTime>().ok().map(|at| at.timestamp()))
+            .or_else(|| naive(text))
             .or_else(|| of_day(text, now)),
     };
     at.ok_or_else(|| {
@@ -82,25 +98,46 @@ fn shown_in(at: Timestamp, zone: Option<&TimeZone>) -> String {
     match zone {
         None => at.strftime(&format!("%Y-%m-%d {clock} UTC")).to_string(),
         Some(zone) => {
-            let there = jiff::ZonedDateTime::new(at, zone.clone());
+            let there = ZonedDateTime::new(at, zone.clone());
             format!("{} ({} UTC)", there.strftime(&format!("%Y-%m-%d {clock} %Z")), at.strftime(clock))
         }
     }
 }
 
-/// `18:00` or `tomorrow 02:00`, in UTC.
+/// A date, with a time of day or not, which says nothing of a zone: it is UTC.
+fn naive(text: &str) -> Option<Timestamp> {
+    // The library would pass over a zone.
+    let clock = text.get("2026-12-01".len()..).unwrap_or_default();
+    let has_zone = clock.contains(['[', 'Z', 'z', '+', '-']);
+    let at = text.parse::<DateTime>().ok().filter(|_| !has_zone)?;
+    TimeZone::UTC.to_timestamp(at).ok()
+}
+
+/// `18:00`, `tomorrow 02:00` or `yesterday 02:00`: UTC where no offset is given.
 fn of_day(text: &str, now: Timestamp) -> Option<Timestamp> {
     let today: Date = TimeZone::UTC.to_datetime(now).date();
-    let tomorrow = || today.tomorrow().ok();
-    let at = |day: Date, time: Time| TimeZone::UTC.to_timestamp(day.to_datetime(time)).ok();
-    // A duration is also a time to the library; only `HH:MM` is one to people.
-    let clock = |text: &str| text.trim().contains(':').then(|| text.trim().parse::<Time>().ok()).flatten();
-    if let Some(rest) = text.strip_prefix("tomorrow") {
-        let time = if rest.trim().is_empty() { Time::midnight() } else { clock(rest)? };
-        return at(tomorrow()?, time);
+    for (word, day) in [("tomorrow", today.tomorrow()), ("yesterday", today.yesterday())] {
+        if let Some(rest) = text.strip_prefix(word) {
+            let clock = rest.trim();
+            return on(day.ok()?, if clock.is_empty() { "00:00" } else { clock });
+        }
     }
-    let time = clock(text)?;
-    at(today, time).filter(|at| *at > now).or_else(|| at(tomorrow()?, time))
+    near(text, now).into_iter().find(|at| *at > now)
+}
+
+/// The times around `now` at which it is so late.
+fn near(clock: &str, now: Timestamp) -> Vec<Timestamp> {
+    let today: Date = TimeZone::UTC.to_datetime(now).date();
+    let days = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
+    days.into_iter().flatten().filter_map(|day| on(day, clock)).collect()
+}
+
+/// A time of day on a date, with an offset or in UTC.
+fn on(day: Date, clock: &str) -> Option<Timestamp> {
+    // A duration is also a time to the library; only `HH:MM` is one to people.
+    let is_clock = clock.as_bytes().get(2) == Some(&b':');
+    let zone = if clock.contains(['Z', 'z', '+', '-']) { "" } else { "Z" };
+    format!("{day}T{clock}{zone}").parse().ok().filter(|_| is_clock)
 }
 
 /// How long to wait: `10s`, `500ms`, `1m30s`, or a number of seconds; more than nothing, at most an hour.
@@ -164,6 +201,11 @@ mod tests {
             ("+2d", "2026-01-03T00:00:00Z"),
             ("2026-12-01T10:00+02:00", "2026-12-01T08:00:00Z"),
             ("2026-12-01T10:00Z", "2026-12-01T10:00:00Z"),
+            ("2026-12-01T10:00[Europe/Berlin]", "2026-12-01T09:00:00Z"),
+            ("10:00+02:00", "2026-01-01T08:00:00Z"),
+            ("01:00+02:00", "2026-01-01T23:00:00Z"),
+            ("18:00Z", "2026-01-01T18:00:00Z"),
+            ("tomorrow 02:00-01:00", "2026-01-02T03:00:00Z"),
             ("2026-12-01 10:00", "2026-12-01T10:00:00Z"),
             ("2026-12-01", "2026-12-01T00:00:00Z"),
             ("18:00", "2026-01-01T18:00:00Z"),
@@ -173,13 +215,43 @@ mod tests {
         ] {
             assert_eq!(parse("--until", text, now).unwrap().to_string(), expected, "{text}");
         }
-        for bad in
-            ["nonsense", "", "0m", "-2h", "1.5h", "12", "h", "99999999999999999999d", "30µ", "25:00", "tomorrow noon"]
-        {
+        for bad in [
+            "nonsense",
+            "",
+            "0m",
+            "-2h",
+            "1.5h",
+            "12",
+            "h",
+            "99999999999999999999d",
+            "30µ",
+            "25:00",
+            "tomorrow noon",
+            "10:00+",
+            "10:00 CET",
+        ] {
             assert!(parse("--until", bad, now).is_err(), "{bad}");
         }
         assert!(future("--until", "2025-01-01", now).is_err());
         assert_eq!(shown("2026-11-24T01:17:00.5Z".parse().unwrap()), "2026-11-24 01:17 UTC");
+    }
+
+    #[test]
+    fn what_has_been_is_looked_back_to() {
+        let now: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("90s", "2026-01-02T11:58:30Z"),
+            ("1h30m", "2026-01-02T10:30:00Z"),
+            ("2d", "2025-12-31T12:00:00Z"),
+            ("11:59", "2026-01-02T11:59:00Z"),
+            ("12:01", "2026-01-01T12:01:00Z"),
+            ("10:00+02:00", "2026-01-02T08:00:00Z"),
+            ("yesterday 18:00", "2026-01-01T18:00:00Z"),
+            ("2025-12-01T10:00Z", "2025-12-01T10:00:00Z"),
+        ] {
+            assert_eq!(past("--since", text, now).unwrap().to_string(), expected, "{text}");
+        }
+        assert!(past("--since", "long ago", now).is_err());
     }
 
     #[test]

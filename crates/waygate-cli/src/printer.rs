@@ -105,6 +105,12 @@ impl Printer {
         Self { columns, ..self }
     }
 
+    /// Whether a column that is not for everybody is asked for.
+    pub(crate) fn shows(&self, column: &str) -> bool {
+        let is_named = || self.columns.iter().any(|name| name.trim().eq_ignore_ascii_case(column));
+        if self.columns.is_empty() { matches!(self.output, Output::Wide | Output::Csv) } else { is_named() }
+    }
+
     /// A column that was asked for and that a table does not have, and what it has.
     pub(crate) fn unknown_column(&self) -> Option<(String, String)> {
         self.unknown_column.get().cloned()
@@ -202,6 +208,23 @@ impl Printer {
         if !table.is_empty() || first {
             self.text(&text);
         }
+    }
+
+    /// Takes the whole terminal, from its first place on. What it has no room for is left out, which is said.
+    pub(crate) fn screen(&self, title: &str, table: &Table, none: &str) {
+        let Some(table) = self.chosen(table) else { return };
+        let (width, height) = ask::size();
+        let text = if table.is_empty() { literal(none) } else { table.boxed(self.colour, self.output == Output::Wide) };
+        let title: String = literal(title).chars().take(width).collect();
+        let mut lines: Vec<&str> = std::iter::once(title.as_str()).chain(text.lines()).collect();
+        // The cursor stands on the last line.
+        let room = height.saturating_sub(1).max(2);
+        let left_out = format!("… and {} lines more", (lines.len() + 1).saturating_sub(room));
+        if lines.len() > room {
+            lines.truncate(room - 1);
+            lines.push(&left_out);
+        }
+        self.put(&format!("\u{1b}[H{}\u{1b}[K\u{1b}[J", lines.join("\u{1b}[K\n")));
     }
 
     /// Whether whoever read stdout has gone away.

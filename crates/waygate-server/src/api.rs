@@ -31,7 +31,8 @@ mod traffic;
 mod webhooks;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
@@ -53,9 +54,13 @@ use crate::metrics::note_route;
 pub(crate) fn router(app: &App) -> Router {
     let mut router = Router::new();
     for row in table::table() {
-        let can_be_tried = row.can_be_tried();
+        let (can_be_tried, reads_body) = (row.can_be_tried(), row.reads_body());
         let openapi::Row { endpoint, methods, .. } = row;
-        let methods = if can_be_tried { methods } else { methods.route_layer(from_fn(refuse_trial)) };
+        let methods = match (can_be_tried, reads_body) {
+            (true, _) => methods,
+            (false, true) => methods.route_layer(from_fn(refuse_trial)),
+            (false, false) => methods.route_layer(from_fn(refuse_unread_trial)).route_layer(from_fn(refuse_trial)),
+        };
         let methods = match endpoint.access {
             Access::Public => methods,
             _ if endpoint.path == paths::METRICS => {
@@ -94,6 +99,17 @@ async fn refuse_trial(parameters: names::Parameters, mut request: Request, next:
     }
     request.extensions_mut().insert(body::ForGood);
     Ok(next.run(request).await)
+}
+
+/// The same where nobody else looks at the body. What cannot be read there asks for no trial.
+async fn refuse_unread_trial(request: Request, next: Next) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let mut unread = Request::new(body);
+    unread.extensions_mut().insert(body::ForGood);
+    match body::Fields::<{ body::GENERAL }>::from_request(unread, &()).await {
+        Err(refused) if refused.body.field.as_deref() == Some("dry_run") => Err(refused),
+        _ => Ok(next.run(Request::from_parts(parts, Body::empty())).await),
+    }
 }
 
 /// Strangers are not told which paths exist.

@@ -3,7 +3,7 @@
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +38,16 @@ pub struct Answer<T> {
     pub revision: Option<Revision>,
     /// What a switch ended or what the caller should know.
     pub notices: Vec<String>,
+}
+
+/// The body of an answer as it came.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// Where it comes from.
+    pub url: String,
+    /// Its `Content-Type`; empty where it says none.
+    pub media_type: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Client {
@@ -148,6 +158,26 @@ impl Client {
         body: Option<&impl Serialize>,
         extra: &[(&'static str, &str)],
     ) -> Result<Answer<T>, ClientError> {
+        let Answer { value: Body { url, bytes, .. }, revision, notices } =
+            self.call_raw(method, path, query, body, extra).await?;
+        let value = serde_json::from_slice(&bytes)
+            .map_err(|error| ClientError::Malformed { url, reason: error.to_string() })?;
+        Ok(Answer { value, revision, notices })
+    }
+
+    /// Any call, its answer as it came, also where it is no JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as for every call, but for [`ClientError::Malformed`].
+    pub async fn call_raw(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+        extra: &[(&'static str, &str)],
+    ) -> Result<Answer<Body>, ClientError> {
         let wait = self.wait.filter(|_| method != Method::GET);
         let wait_text = wait.map(|wait| format!("{}ms", wait.as_millis()));
         let wait_query = wait_text.as_deref().map(|wait| ("wait", wait));
@@ -171,11 +201,10 @@ impl Client {
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
         }
-        let value = serde_json::from_slice(&bytes)
-            .map_err(|error| ClientError::Malformed { url: url.clone(), reason: error.to_string() })?;
+        let media_type = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let revision = head.get(headers::REVISION).and_then(|value| value.to_str().ok()?.parse().ok()).map(Revision);
         let notices = head.get_all(headers::NOTICE).iter().filter_map(decoded).collect();
-        Ok(Answer { value, revision, notices })
+        Ok(Answer { value: Body { url, media_type, bytes: bytes.to_vec() }, revision, notices })
     }
 
     /// Sends it, again where it only reads and nothing comes back.

@@ -21,8 +21,7 @@ pub(crate) struct Restore {
     /// What `waygate backup` has written
     pub(crate) file: PathBuf,
     /// Where it goes: file:PATH, redis://…, as for `serve --backend`; no server may run on a file
-    #[arg(long, value_name = "BACKEND", env = "WAYGATE_BACKEND", hide_env_values = true)]
-    #[arg(default_value = "file:waygate-state.json")]
+    #[arg(long, value_name = "BACKEND", env = "WAYGATE_BACKEND", hide_env_values = true, required = true)]
     pub(crate) into: Backend,
     /// Take the place of what is there; that is moved aside, not deleted
     #[arg(long)]

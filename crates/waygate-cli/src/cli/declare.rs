@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::routes::InService;
 
@@ -21,24 +21,62 @@ pub(crate) struct Export {
     /// As it was at a revision
     #[arg(long, value_name = "REVISION")]
     pub(crate) revision: Option<u64>,
+    /// Only these: routes, limits, maintenance, or global for what holds for everything
+    #[arg(long = "kind", value_name = "KINDS", value_enum, value_delimiter = ',', hide_possible_values = true)]
+    pub(crate) kinds: Vec<Kind>,
 }
 
+/// What documents are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Routes,
+    Limits,
+    Maintenance,
+    /// Whatever holds for everything.
+    Global,
+}
+
+/// From one control plane to another.
 #[derive(Debug, Args)]
-pub(crate) struct Apply {
+pub(crate) struct Copy {
+    /// The context that is read
+    #[arg(long = "from", value_name = "CONTEXT")]
+    pub(crate) origin: String,
+    /// The context that is changed
+    #[arg(long = "to", value_name = "CONTEXT")]
+    pub(crate) target: String,
     #[command(flatten)]
-    pub(crate) documents: Documents,
+    pub(crate) service: InService,
+    /// Only these: routes, limits, maintenance, or global for what holds for everything
+    #[arg(long = "kind", value_name = "KINDS", value_enum, value_delimiter = ',', hide_possible_values = true)]
+    pub(crate) kinds: Vec<Kind>,
+    #[command(flatten)]
+    pub(crate) manner: ApplyManner,
+}
+
+/// How a document is made true.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyManner {
     /// What the documents' services and global part do not name goes back to its default
     #[arg(long)]
     pub(crate) prune: bool,
     /// Leave out routes that the control plane does not know
     #[arg(long)]
     pub(crate) skip_unknown: bool,
-    /// Exit with 0 where nothing had to change, 2 where something has, 1 for every failure
-    #[arg(long)]
-    pub(crate) detailed_exitcode: bool,
     /// Why; the audit log is told where the document gives no reason of its own
     #[arg(long, short, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) documents: Documents,
+    #[command(flatten)]
+    pub(crate) manner: ApplyManner,
+    /// Exit with 0 where nothing had to change, 2 where something has, 1 for every failure
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Args)]
@@ -92,7 +130,7 @@ pub(crate) struct Undo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// A revision, or a time: 2026-12-01T10:00Z
+    /// A revision, or a time: 1h (ago), 18:00 or 2026-12-01T10:00Z
     #[arg(long, value_name = "REVISION")]
     pub(crate) to: String,
     #[command(flatten)]

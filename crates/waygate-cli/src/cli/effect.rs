@@ -26,7 +26,10 @@ impl Command {
         match self {
             #[cfg(feature = "demo")]
             Self::Demo(_) => Effect::Acts,
-            Self::Schedule(Schedule { command: Some(ScheduleCommand::List { .. }), .. })
+            Self::Schedule(Schedule {
+                command: Some(ScheduleCommand::List { .. } | ScheduleCommand::Show { .. }),
+                ..
+            })
             | Self::Global(GlobalCommand::Status)
             | Self::ServiceMaintenance(ServiceCommand::Status { .. })
             | Self::RateLimits(
@@ -37,7 +40,10 @@ impl Command {
             | Self::Token(TokenCommand::List { .. })
             | Self::Context(ContextCommand::List | ContextCommand::Show)
             | Self::Config(ConfigCommand::Show) => Effect::Reads,
-            Self::Apply(_)
+            Self::Api(api) if api.verb.is_safe() => Effect::Reads,
+            Self::Api(_)
+            | Self::Apply(_)
+            | Self::Copy(_)
             | Self::Undo(_)
             | Self::Rollback(_)
             | Self::Enable(_)

@@ -17,10 +17,10 @@ pub(crate) struct Audit {
     /// Only this action, such as disable or global_maintenance_on
     #[arg(long)]
     pub(crate) action: Option<String>,
-    /// Not before: 2026-12-01T10:00Z
+    /// Not before: 1h (ago), 18:00, yesterday 18:00 or 2026-12-01T10:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Before: 2026-12-01T10:00Z
+    /// Before: 10m (ago), 18:00, yesterday 18:00 or 2026-12-01T10:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// Go on with every further entry as it is written, over losses of the connection

@@ -27,7 +27,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
     /// A file with authorities in PEM that are trusted for https besides those of the system
-    #[arg(long, global = true, value_name = "FILE", env = "WAYGATE_CA_FILE", hide_env_values = true)]
+    #[arg(long, alias = "cacert", global = true, value_name = "FILE", env = "WAYGATE_CA_FILE", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
     /// How answers are shown: table, wide, json, jsonl, yaml, csv or name
     #[arg(long, short, global = true, value_enum, default_value_t, env = "WAYGATE_OUTPUT", hide_env_values = true)]
@@ -46,7 +46,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Tell every call on stderr: method, URL, status, time
-    #[arg(long, global = true)]
+    #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     /// When to use colours: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]

@@ -9,10 +9,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Routes", &["status", "enable", "disable", "maintenance", "schedule", "env", "wait", "watch", "top", "explain"]),
     ("Fleet", &["global", "service-maintenance", "services", "instances", "audit", "history", "undo", "rollback"]),
     ("Limits", &["rate-limits", "global-rate-limit", "service-rate-limit"]),
-    ("Documents", &["export", "apply", "diff", "validate", "schema"]),
+    ("Documents", &["export", "apply", "copy", "diff", "validate", "schema"]),
     ("Session", &["login", "logout", "whoami", "token", "context", "config", "current-service", "dashboard", "doctor"]),
     ("Server", &["serve", "demo", "backup", "restore", "import", "hash-password"]),
-    ("This program", &["help", "completion", "man", "commands"]),
+    ("This program", &["api", "help", "completion", "man", "commands"]),
 ];
 
 /// The same command line, with groups on its first page.

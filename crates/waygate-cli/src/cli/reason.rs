@@ -1,8 +1,9 @@
 //! Why something is done.
 
 use crate::cli::{
-    Apply, Closing, Command, EnvCommand, GatedRoute, GlobalCommand, GlobalLimitCommand, LimitSettings, Rollback,
-    RouteLimitCommand, RouteMaintenance, Schedule, ScopeSwitch, ServiceCommand, ServiceLimitCommand, Switch, Undo,
+    Apply, ApplyManner, Closing, Command, Copy, EnvCommand, GatedRoute, GlobalCommand, GlobalLimitCommand,
+    LimitSettings, Rollback, RouteLimitCommand, RouteMaintenance, Schedule, ScopeSwitch, ServiceCommand,
+    ServiceLimitCommand, Switch, Undo,
 };
 
 impl Command {
@@ -19,7 +20,8 @@ impl Command {
                 ServiceCommand::Enable { switch: ScopeSwitch { reason, .. }, .. }
                 | ServiceCommand::Disable { reason, .. },
             )
-            | Self::Apply(Apply { reason, .. })
+            | Self::Apply(Apply { manner: ApplyManner { reason, .. }, .. })
+            | Self::Copy(Copy { manner: ApplyManner { reason, .. }, .. })
             | Self::Undo(Undo { reason, .. })
             | Self::Rollback(Rollback { reason, .. }) => Some(reason),
             Self::RateLimits(RouteLimitCommand::Set { settings, .. })

@@ -52,6 +52,9 @@ pub(crate) struct Status {
     /// Only routes that fit a pattern, such as 'GET:/api/*'; a star stands for anything
     #[arg(long = "match", value_name = "PATTERN")]
     pub(crate) pattern: Option<String>,
+    /// Only routes that were changed since then: 1h (ago), 18:00 or 2026-12-01T10:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) changed_since: Option<String>,
     /// Print nothing but what is otherwise, and exit with 1 then: a gate for scripts
     #[arg(long, value_name = "STATUS", value_parser = kind)]
     pub(crate) check: Option<LifecycleKind>,
@@ -165,6 +168,13 @@ pub(crate) enum ScheduleCommand {
         #[command(flatten)]
         service: InService,
     },
+    /// Show what is planned for one route and what of it ends by itself
+    Show {
+        /// The route
+        route: String,
+        #[command(flatten)]
+        service: InService,
+    },
     /// Take the planned maintenance of a route back
     Cancel {
         /// The route
@@ -186,7 +196,7 @@ pub(crate) enum EnvCommand {
         /// The route
         route: String,
         /// Such as: dev staging
-        #[arg(required = true)]
+        #[arg(required = true, value_delimiter = ',')]
         envs: Vec<String>,
         /// Why; the audit log is told
         #[arg(long, short, default_value = "", hide_default_value = true)]

@@ -6,10 +6,12 @@ use waygate_api::paths;
 use waygate_core::Revision;
 
 use crate::cli::Audit;
+use crate::clock;
 use crate::commands::follow::Follower;
 use crate::commands::status::{ROWS, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
+use crate::moment;
 use crate::printer::Colour;
 use crate::render::route::{colour, word};
 use crate::render::table::{Cell, Table};
@@ -23,13 +25,17 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     let scope = service(audit.service.name.as_deref())?;
     let route = audit.route.as_deref().map(|route| selector(route, scope.as_ref())).transpose()?;
     let route = route.map(|route| route.to_string());
+    let at = |option, text: Option<&String>| {
+        text.map(|text| moment::past(option, text, clock::now()).map(|at| at.to_string())).transpose()
+    };
+    let (since, until) = (at("--since", audit.since.as_ref())?, at("--until", audit.until.as_ref())?);
     let filters: Vec<(&str, &str)> = [
         ("route", route.as_deref()),
         ("service", scope.as_ref().map(waygate_core::ServiceId::as_str)),
         ("actor", audit.actor.as_deref()),
         ("action", audit.action.as_deref()),
-        ("since", audit.since.as_deref()),
-        ("until", audit.until.as_deref()),
+        ("since", since.as_deref()),
+        ("until", until.as_deref()),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

@@ -1,19 +1,24 @@
 //! `config`: which control plane, and what is kept about it.
 
+use waygate_api::auth::Me;
 use waygate_api::client::ServerUrl;
+use waygate_api::paths;
 
 use crate::cli::ConfigCommand;
 use crate::clock;
-use crate::context::{Context, text_variable};
+use crate::context::{Context, Source, text_variable};
 use crate::credentials::Session;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ExitStatus};
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
-pub(crate) fn run(context: &Context, command: ConfigCommand) -> CliResult {
+/// A token that is good.
+const ACCEPTED: &str = "accepted by the server";
+
+pub(crate) async fn run(context: &Context, command: ConfigCommand) -> CliResult {
     match command {
         ConfigCommand::SetUrl { url } => set_url(context, &url),
-        ConfigCommand::Show => show(context),
+        ConfigCommand::Show => show(context).await,
     }
 }
 
@@ -27,8 +32,8 @@ fn set_url(context: &Context, url: &str) -> CliResult {
     Ok(())
 }
 
-/// Purely local: what is stored, never asking the server.
-fn show(context: &Context) -> CliResult {
+/// What is stored, with where each value comes from, and what the server says of the token.
+async fn show(context: &Context) -> CliResult {
     let file = Context::config_file()?;
     let config = file.read()?;
     let server = context.server(Some(&file), &config)?;
@@ -37,6 +42,9 @@ fn show(context: &Context) -> CliResult {
     let named = context.named_context(&config)?.map(|(name, _)| name);
     let others: Vec<&str> = config.other_origins().collect();
     let token_variable = text_variable("WAYGATE_TOKEN")?.is_some();
+    // Nothing is asked of a server that nobody here has chosen.
+    let is_known = session.is_some() || (token_variable && !matches!(server.source, Source::Project(_)));
+    let standing = if is_known { Some(standing(context).await) } else { None };
     let printer = &context.printer;
     if printer.format == Format::Json {
         let answer = serde_json::json!({
@@ -45,6 +53,7 @@ fn show(context: &Context) -> CliResult {
             "username": session.map(|session| &session.username),
             "expires_at": session.and_then(|session| session.expires_at.as_ref()),
             "token_from_environment": token_variable,
+            "token_is": standing,
             "context": named,
             "service": service,
             "config_file": file.path().display().to_string(),
@@ -64,6 +73,10 @@ fn show(context: &Context) -> CliResult {
     }
     row("Username", Cell::new(session.map_or("(not logged in)", |session| &session.username)));
     row("Token expires", expiry(session));
+    if let Some(standing) = standing {
+        let colour = if standing == ACCEPTED { Colour::Green } else { Colour::Red };
+        row("Token is", Cell::new(standing).coloured(colour));
+    }
     row("Config file", Cell::new(file.path().display().to_string()));
     if let Some(service) = service {
         row("Service", Cell::new(format!("{service}  (WAYGATE_SERVICE)")));
@@ -73,6 +86,16 @@ fn show(context: &Context) -> CliResult {
     }
     printer.table(&table);
     Ok(())
+}
+
+/// What the server says of the token that commands send.
+async fn standing(context: &Context) -> &'static str {
+    let asked = async { context.connect()?.get::<Me>(paths::ME, &[]).await };
+    match asked.await {
+        Ok(_) => ACCEPTED,
+        Err(error) if error.status == ExitStatus::Authentication => "refused: log in again",
+        Err(_) => "not known: the server does not say",
+    }
 }
 
 fn expiry(session: Option<&Session>) -> Cell {

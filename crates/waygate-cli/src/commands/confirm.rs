@@ -38,7 +38,7 @@ pub(crate) fn agreed(
         return Err(CliError::usage(error).hint("`--yes` says it"));
     }
     let printer = &context.printer;
-    printer.warn(&format!("{what} at {}", place(connection)));
+    printer.warn(&format!("{what} at {}", connection.server.place()));
     for line in reach {
         printer.warn(&format!("  {line}"));
     }
@@ -64,12 +64,9 @@ pub(crate) fn server_word(connection: &Connection) -> String {
     }
 }
 
-/// The server, and the context that has chosen it.
-pub(crate) fn place(connection: &Connection) -> String {
-    match &connection.server.source {
-        Source::Context(name) | Source::NamedContext(name) => format!("{} (context {name})", connection.server.url),
-        _ => connection.server.url.to_string(),
-    }
+/// Whether the context wants a yes to everything large.
+pub(crate) fn asks_always(context: &Context) -> CliResult<bool> {
+    Ok(rule(context)? == Confirm::Always)
 }
 
 fn rule(context: &Context) -> CliResult<Confirm> {

@@ -17,6 +17,8 @@ pub(crate) fn run(context: &Context, print_url: bool) -> CliResult {
     let file = Context::config_file().ok();
     let config = file.as_ref().map_or_else(|| Ok(Config::default()), ConfigFile::read)?;
     let server = context.server(file.as_ref(), &config)?;
+    // It is where people type their passwords.
+    context.trusted(file.as_ref(), &config, &server)?;
     let url = server.url.join("/");
     context.printer.data(None, &url);
     if print_url || !context.can_ask() {

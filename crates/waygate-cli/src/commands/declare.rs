@@ -1,6 +1,7 @@
-//! `export`, `apply`, `diff`, `validate` and `schema`: what is wanted, kept as documents.
+//! `export`, `apply`, `copy`, `diff`, `validate` and `schema`: what is wanted, kept as documents.
 
 mod check;
+mod kinds;
 pub(crate) mod plan;
 mod read;
 mod schema;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 use waygate_api::document::Document;
 use waygate_api::paths;
 
-use crate::cli::{Apply, Diff, Documents, Export};
+use crate::cli::{Apply, ApplyManner, Copy, Diff, Documents, Export};
 use crate::clock;
 use crate::commands::batch;
 use crate::commands::confirm::{self, Weight};
@@ -25,7 +26,8 @@ pub(crate) async fn export(context: &Context, export: Export) -> CliResult {
     let scope = service(export.service.name.as_deref())?;
     let connection = context.connect()?;
     let document = document(&connection, scope.as_ref().map(waygate_core::ServiceId::as_str), export.revision).await?;
-    let text = serde_json::to_string(&document.bare()).map_err(|error| CliError::failed(error.to_string()))?;
+    let document = kinds::narrowed(document.bare(), &export.kinds);
+    let text = serde_json::to_string(&document).map_err(|error| CliError::failed(error.to_string()))?;
     match context.printer.output {
         Output::Json | Output::Jsonl => context.printer.json(&text),
         Output::Csv | Output::Name => {
@@ -68,12 +70,39 @@ pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
 /// Whether anything had to change.
 async fn apply_all(context: &Context, apply: Apply) -> CliResult<bool> {
     let wanted = read::documents(&apply.documents.files)?;
+    make_so(context, &context.connect()?, &wanted, &apply.manner).await
+}
+
+/// Reads what one control plane has, and makes another so.
+pub(crate) async fn copy(context: &Context, copy: Copy) -> CliResult {
+    let Copy { origin, target, service: scope, kinds, manner } = copy;
+    if context.settings.server.is_some() {
+        return Err(CliError::usage("`copy` goes from one context to another: `--server` names neither"));
+    }
+    if origin == target {
+        return Err(CliError::usage(format!("`--from {origin} --to {target}`: these are the same")));
+    }
+    let scope = service(scope.name.as_deref())?;
+    let beside = context.connect_beside(&origin)?;
     let connection = context.connect()?;
-    let current = document(&connection, None, None).await?;
-    let unnamed = if apply.prune { Unnamed::GoesBack } else { Unnamed::Stays };
-    let plan = Planner { now: clock::now(), unnamed, reason: &apply.reason }.plan(&current, &wanted);
+    let wanted = document(&beside, scope.as_ref().map(waygate_core::ServiceId::as_str), None).await?;
+    let wanted = kinds::narrowed(wanted.bare(), &kinds);
+    context.printer.note(&format!("from {} to {}", beside.server.place(), connection.server.place()));
+    make_so(context, &connection, &wanted, &manner).await.map(|_| ())
+}
+
+/// Makes everything as a document says, in one change. Whether anything had to change.
+async fn make_so(
+    context: &Context,
+    connection: &Connection,
+    wanted: &Document,
+    manner: &ApplyManner,
+) -> CliResult<bool> {
+    let current = document(connection, None, None).await?;
+    let unnamed = if manner.prune { Unnamed::GoesBack } else { Unnamed::Stays };
+    let plan = Planner { now: clock::now(), unnamed, reason: &manner.reason }.plan(&current, wanted);
     if !plan.unknown.is_empty() {
-        if !apply.skip_unknown {
+        if !manner.skip_unknown {
             let count = plan.unknown.len();
             let error = CliError::new(ExitStatus::NotFound, format!("{count} routes are not known there"));
             let error = plan.unknown.iter().take(20).fold(error, |error, route| error.hint(route.clone()));
@@ -81,8 +110,8 @@ async fn apply_all(context: &Context, apply: Apply) -> CliResult<bool> {
         }
         plan.unknown.iter().for_each(|route| context.printer.note(&format!("left out, not known there: {route}")));
     }
-    let weight = if apply.prune { Weight::Retype(confirm::server_word(&connection)) } else { Weight::Ask };
-    carry_out(context, &connection, &plan, &weight).await
+    let weight = if manner.prune { Weight::Retype(confirm::server_word(connection)) } else { Weight::Ask };
+    carry_out(context, connection, &plan, &weight).await
 }
 
 /// Shows a plan and carries it out as one change. Whether anything had to change.

@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, command: EnvCommand) -> CliResult {
             Environment::parse_all(envs.iter().map(String::as_str))
                 .map_err(|error| CliError::usage(format!("`envs`: {error}")))?;
             let body = EnvBody { envs, reason, until: ending.at()?, shadow };
-            send(context, &context.connect()?, &route, "env", &body).await
+            send(context, &context.connect()?, &route, "env", &body, None).await
         }
         EnvCommand::Clear(route) => clear(context, route).await,
     }
@@ -54,5 +54,5 @@ async fn clear(context: &Context, GatedRoute { route, reason, service }: GatedRo
         return Ok(());
     }
     let body = SwitchRequest { reason, ..SwitchRequest::default() };
-    send(context, &connection, &route, "enable", &body).await
+    send(context, &connection, &route, "enable", &body, None).await
 }

@@ -15,7 +15,8 @@ const TOPICS: [(&str, &str, &str); 5] = [
   payments-service:GET:/api/payments   of this service, whatever WAYGATE_SERVICE says
   payments-service:/api/payments
   'GET:/api/*' 'payments-service:*'    patterns; every route that fits
-  /user/42                             an address; found by the template /user/{id}
+  /user/42                             an address: `status` finds its route /user/{id}; a switch asks first,
+                                       and without a terminal it names the route and changes nothing
   -                                    names from stdin, one on a line
 
 --service NAME limits all of them to a service; --all-methods takes every method of a path.
@@ -24,11 +25,14 @@ A name that fits no route exits with 3 and says what may have been meant.",
     (
         "time",
         "how times are typed and shown",
-        "--until, --for, --start, --end, --at and --since take:
+        "--until, --for, --start, --end and --at take:
 
   90s  30m  1h30m  2d  1w          a duration: from now on (--end: from the start on)
   2026-12-01T10:00Z                a time; with an offset: 2026-12-01T10:00+02:00
-  18:00   tomorrow 02:00           the next time that it is so late
+  18:00   tomorrow 02:00           the next time that it is so late; also 10:00+02:00
+
+What looks back (--since, --changed-since, --until of the log, --to of `rollback`) takes the same: 1h is an hour ago, 18:00
+the last time that it was so late, and there is `yesterday 18:00`.
 
 What has no offset is UTC. Times are shown in UTC; --local shows them in the zone of this machine, UTC beside it. JSON, YAML
 and CSV are always UTC.",
@@ -61,11 +65,13 @@ Several routes are one change: it is made as a whole or not at all, so that ther
   WAYGATE_NO_INPUT      as --no-input
   WAYGATE_CA_FILE       as --ca
   WAYGATE_CONFIG_DIR    where config.json lies; ~/.waygate otherwise
-  NO_COLOR, TERM=dumb   no colours
+  NO_COLOR, TERM=dumb   no colours; FORCE_COLOR=1: also where no terminal is
+  HTTPS_PROXY, NO_PROXY and the like, as everywhere
   TRACEPARENT           the trace that this command is a part of
 
 An option goes before its variable, that before a .waygate file of the directory, that before the context in use.
-`waygate config show` prints each value and where it comes from.",
+A server that only a .waygate file knows is asked about once; without a terminal that is exit 2. This machine needs no
+asking. `waygate config show` prints each value and where it comes from.",
     ),
     (
         "output",
@@ -79,7 +85,7 @@ An option goes before its variable, that before a .waygate file of the directory
 
 --columns route,status chooses columns of table, wide and csv; --no-headers leaves their names out.
 stdout is data only: notes, questions and errors are on stderr. With -o json an error is one object on stderr.
-To pick from JSON: waygate status -o json | jq '.[].status'",
+There is no --jq; to pick from JSON: waygate status -o json | jq -r '.[] | select(.effective != \"active\") | .path'",
     ),
 ];
 

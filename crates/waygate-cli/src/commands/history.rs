@@ -97,7 +97,7 @@ pub(crate) async fn rollback(context: &Context, rollback: Rollback) -> CliResult
     let scope = scope.as_ref().map(waygate_core::ServiceId::as_str);
     let at = match rollback.to.parse::<u64>() {
         Ok(_) => None,
-        Err(_) => Some(moment::parse("--to", &rollback.to, clock::now())?),
+        Err(_) => Some(moment::past("--to", &rollback.to, clock::now())?),
     };
     let connection = context.connect()?;
     let revision = match at {

@@ -1,5 +1,7 @@
 //! `enable`, `disable`, `maintenance`, and what every switch of a route shares.
 
+pub(crate) mod address;
+mod receipt;
 pub(crate) mod targets;
 
 use jiff::Timestamp;
@@ -7,9 +9,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use waygate_api::client::{Answer, ClientError};
+use waygate_api::error::ErrorCode;
 use waygate_api::paths;
-use waygate_api::routes::{RouteState, SwitchRequest};
-use waygate_core::{LifecycleKind, RouteSelector};
+use waygate_api::routes::SwitchRequest;
+use waygate_core::RouteSelector;
 
 use crate::cli::{Closing, Ending, RouteMaintenance, Switch};
 use crate::clock;
@@ -19,7 +22,7 @@ use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
 use crate::render;
-use crate::render::route::{colour, word};
+pub(crate) use receipt::{Window, receipt};
 use targets::Targets;
 
 /// Body of `POST /api/routes/{path_key}/maintenance`.
@@ -41,11 +44,13 @@ struct MaintenanceBody {
 struct Deed {
     endpoint: &'static str,
     command: &'static str,
+    /// The window that is planned by it.
+    planned: Option<Window>,
 }
 
-const ENABLE: Deed = Deed { endpoint: "enable", command: "enable" };
-const DISABLE: Deed = Deed { endpoint: "disable", command: "disable" };
-const MAINTENANCE: Deed = Deed { endpoint: "maintenance", command: "maintenance_on" };
+const ENABLE: Deed = Deed { endpoint: "enable", command: "enable", planned: None };
+const DISABLE: Deed = Deed { endpoint: "disable", command: "disable", planned: None };
+const MAINTENANCE: Deed = Deed { endpoint: "maintenance", command: "maintenance_on", planned: None };
 
 pub(crate) async fn enable(context: &Context, switch: Switch) -> CliResult {
     let until = switch.ending.at()?;
@@ -62,10 +67,10 @@ pub(crate) async fn disable(context: &Context, Closing { switch, shadow }: Closi
 pub(crate) async fn maintenance(context: &Context, maintenance: RouteMaintenance) -> CliResult {
     let RouteMaintenance { closing: Closing { switch, shadow }, start, end } = maintenance;
     let until = switch.ending.at()?;
-    let window = start.zip(end).map(|(start, end)| super::schedule::window(&start, &end)).transpose()?;
-    let (start, end) = window.unzip();
+    let planned = start.zip(end).map(|(start, end)| super::schedule::window(&start, &end)).transpose()?;
+    let (start, end) = planned.unzip();
     let body = MaintenanceBody { reason: switch.reason.clone(), start, end, until, shadow };
-    switch_all(context, &switch, MAINTENANCE, &body).await
+    switch_all(context, &switch, Deed { planned, ..MAINTENANCE }, &body).await
 }
 
 impl Ending {
@@ -91,7 +96,7 @@ async fn switch_all(context: &Context, switch: &Switch, deed: Deed, body: &impl 
 }
 
 /// Switches the one route that is meant. Where several fit, a person at a terminal may take them all; a script is told
-/// which there are.
+/// which there are. So it is where an address was typed, of which there is no route of its own.
 async fn one(
     context: &Context,
     connection: &Connection,
@@ -100,17 +105,29 @@ async fn one(
     body: &impl Serialize,
 ) -> CliResult {
     let error = match switched(connection, route, deed.endpoint, body).await {
-        Ok(answer) => return receipt(context, connection, answer),
+        Ok(answer) => return receipt(context, connection, answer, deed.planned),
         Err(error) => error,
     };
-    let candidates = match &error {
-        ClientError::Refused { status: 409, body, .. } => body.ambiguous_matches.clone().unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    if candidates.is_empty() || !context.can_ask() {
-        return Err(connection.failure(error));
+    match &error {
+        ClientError::Refused { status: 409, body: refusal, .. } if context.can_ask() => {
+            let candidates = refusal.ambiguous_matches.clone().unwrap_or_default();
+            if candidates.is_empty() {
+                return Err(connection.failure(error));
+            }
+            several(context, connection, &candidates, deed, body).await
+        }
+        ClientError::Refused { body: refusal, .. } if refusal.code == ErrorCode::UnknownRoute => {
+            let keys = address::taken_by(connection, route).await?;
+            if keys.is_empty() || !context.can_ask() {
+                let told = |key: &String| format!("it is an address of {key}; name that to switch it");
+                return Err(keys.iter().map(told).fold(connection.failure(error), CliError::hint));
+            }
+            let what = format!("`{}` is of all that its route takes: `{}`", route.path, deed.endpoint);
+            confirm::agreed(context, connection, &what, &keys, &Weight::Ask)?;
+            carry_out(context, connection, &keys, deed, body).await
+        }
+        _ => Err(connection.failure(error)),
     }
-    several(context, connection, &candidates, deed, body).await
 }
 
 /// Switches the one route that is meant and prints what it is now.
@@ -120,9 +137,10 @@ pub(crate) async fn send(
     route: &RouteSelector,
     endpoint: &str,
     body: &impl Serialize,
+    planned: Option<Window>,
 ) -> CliResult {
     let answer = switched(connection, route, endpoint, body).await.map_err(|error| connection.failure(error))?;
-    receipt(context, connection, answer)
+    receipt(context, connection, answer, planned)
 }
 
 async fn switched(
@@ -134,7 +152,7 @@ async fn switched(
     connection.client.post(&paths::route(&route.to_string(), Some(endpoint)), body).await
 }
 
-/// Switches several routes as one change.
+/// Switches several routes as one change, once that is agreed to.
 async fn several(
     context: &Context,
     connection: &Connection,
@@ -146,6 +164,16 @@ async fn several(
         let what = format!("`{}` of {} routes", deed.endpoint, keys.len());
         confirm::agreed(context, connection, &what, keys, &Weight::Ask)?;
     }
+    carry_out(context, connection, keys, deed, body).await
+}
+
+async fn carry_out(
+    context: &Context,
+    connection: &Connection,
+    keys: &[String],
+    deed: Deed,
+    body: &impl Serialize,
+) -> CliResult {
     let fields = match serde_json::to_value(body) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
@@ -164,68 +192,12 @@ async fn several(
         || render::route::table(&answer.routes, false),
         |_| {
             for route in &answer.routes {
-                tell(context, route);
+                receipt::tell(context, route, deed.planned);
             }
         },
     );
     head.notices.iter().for_each(|notice| printer.note(&format!("note: {notice}")));
     Ok(())
-}
-
-pub(crate) fn receipt(context: &Context, connection: &Connection, answer: Answer<Box<RawValue>>) -> CliResult {
-    let Read { raw, value: route } = connection.read::<RouteState>(answer.value)?;
-    let printer = &context.printer;
-    printer.answer(raw.get(), || render::route::table(std::slice::from_ref(&route), false), |_| tell(context, &route));
-    for notice in answer.notices {
-        printer.note(&format!("note: {notice}"));
-    }
-    Ok(())
-}
-
-fn tell(context: &Context, route: &RouteState) {
-    let printer = &context.printer;
-    let (line, kind) = told(route, clock::now());
-    printer.data(Some(colour(kind)), &line);
-    if !route.reason.is_empty() {
-        printer.data(None, &format!("  Reason: {}", route.reason));
-    }
-    if let Some(until) = route.until {
-        printer.data(None, &format!("  Until:  {}", moment::shown(until)));
-    }
-    covered(context, route);
-}
-
-/// What the route is now, in one line, and its status.
-fn told(route: &RouteState, now: Timestamp) -> (String, LifecycleKind) {
-    let planned = route.window.as_ref().filter(|window| now < window.start);
-    if let Some(window) = planned {
-        let times = format!("{} → {}", moment::shown(window.start), moment::shown(window.end));
-        return (format!("⏰ {} → {}, MAINTENANCE planned {times}", route.path, word(route.status)), route.status);
-    }
-    let sign = match route.status {
-        LifecycleKind::Active | LifecycleKind::Deprecated => "✓",
-        LifecycleKind::Maintenance => "⚠",
-        LifecycleKind::Disabled => "✗",
-        LifecycleKind::EnvGated => "🔒",
-    };
-    let envs = match route.status {
-        LifecycleKind::EnvGated => format!("  ({})", route.allowed_envs.join(", ")),
-        _ => String::new(),
-    };
-    (format!("{sign} {} → {}{envs}", route.path, word(route.status)), route.status)
-}
-
-/// Says so where a larger maintenance hides what was switched.
-fn covered(context: &Context, route: &RouteState) {
-    let scope = match route.cause.as_deref() {
-        Some("global_maintenance") => "everything is in maintenance; see `waygate global status`".to_owned(),
-        Some("service_maintenance") => {
-            let service = route.service.as_deref().unwrap_or_default();
-            format!("{service} is in maintenance; see `waygate sm status {service}`")
-        }
-        _ => return,
-    };
-    context.printer.warn(&format!("callers still get {}: {scope}", word(route.effective)));
 }
 
 /// The one route that a command without several is about.

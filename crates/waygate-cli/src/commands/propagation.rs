@@ -19,13 +19,20 @@ pub(crate) struct Propagations(Arc<Mutex<Vec<Propagation>>>);
 impl Propagations {
     /// Takes note of what an answer says.
     pub(crate) fn note(&self, answer: &RawValue) {
-        #[derive(Deserialize)]
-        struct Said {
-            propagation: Propagation,
+        if let Some(propagation) = said(answer) {
+            self.push(propagation);
         }
-        if let Ok(Said { propagation }) = serde_json::from_str(answer.get()) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(propagation);
+    }
+
+    /// Takes note of what an answer says, unless all is well: the answer itself is shown.
+    pub(crate) fn note_late(&self, answer: &RawValue) {
+        if let Some(propagation) = said(answer).filter(|propagation| !is_in_force(propagation)) {
+            self.push(propagation);
         }
+    }
+
+    fn push(&self, propagation: Propagation) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(propagation);
     }
 
     fn take(&self) -> Vec<Propagation> {
@@ -44,7 +51,7 @@ pub(crate) fn tell(context: &Context) -> CliResult {
     }
     let mut late: Option<CliError> = None;
     for propagation in context.propagations.take() {
-        if propagation.confirmed == propagation.total && propagation.unproven.is_none() {
+        if is_in_force(&propagation) {
             // Elsewhere it is part of the answer.
             if context.printer.format == Format::Table {
                 context.printer.data(Some(colour(&propagation)), &in_force(&propagation));
@@ -59,6 +66,18 @@ pub(crate) fn tell(context: &Context) -> CliResult {
         }
     }
     late.map_or(Ok(()), Err)
+}
+
+fn said(answer: &RawValue) -> Option<Propagation> {
+    #[derive(Deserialize)]
+    struct Said {
+        propagation: Propagation,
+    }
+    serde_json::from_str(answer.get()).ok().map(|Said { propagation }| propagation)
+}
+
+fn is_in_force(propagation: &Propagation) -> bool {
+    propagation.confirmed == propagation.total && propagation.unproven.is_none()
 }
 
 /// `3/3 instances enforcing, 12 ms`.

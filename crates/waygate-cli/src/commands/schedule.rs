@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use waygate_api::paths;
+use waygate_api::routes::RouteState;
 use waygate_api::schedules::Scheduled;
 
 use crate::cli::{Schedule, ScheduleCommand};
 use crate::clock;
+use crate::commands::status::array;
 use crate::context::{Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
@@ -25,6 +27,7 @@ struct ScheduleBody {
 pub(crate) async fn run(context: &Context, schedule: Schedule) -> CliResult {
     match schedule.command {
         Some(ScheduleCommand::List { service }) => list(context, service.name.as_deref()).await,
+        Some(ScheduleCommand::Show { route, service }) => show(context, &route, service.name.as_deref()).await,
         Some(ScheduleCommand::Cancel { route, id, service }) => {
             cancel(context, &route, id, service.name.as_deref()).await
         }
@@ -37,7 +40,7 @@ pub(crate) async fn run(context: &Context, schedule: Schedule) -> CliResult {
             let route = selector(&route, service(scope.name.as_deref())?.as_ref())?;
             let (start, end) = window(&start, &end)?;
             let body = ScheduleBody { start, end, reason };
-            super::lifecycle::send(context, &context.connect()?, &route, "schedule", &body).await
+            super::lifecycle::send(context, &context.connect()?, &route, "schedule", &body, Some((start, end))).await
         }
     }
 }
@@ -73,6 +76,24 @@ async fn list(context: &Context, scope: Option<&str>) -> CliResult {
     Ok(())
 }
 
+/// What is planned for one route, and for its service or everything above it.
+async fn show(context: &Context, route: &str, scope: Option<&str>) -> CliResult {
+    let route = super::lifecycle::route_of(route, scope)?;
+    let connection = context.connect()?;
+    let known: RouteState = connection.get(&paths::route(&route.to_string(), None), &[]).await?.value;
+    let all: Vec<Box<RawValue>> = connection.get(paths::SCHEDULES, &[]).await?.value;
+    let read = |raw| connection.read::<Scheduled>(raw).map(|read| (read.raw, read.value));
+    let all = all.into_iter().map(read).collect::<CliResult<Vec<_>>>()?;
+    let concerns = |entry: &Scheduled| match (&entry.route, &entry.service) {
+        (Some(route), _) => *route == known.path,
+        (None, service) => service.is_none() || *service == known.service,
+    };
+    let (raw, planned): (Vec<_>, Vec<_>) = all.into_iter().filter(|(_, entry)| concerns(entry)).unzip();
+    let none = format!("nothing is planned for {}", known.path);
+    context.printer.list(&array(&raw), &table(&planned), &none);
+    Ok(())
+}
+
 fn table(planned: &[Scheduled]) -> Table {
     let mut table = Table::new(vec!["Route", "Id", "Status", "State", "Start", "End", "By", "Reason"]);
     for entry in planned {
@@ -105,5 +126,5 @@ async fn cancel(context: &Context, route: &str, id: Option<u32>, scope: Option<&
     let query: Vec<(&str, &str)> = id.iter().map(|id| ("id", id.as_str())).collect();
     let answer =
         connection.client.delete::<Box<RawValue>>(&path, &query).await.map_err(|error| connection.failure(error))?;
-    super::lifecycle::receipt(context, &connection, answer)
+    super::lifecycle::receipt(context, &connection, answer, None)
 }

@@ -1,14 +1,16 @@
 //! `services` and `current-service`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_api::paths;
 use waygate_api::services::ServiceSummary;
 
 use crate::context::{Connection, Context, Read, service, text_variable};
 use crate::error::{CliResult, ExitStatus};
+use crate::moment;
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
@@ -16,7 +18,8 @@ pub(crate) async fn list(context: &Context) -> CliResult {
     let connection = context.connect()?;
     let Read { raw, value } = connection.get::<Vec<ServiceSummary>>(paths::SERVICES, &[("details", "true")]).await?;
     let instances = instances(&connection).await?;
-    let mut table = Table::new(vec!["Service", "Routes", "Effective", "Maintenance", "Planned", "Instances"]);
+    let mut table = Table::new(vec!["Service", "Routes", "Effective", "Maintenance", "Planned", "Instances"])
+        .widened(&["SDK", "Last heard"]);
     for service in &value {
         table.push(vec![
             Cell::new(&service.service).coloured(Colour::Cyan),
@@ -25,6 +28,8 @@ pub(crate) async fn list(context: &Context) -> CliResult {
             if service.maintenance { Cell::new("ON").coloured(Colour::Yellow) } else { Cell::new("OFF") },
             Cell::new(service.planned.to_string()),
             Cell::new(instances.get(&service.service).map(Counted::told).unwrap_or_default()),
+            Cell::new(instances.get(&service.service).map(Counted::sdks).unwrap_or_default()),
+            Cell::new(instances.get(&service.service).and_then(|of| of.heard).map(moment::shown).unwrap_or_default()),
         ]);
     }
     context.printer.list(
@@ -42,6 +47,10 @@ struct Counted {
     /// Those of them that do not enforce the newest, as far as they say.
     behind: usize,
     lost: usize,
+    /// What they run, each once.
+    sdks: BTreeSet<String>,
+    /// When one of them was heard last.
+    heard: Option<Timestamp>,
 }
 
 impl Counted {
@@ -54,6 +63,10 @@ impl Counted {
             let _ = write!(told, ", {} lost", self.lost);
         }
         told
+    }
+
+    fn sdks(&self) -> String {
+        self.sdks.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -68,6 +81,9 @@ async fn instances(connection: &Connection) -> CliResult<BTreeMap<String, Counte
     };
     for instance in known {
         let of_service = counted.entry(instance.service.clone()).or_default();
+        let name = |sdk| [Some(sdk), instance.version.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        of_service.sdks.extend(instance.sdk.clone().map(name));
+        of_service.heard = of_service.heard.max(Some(instance.last_heard));
         match instance.state {
             InstanceState::Left => {}
             InstanceState::Lost => of_service.lost += 1,

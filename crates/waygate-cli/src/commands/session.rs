@@ -22,6 +22,7 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     let file = Context::config_file()?;
     let config = file.read()?;
     let server = context.server(Some(&file), &config)?;
+    context.trusted(Some(&file), &config, &server)?;
     if Context::is_foreign(&server, &config) {
         context.printer.warn(&format!("{} chooses the server {}: what you type goes there", server.source, server.url));
     }
@@ -103,7 +104,7 @@ fn password(given: Option<String>, from_stdin: bool) -> CliResult<SecretString> 
     if !from_stdin && std::io::stdin().is_terminal() {
         return asked_password("Password: ");
     }
-    piped_password()
+    piped_password().map_err(|error| error.hint("or give it with `--password`"))
 }
 
 /// A password that is typed without being shown.
@@ -115,7 +116,7 @@ pub(crate) fn asked_password(question: &str) -> CliResult<SecretString> {
 
 /// A password from stdin: everything but the last end of line.
 pub(crate) fn piped_password() -> CliResult<SecretString> {
-    piped("password").map_err(|error| error.hint("or give it with `--password`"))
+    piped("password")
 }
 
 fn piped(what: &str) -> CliResult<SecretString> {

@@ -1,5 +1,6 @@
 //! `status`: what routes are set to, and what callers get.
 
+mod around;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -9,16 +10,17 @@ use serde_json::value::RawValue;
 use waygate_api::maintenance::MaintenanceView;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
-use waygate_core::{LifecycleKind, ServiceId};
+use waygate_core::{LifecycleKind, RouteSelector, ServiceId};
 
 use crate::cli::Status;
+use crate::clock;
+use crate::commands::lifecycle::address;
 use crate::commands::lifecycle::targets::fits;
 use crate::commands::services::counts;
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::Format;
-use crate::render;
 use crate::render::route::word;
 use shown::Shown;
 
@@ -36,7 +38,7 @@ pub(crate) async fn run(context: &Context, status: Status) -> CliResult {
 async fn one(context: &Context, route: &str, scope: Option<&ServiceId>, check: Option<LifecycleKind>) -> CliResult {
     let route = selector(route, scope)?;
     let connection = context.connect()?;
-    let Read { raw, value } = connection.get::<RouteState>(&paths::route(&route.to_string(), None), &[]).await?;
+    let Read { raw, value } = found(context, &connection, &route).await?;
     let routes = [value];
     if let Some(wanted) = check {
         return as_expected(&routes, wanted);
@@ -46,8 +48,24 @@ async fn one(context: &Context, route: &str, scope: Option<&ServiceId>, check: O
         return Ok(());
     }
     banners(context, &connection, &routes, scope).await?;
-    context.printer.table(&render::route::table(&routes, false));
+    context.printer.table(&around::table(context, &connection, &routes, None).await?);
     Ok(())
+}
+
+/// The route that is meant; that of an address where it is one.
+async fn found(context: &Context, connection: &Connection, route: &RouteSelector) -> CliResult<Read<RouteState>> {
+    let read = async |route: &str| connection.get::<RouteState>(&paths::route(route, None), &[]).await;
+    let error = match read(&route.to_string()).await {
+        Err(error) if error.status == ExitStatus::NotFound => error,
+        read => return read,
+    };
+    match address::taken_by(connection, route).await?.as_slice() {
+        [only] => {
+            context.printer.note(&format!("`{route}` is an address of {only}"));
+            read(only).await
+        }
+        several => Err(several.iter().fold(error, |error, key| error.hint(format!("it is an address of {key}")))),
+    }
 }
 
 /// A gate: fails where a route is found otherwise than `wanted`, and names the first few.
@@ -59,6 +77,8 @@ fn as_expected(routes: &[RouteState], wanted: LifecycleKind) -> CliResult {
 }
 
 async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> CliResult {
+    let since = status.changed_since.as_deref();
+    let since = since.map(|since| moment::past("--changed-since", since, clock::now())).transpose()?;
     let connection = context.connect()?;
     let (raw, routes) = routes(&connection, scope).await?;
     let printer = &context.printer;
@@ -66,13 +86,21 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
         known(&connection, service).await?;
     }
     let (total, of_all) = (routes.len(), tally(&routes));
+    let changed = match since {
+        Some(since) => Some(around::changed(&connection, since, scope).await?),
+        None => None,
+    };
     let wanted = |route: &RouteState| {
-        (status.kinds.is_empty() || status.kinds.contains(&route.effective))
+        changed.as_ref().is_none_or(|changed| changed.contains(&route.path))
+            && (status.kinds.is_empty() || status.kinds.contains(&route.effective))
             && status.pattern.as_ref().is_none_or(|pattern| fits(pattern, route))
     };
     let filtered = raw.into_iter().zip(routes).filter(|(_, route)| wanted(route));
     let (raw, routes): (Vec<_>, Vec<_>) = filtered.unzip();
     if let Some(wanted) = status.check {
+        if routes.is_empty() {
+            return Err(CliError::new(ExitStatus::NotFound, "there is no such route to check"));
+        }
         return as_expected(&routes, wanted);
     }
     let shown = Shown::of(&status.page, routes.len(), printer.terminal && printer.output.is_for_people());
@@ -100,7 +128,7 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
             routes.len().div_ceil(shown.size)
         )));
     };
-    printer.table(&render::route::table(rows, scope.is_some()));
+    printer.table(&around::table(context, &connection, rows, scope).await?);
     if let Some(footer) = shown.footer() {
         printer.note(&footer);
     }

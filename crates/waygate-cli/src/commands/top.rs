@@ -7,14 +7,12 @@ use waygate_api::traffic::{RouteTraffic, TrafficView};
 
 use crate::cli::Top;
 use crate::context::{Connection, Context, Read, service};
-use crate::error::CliResult;
+use crate::error::{CliResult, ExitStatus};
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
 /// How often the table is drawn anew.
 const EVERY: Duration = Duration::from_secs(2);
-/// Goes to the first place and clears what is there.
-const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
     let service = service(top.service.name.as_deref())?;
@@ -22,7 +20,7 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
     let mut query = vec![("window", "1m")];
     query.extend(service.iter().map(|service| ("service", service.as_str())));
     let printer = &context.printer;
-    if top.once || !printer.terminal || printer.format != Format::Table {
+    if top.once || !printer.terminal || !printer.output.is_for_people() {
         let Read { raw, value } = read(&connection, &query).await?;
         if printer.format == Format::Json {
             printer.json(raw.get());
@@ -31,11 +29,22 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
         }
         return Ok(());
     }
+    let mut last: Option<TrafficView> = None;
     loop {
-        let Read { value, .. } = read(&connection, &query).await?;
-        printer.text(CLEAR);
-        printer.data(None, "Requests of the last minute; Ctrl-C ends");
-        show(context, &value);
+        let title = match read(&connection, &query).await {
+            Ok(Read { value, .. }) => {
+                last = Some(value);
+                "Requests of the last minute; Ctrl-C ends".to_owned()
+            }
+            Err(error) if last.is_none() || error.status == ExitStatus::Authentication => return Err(error),
+            // Whoever looks on wants to see it come back.
+            Err(error) => format!("{error}; trying again. This is of before:"),
+        };
+        let Some(view) = &last else { continue };
+        printer.screen(&title, &table(view), none(view));
+        if printer.is_unheard() || printer.unknown_column().is_some() {
+            return Ok(());
+        }
         tokio::time::sleep(EVERY).await;
     }
 }
@@ -44,12 +53,17 @@ async fn read(connection: &Connection, query: &[(&str, &str)]) -> CliResult<Read
     connection.get::<TrafficView>(paths::TRAFFIC, query).await
 }
 
-fn show(context: &Context, view: &TrafficView) {
+fn table(view: &TrafficView) -> Table {
     let mut table =
         Table::new(vec!["Service", "Route", "Requests/s", "Allowed", "Limited", "Blocked", "Gated", "Counts only"]);
     for route in &view.routes {
         table.push(row(route, measured(view, route)));
     }
+    table
+}
+
+fn show(context: &Context, view: &TrafficView) {
+    let table = table(view);
     if table.is_empty() {
         context.printer.note(none(view));
     } else {

@@ -29,6 +29,11 @@ pub(crate) fn wants_plain() -> bool {
     variable("NO_COLOR").is_some() || variable("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
+/// Whether the environment asks for colours wherever text goes.
+pub(crate) fn wants_colour() -> bool {
+    variable("FORCE_COLOR").is_some_and(|wish| wish != "0")
+}
+
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -39,6 +39,14 @@ impl fmt::Display for Source {
 }
 
 impl Server {
+    /// The URL, and the context that has chosen it.
+    pub(crate) fn place(&self) -> String {
+        match &self.source {
+            Source::Context(name) | Source::NamedContext(name) => format!("{} (context {name})", self.url),
+            _ => self.url.to_string(),
+        }
+    }
+
     /// Whether it is this very machine.
     pub(crate) fn is_near(&self) -> bool {
         let host = self.url.origin().split("://").nth(1).unwrap_or_default();

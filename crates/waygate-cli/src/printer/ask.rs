@@ -64,6 +64,18 @@ fn give_back_when_interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Columns and lines of the terminal; what terminals once had where it does not say.
+pub(super) fn size() -> (usize, usize) {
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
+        && size.ws_col > 0
+        && size.ws_row > 0
+    {
+        return (size.ws_col.into(), size.ws_row.into());
+    }
+    (80, 24)
+}
+
 /// Whether a person can be asked.
 pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

@@ -11,13 +11,23 @@ use crate::render::table::{Cell, Table};
 
 /// A list of routes. The service has a column of its own unless `of_one_service`.
 pub(crate) fn table(routes: &[RouteState], of_one_service: bool) -> Table {
+    table_with(routes, of_one_service, &[], |_| Vec::new())
+}
+
+/// The same with more of each route, in columns of these names at its end.
+pub(crate) fn table_with(
+    routes: &[RouteState],
+    of_one_service: bool,
+    more: &[&'static str],
+    cells: impl Fn(&RouteState) -> Vec<Cell>,
+) -> Table {
     let with_service = !of_one_service && routes.iter().any(|route| route.service.is_some());
     let mut header = vec!["Route", "Service", "Status", "Effective", "Reason", "Envs", "Window"];
     if !with_service {
         header.remove(1);
     }
     let further = ["Until", "Sunset", "Successor", "Shadow", "Always on", "Revision"];
-    let mut table = Table::new(header).widened(&further);
+    let mut table = Table::new(header).widened(&further).widened(more);
     for route in routes {
         let mut row = vec![Cell::new(local_key(route)).coloured(Colour::Cyan)];
         if with_service {
@@ -36,6 +46,7 @@ pub(crate) fn table(routes: &[RouteState], of_one_service: bool) -> Table {
             yes(route.force_active),
             Cell::new(route.changed_at.to_string()),
         ]);
+        row.extend(cells(route));
         table.push_named(&route.path, row);
     }
     table

@@ -95,6 +95,24 @@ fn a14_every_reading_command_ends_alike_without_utf_8() {
 }
 
 #[test]
+fn a15_an_offset_is_taken_into_account_wherever_a_time_is_shown() {
+    let fleet = Fleet::open().with_services();
+    let told = |arguments: &[&str]| String::from_utf8(fleet.ok(arguments).stdout).unwrap();
+    let receipt = told(&["schedule", REFUNDS, "--start", "2099-12-01T10:00+02:00", "--end", "2099-12-01T17:30+05:30"]);
+    let window = "2099-12-01 08:00 UTC → 2099-12-01 12:00 UTC";
+    assert!(receipt.contains(window), "{receipt}");
+    assert!(told(&["status", REFUNDS]).contains(window));
+    let planned = told(&["schedule", "list"]);
+    assert!(planned.contains("2099-12-01 08:00 UTC  2099-12-01 12:00 UTC"), "{planned}");
+    assert_eq!(fleet.json(&["status", REFUNDS])["window"]["start"], "2099-12-01T08:00:00Z");
+
+    let receipt = told(&["maintenance", "POST:/api/orders", "--start", "10:00+02:00", "--end", "1h"]);
+    assert!(receipt.contains(" 08:00 UTC → ") && receipt.contains(" 09:00 UTC"), "{receipt}");
+    let until = told(&["disable", "POST:/api/orders", "--until", "2099-12-01T10:00+02:00"]);
+    assert!(until.contains("2099-12-01 08:00 UTC"), "{until}");
+}
+
+#[test]
 fn a16_gates_limits_and_the_log_reach_routes_of_services() {
     let fleet = Fleet::open().with_services();
     let scope = ["-s", "orders-service"];

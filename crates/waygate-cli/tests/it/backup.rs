@@ -57,6 +57,8 @@ fn a_file_is_backed_up_while_it_is_served_and_comes_back_as_it_was() {
 
     fleet.ok(&["enable", "/api/refunds", "--reason", "a mistake"]);
     fleet.ok(&["grl", "delete"]);
+    let (code, text) = run(&home, &["restore", "one.backup", "--replace"]);
+    assert!(code == Some(2) && text.contains("--into"), "where it goes has to be said: {text}");
     let restore = ["restore", "one.backup", "--into", "file:state.json", "--replace"];
     let (code, text) = run(&home, &restore);
     assert!(code == Some(1) && text.contains("state.json"), "a server runs on it: {text}");

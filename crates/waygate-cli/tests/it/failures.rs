@@ -14,8 +14,11 @@ use crate::context::{shown, waygate};
 /// What fails, and the exit code that says so.
 const FAULTS: [(&str, i32); 5] = [("down", 6), ("stalled", 6), ("unauthorized", 4), ("nonsense", 1), ("broken", 1)];
 
+/// What is tried by itself, since it names two control planes.
+const BETWEEN_TWO: &str = "copy";
+
 /// What needs no control plane.
-const LOCAL: [&str; 22] = [
+const LOCAL: [&str; 21] = [
     "config set-url",
     "config show",
     "context add",
@@ -32,7 +35,6 @@ const LOCAL: [&str; 22] = [
     "hash-password",
     "import",
     "serve",
-    "upgrade",
     "backup",
     "restore",
     "demo",
@@ -136,7 +138,8 @@ fn g56_every_command_says_what_failed_with_the_right_exit_code() {
         .iter()
         .filter(|command| {
             let path: Vec<&str> = command["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-            !LOCAL.contains(&path.join(" ").as_str())
+            let path = path.join(" ");
+            path != BETWEEN_TWO && !LOCAL.contains(&path.as_str())
         })
         .map(|command| line(command, folder.path()))
         .collect();
@@ -158,6 +161,24 @@ fn g56_every_command_says_what_failed_with_the_right_exit_code() {
         });
         let wrong = wrong.into_inner().unwrap();
         assert!(wrong.is_empty(), "{fault}:\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn g56_a_copy_says_which_of_the_two_has_failed() {
+    for (fault, exit) in FAULTS {
+        let home = tempfile::tempdir().unwrap();
+        let url = failing(fault);
+        for name in ["there", "here"] {
+            let added = waygate(home.path()).args(["context", "add", name, "--url", &url]).output().unwrap();
+            assert!(added.status.success(), "{}", shown(&added));
+        }
+        let quick = ["--timeout", "400ms", "--connect-timeout", "400ms"];
+        let copy = waygate(home.path()).args(["copy", "--from", "there", "--to", "here"]).args(quick).output().unwrap();
+        let said = String::from_utf8(copy.stderr.clone()).unwrap();
+        assert_eq!(copy.status.code(), Some(exit), "{fault}: {}", shown(&copy));
+        assert!(copy.stdout.is_empty() && said.starts_with("error: ") && said.lines().count() <= 4, "{said}");
+        assert!(exit != 6 || said.contains(&url) && said.contains("the context `there`"), "{said}");
     }
 }
 

@@ -43,7 +43,7 @@ fn quick_setup() {
         -- stdout
         ✓ payments-service:GET:/api/refunds → ACTIVE
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
 }
 
@@ -53,7 +53,7 @@ fn a_service_in_the_environment_scopes_every_command() {
     let scoped = |arguments: &[&str]| {
         let mut command = fleet.command(arguments);
         let output = command.env("WAYGATE_SERVICE", "payments-service").output().unwrap();
-        crate::context::shown(&output)
+        fleet.plain(&crate::context::shown(&output))
     };
     assert_snapshot!(scoped(&["disable", "GET:/api/payments", "--reason", "hotfix"]), @r#"
         exit: 0
@@ -61,7 +61,7 @@ fn a_service_in_the_environment_scopes_every_command() {
         ✗ payments-service:GET:/api/payments → DISABLED
           Reason: hotfix
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["status"]), @r#"
         exit: 0
@@ -91,14 +91,14 @@ fn a_service_in_the_environment_scopes_every_command() {
         -- stdout
         ✓ payments-service:GET:/api/payments → ACTIVE
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["enable", "/api/payments"]), @r#"
         exit: 0
         -- stdout
         ✓ payments-service:GET:/api/payments → ACTIVE
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(scoped(&["current-service"]), @r#"
         exit: 0
@@ -138,7 +138,7 @@ fn global_maintenance() {
               Exempt: /health, /ready
             -- stderr
             note: exemption `/ready` matches no known route
-            stored; `--wait` waits until every instance enforces it
+            stored at [URL]; `--wait` waits until every instance enforces it
             "#
     );
     assert_snapshot!(fleet.told(&["status", "--service", "payments-service"]), @r#"
@@ -169,7 +169,7 @@ fn global_maintenance() {
         -- stdout
         ✓ Global maintenance DISABLED
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
 }
 
@@ -182,7 +182,7 @@ fn service_maintenance() {
         ⚠ Service maintenance (payments-service) ENABLED
           Reason: DB migration
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(
         fleet.told(&["sm", "enable", "payments-service", "--reason", "Upgrade", "--exempt", "/health"]),
@@ -193,7 +193,7 @@ fn service_maintenance() {
               Reason: Upgrade
               Exempt: /health
             -- stderr
-            stored; `--wait` waits until every instance enforces it
+            stored at [URL]; `--wait` waits until every instance enforces it
             "#
     );
     assert_snapshot!(fleet.told(&["service-maintenance", "status", "payments-service"]), @r#"
@@ -213,7 +213,7 @@ fn service_maintenance() {
         -- stdout
         ✓ Service maintenance (payments-service) DISABLED
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["sm", "disable", "payments-service"]), @r#"
         exit: 0

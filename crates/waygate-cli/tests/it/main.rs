@@ -9,8 +9,10 @@
 )]
 
 mod acceptance;
+mod api;
 mod backup;
 mod context;
+mod copying;
 mod credentials;
 mod declare;
 #[cfg(feature = "demo")]
@@ -22,6 +24,7 @@ mod explain;
 mod failures;
 mod following;
 mod guide;
+mod looking_back;
 mod operations;
 mod output;
 mod radius;
@@ -34,4 +37,5 @@ mod system;
 mod terminal;
 mod tls;
 mod transcript;
+mod trust;
 mod upgrade;

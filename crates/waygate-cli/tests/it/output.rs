@@ -49,7 +49,7 @@ fn g36_editing_exemptions_switches_nothing() {
         ✓ exempt from global maintenance: /health
         -- stderr
         Global maintenance is OFF, as before
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_eq!(fleet.json(&["global", "status"])["enabled"], false);
     fleet.ok(&["global", "enable", "--reason", "deploy", "--include-force-active"]);
@@ -59,7 +59,7 @@ fn g36_editing_exemptions_switches_nothing() {
         ✓ exempt from global maintenance: GET:/api/orders
         -- stderr
         Global maintenance is ON, as before
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["global", "exempt-add", "GET:/api/orders"]), @r#"
         exit: 0
@@ -78,7 +78,7 @@ fn g36_editing_exemptions_switches_nothing() {
         ✓ exempt from service maintenance (payments-service): /health
         -- stderr
         Service maintenance (payments-service) is OFF, as before
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     fleet.ok(&["sm", "exempt-remove", "payments-service", "/health"]);
     assert_eq!(fleet.json(&["sm", "status", "payments-service"])["exempt_paths"], serde_json::json!([]));
@@ -93,7 +93,7 @@ fn planned_maintenance_is_listed_and_cancelled() {
         -- stdout
         ⏰ payments-service:GET:/api/refunds → ACTIVE, MAINTENANCE planned 2099-12-01 08:00 UTC → 2099-12-01 09:00 UTC
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["schedule", "list"]), @r#"
         exit: 0
@@ -108,7 +108,7 @@ fn planned_maintenance_is_listed_and_cancelled() {
         ✓ payments-service:GET:/api/refunds → ACTIVE
         -- stderr
         note: ended: maintenance window 2099-12-01T08:00:00Z to 2099-12-01T09:00:00Z
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["schedule", "list"]), @r#"
         exit: 0

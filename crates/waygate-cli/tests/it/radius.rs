@@ -14,6 +14,13 @@ fn terminal(fleet: &Fleet, command: &str) -> Command {
     script
 }
 
+/// The same in a folder, with something typed.
+pub(crate) fn typed_in(fleet: &Fleet, folder: &std::path::Path, command: &str, input: &str) -> Output {
+    let mut script = terminal(fleet, command);
+    script.current_dir(folder);
+    Fleet::fed(script, input)
+}
+
 /// Runs a command on a terminal, with something typed.
 fn typed(fleet: &Fleet, command: &str, input: &str) -> Output {
     Fleet::fed(terminal(fleet, command), input)
@@ -58,6 +65,25 @@ fn a_service_and_several_routes_ask_yes_or_no_and_one_route_asks_nothing() {
     assert!(one.status.success(), "{}", shown(&one));
     let unasked = typed(&fleet, "enable /api/orders --no-input", "");
     assert_eq!(unasked.status.code(), Some(5), "{}", shown(&unasked));
+}
+
+/// `/api/orders/42` is no route; whoever means its route says so.
+#[test]
+fn an_address_is_switched_only_by_a_person_who_agrees() {
+    let fleet = Fleet::open();
+    let states = serde_json::json!([{"path": "orders-service:GET:/api/orders/{id}", "service": "orders-service", "status": "active"}]);
+    fleet.post("/api/sdk/register", &serde_json::json!({"app_id": "orders-service", "states": states}));
+    let status = |route: &str| fleet.json(&["status", route])["status"].clone();
+    let refused = fleet.run(&["disable", "/api/orders/42"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", shown(&refused));
+    assert!(shown(&refused).contains("an address of orders-service:GET:/api/orders/{id}"), "{}", shown(&refused));
+    let no = typed(&fleet, "disable /api/orders/42", "n\n");
+    assert_eq!(no.status.code(), Some(1), "{}", shown(&no));
+    assert_eq!(status("/api/orders/42"), "active");
+    let yes = typed(&fleet, "disable /api/orders/42", "y\n");
+    assert_eq!(yes.status.code(), Some(0), "{}", shown(&yes));
+    assert_eq!(status("GET /api/orders/{id}"), "disabled");
+    assert_eq!(fleet.run(&["status", "/api/orders/42/more"]).status.code(), Some(3));
 }
 
 /// Interrupts a command once it has asked.

@@ -81,7 +81,7 @@ fn a_limit_is_shown_with_all_that_it_says() {
         -- stdout
         ✓ Service rate limit (payments-service): 10/second;100/minute · token_bucket · header:X-Tenant · burst 5
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["srl", "get", "payments-service"]), @r#"
         exit: 0
@@ -134,7 +134,7 @@ fn g50_reset_says_how_many_limits_it_means() {
         -- stdout
         ✓ Rate limit of orders-service:/api/orders: counts start afresh (2 limits)
         -- stderr
-        stored; `--wait` waits until every instance enforces it
+        stored at [URL]; `--wait` waits until every instance enforces it
         "#);
     assert_snapshot!(fleet.told(&["rl", "disable", "orders-service:/api/orders"]), @r#"
         exit: 5

@@ -16,6 +16,11 @@ struct Terminal {
 impl Terminal {
     /// A shell in the home of the fleet, with the program on its path.
     fn of(fleet: &Fleet) -> Self {
+        Self::sized(fleet, 100, 50)
+    }
+
+    /// The same on a terminal of so many columns and lines.
+    fn sized(fleet: &Fleet, columns: u16, lines: u16) -> Self {
         let socket = fleet.home.path().join("tmux");
         let terminal = Self { socket };
         let folder = Path::new(env!("CARGO_BIN_EXE_waygate")).parent().unwrap().display();
@@ -26,9 +31,9 @@ impl Terminal {
             "new-session",
             "-d",
             "-x",
-            "100",
+            &columns.to_string(),
             "-y",
-            "50",
+            &lines.to_string(),
             "env",
             "-i",
             &format!("HOME={home}"),
@@ -162,4 +167,50 @@ fn questions_are_asked_again_until_they_are_answered() {
     ] {
         assert!(screen.lines().any(|shown| shown.starts_with(line)), "`{line}` is not there:\n{screen}");
     }
+}
+
+/// What goes on for ever is ended by the first Ctrl-C, with 130, and the shell is as it was.
+#[test]
+fn a13_an_interrupt_ends_what_goes_on_for_ever_with_130() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["disable", "/api/refunds", "--reason", "hotfix"]);
+    let terminal = Terminal::of(&fleet);
+    for (line, sign) in [
+        ("waygate watch --service payments-service", "GET:/api/refunds"),
+        ("waygate log -f", "hotfix"),
+        ("waygate rl hits -f --verbose", "GET http"),
+        ("waygate top", "Ctrl-C ends"),
+        ("waygate wait /api/refunds --within 10m --verbose", "GET http"),
+    ] {
+        terminal.types(line);
+        terminal.shows(sign);
+        terminal.presses("C-c");
+        terminal.is_back();
+        terminal.types("echo \"exit $?\"");
+        let screen = terminal.shows("exit 130");
+        assert!(screen.contains("echo \"exit"), "what is typed is not shown after `{line}`:\n{screen}");
+        terminal.clear();
+    }
+}
+
+/// On a terminal with little room `top` says what it leaves out, and its title stays.
+#[test]
+fn top_takes_the_room_that_there_is() {
+    let fleet = Fleet::open();
+    let paths: Vec<String> = (10..40).map(|number| format!("pay:GET:/api/r{number}")).collect();
+    let states: Vec<_> =
+        paths.iter().map(|path| serde_json::json!({"path": path, "service": "pay", "status": "active"})).collect();
+    fleet.post("/api/sdk/register", &serde_json::json!({"app_id": "pay", "states": states}));
+    let routes: Vec<_> = (10..40)
+        .map(|number| serde_json::json!({"method": "GET", "path": format!("/api/r{number}"), "allowed": number}))
+        .collect();
+    let report = serde_json::json!({"app_id": "pay", "instance": "one", "counts": routes});
+    let terminal = Terminal::sized(&fleet, 90, 12);
+    terminal.types("waygate top");
+    terminal.shows("no data");
+    fleet.post("/api/sdk/traffic", &report);
+    let screen = terminal.shows("lines more");
+    assert!(screen.starts_with("Requests of the last minute"), "{screen}");
+    assert!(screen.contains("GET:/api/r"), "{screen}");
+    terminal.presses("C-c");
 }

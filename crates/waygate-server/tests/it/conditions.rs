@@ -144,15 +144,27 @@ async fn g31_a_trial_in_a_body_changes_nothing_where_nothing_can_be_tried() {
     let server = TestServer::start().await;
     server.register("pay", &["GET:/a"]).await;
     let admin = server.admin().await;
+    let hook = admin.post("/api/webhooks", json!({"url": "https://hooks.example/x"})).await.body;
+    let token = admin.post("/api/tokens", json!({"service": "pay"})).await.body;
     for (path, body) in [
         ("/api/tokens", json!({"service": "pay", "dry_run": true})),
         ("/api/sdk/register", json!({"app_id": "pay", "states": [{"path": "pay:GET:/b"}], "dry_run": true})),
+        ("/api/auth/logout", json!({"dry_run": true})),
+        (&format!("/api/webhooks/{}/test", hook["id"].as_str().unwrap()), json!({"dry_run": true})),
     ] {
         let before = server.revision();
         let answer = admin.post(path, body).await;
         assert_eq!((answer.refusal().0, &answer.body["field"]), (400, &json!("dry_run")), "{path}: {}", answer.body);
         assert_eq!(server.revision(), before, "{path}");
     }
+    // What reads no body of its own looks for a trial all the same, and minds nothing else in it.
+    let revoke = format!("/api/tokens/{}", token["id"].as_str().unwrap());
+    for path in [revoke.as_str(), "/api/instances/one"] {
+        let trial = admin.send(Method::DELETE, path, Some(br#"{"dry_run": true}"#.to_vec())).await;
+        assert_eq!((trial.refusal().0, &trial.body["field"]), (400, &json!("dry_run")), "{path}: {}", trial.body);
+    }
+    assert_eq!(admin.get("/api/tokens").await.body.as_array().unwrap().len(), 2, "the token has not ended");
+    assert_eq!(admin.send(Method::DELETE, &revoke, Some(b"no JSON".to_vec())).await.status, 200);
     let description = admin.get("/api/openapi.json").await.body;
     let enable = description["paths"]["/api/routes/{path_key}/enable"]["post"]["requestBody"].to_string();
     assert!(enable.contains("until") && !enable.contains("shadow"), "{enable}");

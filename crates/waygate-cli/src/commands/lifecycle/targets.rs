@@ -7,7 +7,7 @@ use waygate_api::routes::RouteState;
 use waygate_core::{RouteKey, RouteSelector, ServiceId};
 
 use crate::commands::status;
-use crate::context::{Connection, Context, selector};
+use crate::context::{Connection, Context, joined, selector};
 use crate::error::{CliError, CliResult, ExitStatus};
 
 /// What was typed.
@@ -36,6 +36,7 @@ impl Targets {
                 patterns.push(text.trim().to_owned());
             }
         }
+        let patterns: Vec<String> = patterns.iter().map(|pattern| joined(pattern)).collect();
         for pattern in patterns.iter().filter(|pattern| !pattern.contains('*')) {
             selector(pattern, scope)?;
         }
@@ -98,6 +99,7 @@ fn named<'r>(routes: &'r [RouteState], wanted: &RouteSelector, all_methods: bool
 /// Whether a pattern stands for a route: for its whole key, its key within the service, or its path.
 pub(crate) fn fits(pattern: &str, route: &RouteState) -> bool {
     let Ok(key) = route.path.parse::<RouteKey>() else { return false };
+    let pattern = &joined(pattern);
     let (whole, local, path) = (&route.path, key.local.to_string(), key.local.path.to_string());
     [whole, &local, &path].into_iter().any(|text| is_like(pattern, text))
 }

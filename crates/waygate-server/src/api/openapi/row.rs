@@ -132,6 +132,11 @@ impl Row {
         self
     }
 
+    /// Whether what answers it looks at the body of a request.
+    pub(in crate::api) fn reads_body(&self) -> bool {
+        self.about.is_form || self.about.body.is_some_and(|fields| !fields.is_empty())
+    }
+
     /// Whether it can be asked for without anything coming of it.
     pub(in crate::api) fn can_be_tried(&self) -> bool {
         self.endpoint.method.is_safe() || self.about.is_change || self.about.waits
