@@ -87,7 +87,18 @@ pub use waygate_api as api;
 pub use waygate_core as core;
 pub use waygate_core::WhenUnknown;
 
-/// The README's Rust code compiles.
+/// The Rust code of the README and of the book compiles (`scripts/docs` looks that no page is forgotten).
 #[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../README.md")]
+    struct OwnReadme;
+
+    #[doc = include_str!("../../../docs/outages.md")]
+    struct Outages;
+
+    #[doc = include_str!("../../../docs/tutorial/rust.md")]
+    struct Tutorial;
+}
