@@ -49,13 +49,18 @@ struct TooMany<'d> {
 }
 
 impl Exceeded<'_> {
+    /// What the answer calls it, for programs.
+    pub const CODE: &'static str = "RATE_LIMIT_EXCEEDED";
+    /// What the answer says of it, for people.
+    pub const MESSAGE: &'static str = "Too many requests";
+
     /// The answer for a request to `path`, the concrete one. Its headers, apart from `Retry-After`, are those of the
     /// [standing](crate::Standing::headers).
     pub fn response(&self, path: &str) -> DenialResponse {
         let standing = &self.standing;
         let error = TooMany {
-            code: "RATE_LIMIT_EXCEEDED",
-            message: "Too many requests",
+            code: Self::CODE,
+            message: Self::MESSAGE,
             limit: standing.limit.as_str(),
             retry_after_seconds: standing.reset_after_seconds(),
             reset_at: in_offset_form(in_microseconds(standing.reset_at())),
@@ -72,22 +77,36 @@ impl Exceeded<'_> {
 }
 
 impl Denial<'_> {
+    /// What the answer calls it, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Maintenance { .. } => "MAINTENANCE_MODE",
+            Self::Disabled { .. } => "ROUTE_DISABLED",
+            Self::EnvGated { .. } => "ENV_GATED",
+        }
+    }
+
+    /// What the answer says of it, for people.
+    pub const fn message(&self) -> &'static str {
+        match self {
+            Self::Maintenance { .. } => "This endpoint is temporarily unavailable",
+            Self::Disabled { .. } => "This endpoint has been disabled",
+            Self::EnvGated { .. } => "This endpoint is not available in the current environment",
+        }
+    }
+
     /// The answer for a request to `path`, the concrete one, at `now`.
     pub fn response(&self, path: &str, now: Timestamp) -> DenialResponse {
+        let inner = Inner::new(self.code(), self.message(), path);
         let (status, until, inner) = match self {
-            Self::Maintenance { reason, until, .. } => {
-                let message = "This endpoint is temporarily unavailable";
-                (503, *until, Inner::new("MAINTENANCE_MODE", message, path).because(reason))
-            }
-            Self::Disabled { reason, until } => {
-                (503, *until, Inner::new("ROUTE_DISABLED", "This endpoint has been disabled", path).because(reason))
+            Self::Maintenance { reason, until, .. } | Self::Disabled { reason, until } => {
+                (503, *until, inner.because(reason))
             }
             Self::EnvGated { current, allowed } => {
-                let message = "This endpoint is not available in the current environment";
                 let inner = Inner {
                     current_env: Some(current.map_or("", |environment| environment.as_str())),
                     allowed_envs: Some(allowed.iter().map(crate::id::Environment::as_str).collect()),
-                    ..Inner::new("ENV_GATED", message, path)
+                    ..inner
                 };
                 (403, None, inner)
             }

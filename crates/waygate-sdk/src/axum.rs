@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use ::axum::Router;
 use ::axum::extract::{MatchedPath, OriginalUri};
-use http::Request;
 
+use crate::caller::RequestHead;
 use crate::declare::{Routes, joined};
+use crate::grpc;
 use crate::tower::Naming;
 use crate::waygate::Waygate;
 
@@ -158,21 +159,25 @@ impl<S> fmt::Debug for GuardedRouter<S> {
 }
 
 /// The template that axum has matched, in the words of the declarations.
-pub(crate) fn template<'r, B>(request: &'r Request<B>, naming: &Naming) -> Option<Cow<'r, str>> {
-    let matched = request.extensions().get::<MatchedPath>()?.as_str();
+pub(crate) fn template<'r>(request: RequestHead<'r>, naming: &Naming) -> Option<Cow<'r, str>> {
+    let matched = request.extensions.get::<MatchedPath>()?.as_str();
+    // A gRPC service is one template to its router; what operators switch are its methods, by their paths.
+    if matched.ends_with("/{*rest}") && grpc::is_grpc(request.headers) {
+        return None;
+    }
     let Naming::Local { prefix } = naming else {
         return Some(Cow::Borrowed(matched));
     };
     let local = match original_path(request) {
-        Some(original) => without_segments(matched, segments_stripped(original, request.uri().path())),
+        Some(original) => without_segments(matched, segments_stripped(original, request.uri.path())),
         None => matched,
     };
     if prefix.is_empty() { Some(Cow::Borrowed(local)) } else { Some(Cow::Owned(joined(prefix, local))) }
 }
 
 /// The concrete path before any nesting took a prefix off.
-pub(crate) fn original_path<B>(request: &Request<B>) -> Option<&str> {
-    request.extensions().get::<OriginalUri>().map(|uri| uri.0.path())
+pub(crate) fn original_path(request: RequestHead<'_>) -> Option<&str> {
+    request.extensions.get::<OriginalUri>().map(|uri| uri.0.path())
 }
 
 /// How many segments of the concrete path nesting has taken off.

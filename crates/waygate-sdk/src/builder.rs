@@ -6,10 +6,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
 use secrecy::SecretString;
 use waygate_core::WhenUnknown;
 
+use crate::answers::Answer;
 use crate::caller::{ByAddress, Identity};
+use crate::denied::Denied;
 use crate::session::Credentials;
 
 /// The settings of a connection; see [`Waygate::builder`](crate::Waygate::builder) and
@@ -34,6 +38,7 @@ pub struct WaygateBuilder {
     report_interval: Duration,
     rate_limit_backend: Option<String>,
     rate_limit_deadline: Duration,
+    answer: Option<Answer>,
 }
 
 impl WaygateBuilder {
@@ -64,6 +69,7 @@ impl WaygateBuilder {
             report_interval: Self::REPORT_INTERVAL,
             rate_limit_backend: None,
             rate_limit_deadline: Self::RATE_LIMIT_DEADLINE,
+            answer: None,
         }
     }
 
@@ -207,6 +213,33 @@ impl WaygateBuilder {
     /// How long a request waits for the rate limit backend at most (default 50 ms).
     pub fn rate_limit_deadline(mut self, deadline: Duration) -> Self {
         self.rate_limit_deadline = deadline;
+        self
+    }
+
+    /// What denied requests are answered, in place of the standard answer in JSON: a page, a redirect, any response. A
+    /// route's own goes before. Made in the place of the handler, so it must not wait.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), waygate_sdk::BuildError> {
+    /// use waygate_sdk::{Waygate, escape_html};
+    ///
+    /// let waygate = Waygate::builder("http://localhost:9000", "shop")
+    ///     .denied_with(|denied| match denied.accepts_html() {
+    ///         true => denied.html(format!("<h1>Back soon</h1><p>{}</p>", escape_html(denied.reason()))),
+    ///         false => denied.standard(),
+    ///     })
+    ///     .start()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Whatever it is, `Retry-After` is added where the end is known and it has none, and so are the headers of a limit;
+    /// `Cache-Control: no-store` and a content type of plain text where it says nothing else. `HEAD` gets the head of it. A
+    /// function that panics, or answers 1xx, gives the standard answer. Requests of gRPC are answered by a status always.
+    pub fn denied_with<B: Into<Bytes>>(
+        mut self,
+        answer: impl Fn(&Denied<'_>) -> Response<B> + Send + Sync + 'static,
+    ) -> Self {
+        self.answer = Some(Answer::new(answer));
         self
     }
 }

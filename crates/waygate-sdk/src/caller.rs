@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 use waygate_core::{CallerFacts, Cidr, client_ip};
 
@@ -19,6 +20,34 @@ pub struct RequestHead<'r> {
     /// What earlier layers of the service have found out.
     pub extensions: &'r Extensions,
 }
+
+impl<'r, B> From<&'r Request<B>> for RequestHead<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+impl<'r> From<&'r Parts> for RequestHead<'r> {
+    fn from(head: &'r Parts) -> Self {
+        Self { method: &head.method, uri: &head.uri, headers: &head.headers, extensions: &head.extensions }
+    }
+}
+
+/// The address of the direct peer, as an extension of the request: for servers that tell it in no other way.
+///
+/// ```
+/// # let mut request = http::Request::new(());
+/// # let address: std::net::SocketAddr = "127.0.0.1:4711".parse()?;
+/// request.extensions_mut().insert(waygate_sdk::PeerAddress(address.ip()));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);
 
 /// Finds out who sends a request, for limits that count by user, by a key of your own, or by tier; given to
 /// [`WaygateBuilder::identity`](crate::WaygateBuilder::identity). Every method has a default, and is called only where
@@ -54,8 +83,9 @@ pub struct RequestHead<'r> {
 /// # Ok(()) }
 /// ```
 pub trait Identity: Send + Sync + 'static {
-    /// The address of the direct peer. By default what axum's `into_make_service_with_connect_info::<SocketAddr>()`
-    /// has found out; without, there is none, and all callers count as one.
+    /// The address of the direct peer. By default a [`PeerAddress`] among the extensions of the request, or what axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()` has found out; without, there is none, and all callers count
+    /// as one.
     fn peer(&self, request: RequestHead<'_>) -> Option<IpAddr> {
         connected_peer(request.extensions)
     }
@@ -104,13 +134,7 @@ pub(crate) struct Caller<'r> {
 }
 
 impl Callers {
-    pub(crate) fn caller<'r, B>(&'r self, request: &'r Request<B>) -> Caller<'r> {
-        let head = RequestHead {
-            method: request.method(),
-            uri: request.uri(),
-            headers: request.headers(),
-            extensions: request.extensions(),
-        };
+    pub(crate) fn caller<'r>(&'r self, head: RequestHead<'r>) -> Caller<'r> {
         Caller { callers: self, head }
     }
 }
@@ -165,13 +189,12 @@ impl CallerFacts for Caller<'_> {
     }
 }
 
-#[cfg(feature = "axum")]
 fn connected_peer(extensions: &Extensions) -> Option<IpAddr> {
-    let connected = extensions.get::<::axum::extract::ConnectInfo<std::net::SocketAddr>>()?;
-    Some(connected.0.ip())
-}
-
-#[cfg(not(feature = "axum"))]
-fn connected_peer(_: &Extensions) -> Option<IpAddr> {
-    None
+    let told = extensions.get::<PeerAddress>().map(|peer| peer.0);
+    #[cfg(feature = "axum")]
+    let told = told.or_else(|| {
+        let connected = extensions.get::<::axum::extract::ConnectInfo<std::net::SocketAddr>>()?;
+        Some(connected.0.ip())
+    });
+    told
 }

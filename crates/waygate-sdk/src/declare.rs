@@ -5,9 +5,9 @@ use waygate_core::{
     WhenUnknown,
 };
 
-use crate::limit::RateLimit;
-
+use crate::answers::Answer;
 use crate::clock;
+use crate::limit::RateLimit;
 
 /// What is declared of one route beside its name.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,7 @@ pub(crate) struct Traits {
     force_active: bool,
     rate_limit: Option<Box<RateLimitPolicy>>,
     when_unknown: Option<WhenUnknown>,
+    answer: Option<Answer>,
 }
 
 /// A route as its service declares it.
@@ -26,6 +27,8 @@ pub(crate) struct Declared {
     pub(crate) declaration: Declaration,
     /// What only counts where it was never heard of.
     pub(crate) when_unknown: Option<WhenUnknown>,
+    /// What is answered in place of the standard answer, where a request is denied.
+    pub(crate) answer: Option<Answer>,
 }
 
 impl Traits {
@@ -38,7 +41,7 @@ impl Traits {
             window: None,
             rate_limit: self.rate_limit,
         };
-        Declared { declaration, when_unknown: self.when_unknown }
+        Declared { declaration, when_unknown: self.when_unknown, answer: self.answer }
     }
 
     pub(crate) fn force_active(&mut self) {
@@ -47,6 +50,10 @@ impl Traits {
 
     pub(crate) fn when_unknown(&mut self, choice: WhenUnknown) {
         self.when_unknown = Some(choice);
+    }
+
+    pub(crate) fn denied_with(&mut self, answer: Answer) {
+        self.answer = Some(answer);
     }
 
     pub(crate) fn rate_limit(&mut self, limit: RateLimit) {
@@ -105,6 +112,17 @@ macro_rules! declarations {
         #[must_use]
         pub fn rate_limit(mut self, limit: impl Into<$crate::RateLimit>) -> Self {
             self.last().rate_limit(limit.into());
+            self
+        }
+
+        /// What the route named before answers when a request to it is denied, by whatever layer, in place of
+        /// [`WaygateBuilder::denied_with`]($crate::WaygateBuilder::denied_with), where it says more of it.
+        #[must_use]
+        pub fn denied_with<B: Into<bytes::Bytes>>(
+            mut self,
+            answer: impl Fn(&$crate::Denied<'_>) -> http::Response<B> + Send + Sync + 'static,
+        ) -> Self {
+            self.last().denied_with($crate::answers::Answer::new(answer));
             self
         }
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::Request;
 use jiff::Timestamp;
 use waygate_core::{RequestFacts, RouteMethod};
 
-use crate::clock;
+use crate::caller::RequestHead;
+use crate::clock::Clock;
 
 /// What the decision asks of an HTTP request. Borrows from it.
 #[derive(Debug)]
@@ -14,12 +14,13 @@ pub(crate) struct HttpFacts<'r> {
     method: Option<RouteMethod>,
     template: Option<Cow<'r, str>>,
     path: &'r str,
+    clock: &'r Clock,
 }
 
 impl<'r> HttpFacts<'r> {
     /// With the template that a router has matched, in the words of the declarations.
-    pub(crate) fn new<B>(request: &'r Request<B>, template: Option<Cow<'r, str>>) -> Self {
-        Self { method: RouteMethod::of_request(request.method().as_str()), template, path: request.uri().path() }
+    pub(crate) fn new(request: RequestHead<'r>, template: Option<Cow<'r, str>>, clock: &'r Clock) -> Self {
+        Self { method: RouteMethod::of_request(request.method.as_str()), template, path: request.uri.path(), clock }
     }
 }
 
@@ -37,6 +38,6 @@ impl RequestFacts for HttpFacts<'_> {
     }
 
     fn now(&self) -> Timestamp {
-        clock::now()
+        self.clock.now()
     }
 }

@@ -4,13 +4,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use waygate_core::{CallerFacts, Charged, LimitChain, LocalCounters, Standing};
 
 use crate::caller::Callers;
-use crate::clock;
+use crate::clock::Clock;
 use crate::report::Hits;
 use crate::shared::Shared;
 use crate::traffic::Traffic;
 
 /// The limits of one service in one process: counters, how callers are told apart, and what was denied.
 pub(crate) struct Gate {
+    pub(crate) clock: Clock,
     pub(crate) counters: LocalCounters,
     /// Those that the replicas of the service share.
     pub(crate) shared: Option<Shared>,
@@ -45,7 +46,7 @@ impl Gate {
         method: &str,
         template: &str,
     ) -> Charged<'s> {
-        let charged = self.counters.charge(limits, caller, clock::now());
+        let charged = self.counters.charge(limits, caller, self.clock.now());
         self.note(&charged, method, template);
         charged
     }

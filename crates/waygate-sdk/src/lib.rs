@@ -37,7 +37,10 @@
 //!   what goes wrong before the start by [`BuildError`]. After the start nothing fails: what was known last, or else
 //!   what is declared, stays in force while the control plane is away.
 //! - [`axum`](mod@axum): routers with declarations beside the routes. For other frameworks on tower there are
-//!   [`Waygate::layer`] and [`Waygate::declare`], and for the rest [`Waygate::check`].
+//!   [`Waygate::layer`], [`Waygate::grpc_layer`] and [`Waygate::declare`], for the rest [`Waygate::admit`], and for what is
+//!   no HTTP [`Waygate::check`].
+//! - [`Denied`]: a service's own answers to denied requests, by [`WaygateBuilder::denied_with`] and per route.
+//! - `testing`, with the feature of that name: a control plane in the process of a test.
 //! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller. With the feature `redis-limits`
 //!   the replicas of a service share their counters: [`WaygateBuilder::rate_limit_backend`]. With the feature `metrics`
 //!   decisions and how the rules stand go to whatever recorder the program has installed: `Waygate::record_metrics`.
@@ -45,6 +48,7 @@
 //! - [`Source`]: following something else than a server over the network.
 
 mod acknowledge;
+mod answers;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
@@ -54,9 +58,12 @@ mod clock;
 mod config;
 mod control;
 mod declare;
+mod denied;
 mod error;
 mod facts;
 mod gate;
+mod grpc;
+mod guard;
 mod limit;
 mod metrics;
 mod replica;
@@ -69,19 +76,23 @@ mod shared;
 pub mod simulation;
 mod status;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tower;
 mod traffic;
 mod waygate;
 
 pub use builder::WaygateBuilder;
-pub use caller::{Identity, RequestHead};
+pub use caller::{Identity, PeerAddress, RequestHead};
 pub use control::{Control, ControlError};
 pub use declare::Routes;
+pub use denied::{Cause, Denied, escape_html};
 pub use error::BuildError;
+pub use guard::Admitted;
 pub use limit::RateLimit;
 pub use status::{Outage, Phase, Rules, ShareStatus, SharedCounters, Shares, Status};
 pub use sync::source::{FrameStream, Source};
-pub use tower::{ResponseFuture, WaygateLayer, WaygateService};
+pub use tower::{HeadOnly, ResponseFuture, WaygateLayer, WaygateService, WithBody};
 pub use waygate::Waygate;
 pub use waygate_api as api;
 pub use waygate_core as core;

@@ -40,6 +40,9 @@ pub(crate) struct Replica {
     lease: watch::Sender<Option<Instant>>,
     /// Off once the bound is reached, so that requests for unknown routes do not queue for the lock.
     observing: AtomicBool,
+    /// The control plane is one of a test, and knows what is declared as soon as it is.
+    #[cfg(feature = "testing")]
+    scripted: AtomicBool,
 }
 
 /// The declarations as they stand at one time.
@@ -72,6 +75,8 @@ impl Replica {
             moved: Notify::new(),
             lease: watch::Sender::new(None),
             observing: AtomicBool::new(true),
+            #[cfg(feature = "testing")]
+            scripted: AtomicBool::new(false),
         }
     }
 
@@ -83,7 +88,7 @@ impl Replica {
     pub(crate) fn declare(&self, declarations: impl IntoIterator<Item = Declared>) {
         let mut model = self.model();
         let before = model.generation;
-        for Declared { declaration, when_unknown } in declarations {
+        for Declared { declaration, when_unknown, .. } in declarations {
             model.generation += 1;
             match when_unknown {
                 Some(choice) => drop(model.unheard.routes.insert(declaration.key.clone(), choice)),
@@ -295,13 +300,52 @@ impl Replica {
         self.put_in_force(model);
         self.status.send_modify(|status| {
             status.declared = model.declarations.len();
-            status.registered = false;
+            status.registered = self.is_scripted();
         });
         self.declared.notify_one();
+    }
+
+    #[cfg(not(feature = "testing"))]
+    #[expect(clippy::unused_self, reason = "with the feature `testing` it may be so")]
+    fn is_scripted(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "testing")]
+    fn is_scripted(&self) -> bool {
+        self.scripted.load(Ordering::Relaxed)
     }
 
     fn model(&self) -> MutexGuard<'_, Model> {
         // Nothing panics while it is held, and each value in it is whole at any time.
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Replica {
+    /// Follows the control plane of a test from now on.
+    pub(crate) fn follow_script(&self) {
+        self.scripted.store(true, Ordering::Relaxed);
+        self.in_touch(Phase::Live);
+    }
+
+    /// Changes what is bypassed.
+    pub(crate) fn bypass(&self, change: impl FnOnce(&mut crate::testing::Bypassed)) {
+        let mut model = self.model();
+        change(&mut model.bypassed);
+        self.put_in_force(&mut model);
+    }
+
+    /// Makes the rules older, and the loss of touch longer ago.
+    pub(crate) fn age_by(&self, time: jiff::SignedDuration) {
+        let earlier = |at: jiff::Timestamp| at.checked_sub(time).unwrap_or(jiff::Timestamp::MIN);
+        self.status.send_modify(|status| {
+            status.as_of = status.as_of.map(earlier);
+            status.since = earlier(status.since);
+            if let Phase::Stale { since, .. } = &mut status.phase {
+                *since = earlier(*since);
+            }
+        });
     }
 }

@@ -1,44 +1,14 @@
-//! What is told to callers: the answer to a stopped request, and the announcements on the answer to a deprecated one.
+//! What is told to callers of a deprecated route, and texts as they may stand in headers.
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use jiff::Timestamp;
+use std::fmt::Write as _;
+
+use http::header::LINK;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::fmt::rfc2822;
-use waygate_core::{Denial, DenialResponse, Deprecation, Exceeded};
-
-use crate::gate::LimitHeaders;
-use waygate_api::paths::percent_decoded;
+use waygate_core::Deprecation;
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
-
-/// The answer to a stopped request for the concrete path as it stands in the URL.
-pub(crate) fn denial<B: From<Bytes>>(denial: &Denial<'_>, method: &Method, path: &str, now: Timestamp) -> Response<B> {
-    answered(denial.response(&percent_decoded(path), now), method)
-}
-
-/// The answer to a request that a limit denies.
-pub(crate) fn exceeded<B: From<Bytes>>(exceeded: &Exceeded<'_>, method: &Method, path: &str) -> Response<B> {
-    let mut response = answered(exceeded.response(&percent_decoded(path)), method);
-    LimitHeaders::of(&exceeded.standing).write(response.headers_mut());
-    response
-}
-
-fn answered<B: From<Bytes>>(answer: DenialResponse, method: &Method) -> Response<B> {
-    let length = answer.body.len();
-    // The answer to a HEAD has the headers of the answer to a GET, and no body.
-    let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from(answer.body) };
-    let mut response = Response::new(B::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if let Some(seconds) = answer.retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
 
 /// The headers that announce a deprecation: RFC 9745, RFC 8594 and a link (RFC 8288). What cannot be a header is
 /// left out; what the handler has set itself stays.
@@ -68,16 +38,19 @@ fn insert_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// A text as a URI reference: what may not stand in one is percent-encoded.
-fn uri_reference(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.trim().bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        match byte {
-            b'!'..=b'~' if !matches!(byte, b'<' | b'>' | b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') => {
-                out.push(byte as char);
-            }
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
+pub(crate) fn uri_reference(text: &str) -> String {
+    percent_encoded(text.trim(), |byte| {
+        matches!(byte, b'!'..=b'~') && !matches!(byte, b'<' | b'>' | b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    })
+}
+
+/// A text with all bytes but some percent-encoded.
+pub(crate) fn percent_encoded(text: &str, is_plain: impl Fn(u8) -> bool) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if is_plain(byte) {
+            out.push(byte as char);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
         }
         out
     })
@@ -85,6 +58,9 @@ fn uri_reference(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use waygate_api::paths::percent_decoded;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,8 @@
 //! The guard as a tower layer.
 
-mod guard;
+mod form;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -16,13 +17,25 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::guard::{Afterwards, Guard};
+use self::form::Form;
+pub use self::form::{HeadOnly, WithBody};
+use crate::caller::RequestHead;
+use crate::guard::Admitted;
 use crate::waygate::Waygate;
 
-/// Guards the services that it wraps; from [`Waygate::layer`].
+/// Guards the services that it wraps; from [`Waygate::layer`], or for gRPC from [`Waygate::grpc_layer`]. `F` says what
+/// answers to denied requests are made of: [`WithBody`] or [`HeadOnly`].
 #[derive(Debug, Clone)]
-pub struct WaygateLayer {
+pub struct WaygateLayer<F = WithBody> {
     guard: Guard,
+    form: PhantomData<F>,
+}
+
+/// What decides about the requests of a layer.
+#[derive(Debug, Clone)]
+struct Guard {
+    waygate: Waygate,
+    naming: Naming,
 }
 
 /// How a matched template becomes the name of a route.
@@ -37,13 +50,14 @@ pub(crate) enum Naming {
 
 /// A service behind the guard. Decides per request; a stopped request never reaches the inner service.
 #[derive(Debug, Clone)]
-pub struct WaygateService<S> {
+pub struct WaygateService<S, F = WithBody> {
     inner: S,
     guard: Guard,
+    form: PhantomData<F>,
 }
 
 /// Asks counters that are shared; gives the request back where it may go on, else the answer to it.
-type Checking<Q, B> = Pin<Box<dyn Future<Output = Result<(Request<Q>, Afterwards), Response<B>>> + Send>>;
+type Checking<Q, B> = Pin<Box<dyn Future<Output = Result<(Request<Q>, Admitted), Response<B>>> + Send>>;
 
 pin_project! {
     /// The answer of a guarded service.
@@ -67,36 +81,89 @@ pin_project! {
         Forwarded {
             #[pin]
             answer: S::Future,
-            afterwards: Afterwards,
+            admitted: Admitted,
             body: PhantomData<fn() -> B>,
         },
     }
 }
 
-impl WaygateLayer {
-    pub(crate) fn new(waygate: Waygate) -> Self {
-        Self { guard: Guard { waygate, naming: Naming::Full } }
+impl Waygate {
+    /// A tower layer that guards whatever it wraps. With axum, put it on with `Router::layer`, where the matched
+    /// template is known; elsewhere paths are matched against the known templates. Requests of gRPC are known by their
+    /// paths, and are answered as gRPC is, wherever they come.
+    pub fn layer(&self) -> WaygateLayer {
+        WaygateLayer::new(self.clone())
+    }
+
+    /// The same for services of gRPC alone, such as those of tonic, whose bodies cannot be made of bytes: a denied call
+    /// ends with a status in the head. `UNAVAILABLE` stands for maintenance and for what is disabled, `RESOURCE_EXHAUSTED`
+    /// for a limit, `PERMISSION_DENIED` for another environment; where the end is known, `RetryInfo`,
+    /// `grpc-retry-pushback-ms` and `retry-after` name it.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), waygate_sdk::BuildError> {
+    /// # let waygate = waygate_sdk::Waygate::builder("http://localhost:9000", "greeter").start()?;
+    /// // A method is a route: `POST` and its path.
+    /// waygate.declare(waygate_sdk::Routes::new().post("/helloworld.Greeter/SayHello").rate_limit("100/second"));
+    /// let layer = waygate.grpc_layer();
+    /// // tonic::transport::Server::builder().layer(layer).add_service(greeter)…
+    /// # let _ = layer; Ok(()) }
+    /// ```
+    pub fn grpc_layer(&self) -> WaygateLayer<HeadOnly> {
+        WaygateLayer::new(self.clone())
+    }
+}
+
+impl<F> WaygateLayer<F> {
+    fn new(waygate: Waygate) -> Self {
+        Self { guard: Guard { waygate, naming: Naming::Full }, form: PhantomData }
     }
 
     #[cfg(feature = "axum")]
     pub(crate) fn named(self, naming: Naming) -> Self {
-        Self { guard: Guard { naming, ..self.guard } }
+        Self { guard: Guard { naming, ..self.guard }, ..self }
     }
 }
 
-impl<S> Layer<S> for WaygateLayer {
-    type Service = WaygateService<S>;
+impl Guard {
+    #[expect(clippy::result_large_err, reason = "the answer is what callers want, and it is moved once")]
+    fn check(&self, request: RequestHead<'_>) -> Result<Option<Admitted>, Response<Bytes>> {
+        self.waygate.check_request(request, self.template(request))
+    }
+
+    async fn check_shared<Q>(self, request: Request<Q>) -> Result<(Request<Q>, Admitted), Response<Bytes>> {
+        let head = RequestHead::from(&request);
+        let admitted = self.waygate.check_request_shared(head, self.template(head)).await?;
+        Ok((request, admitted))
+    }
+
+    #[cfg(feature = "axum")]
+    fn template<'r>(&self, request: RequestHead<'r>) -> Option<Cow<'r, str>> {
+        crate::axum::template(request, &self.naming)
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn template<'r>(&self, _: RequestHead<'r>) -> Option<Cow<'r, str>> {
+        match self.naming {
+            Naming::Full => None,
+        }
+    }
+}
+
+impl<S, F> Layer<S> for WaygateLayer<F> {
+    type Service = WaygateService<S, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WaygateService { inner, guard: self.guard.clone() }
+        WaygateService { inner, guard: self.guard.clone(), form: PhantomData }
     }
 }
 
-impl<S, Q, B> Service<Request<Q>> for WaygateService<S>
+impl<S, Q, B, F> Service<Request<Q>> for WaygateService<S, F>
 where
     S: Service<Request<Q>, Response = Response<B>> + Clone,
     Q: Send + 'static,
-    B: From<Bytes> + 'static,
+    B: 'static,
+    F: Form<B>,
 {
     type Response = Response<B>;
     type Error = S::Error;
@@ -107,14 +174,15 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let state = match self.guard.check(&request) {
-            Ok(Some(afterwards)) => State::forwarded(&mut self.inner, request, afterwards),
-            Err(response) => State::Denied { response: Some(response) },
+        let state = match self.guard.check(RequestHead::from(&request)) {
+            Ok(Some(admitted)) => State::forwarded(&mut self.inner, request, admitted),
+            Err(response) => State::Denied { response: Some(F::of(response)) },
             Ok(None) => {
                 // The one that has said that it is ready is the one to be called.
                 let next = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, next);
-                State::Checking { checking: Box::pin(self.guard.clone().check_shared(request)), inner }
+                let checked = self.guard.clone().check_shared(request);
+                State::Checking { checking: Box::pin(async { checked.await.map_err(F::of) }), inner }
             }
         };
         ResponseFuture { state }
@@ -122,8 +190,8 @@ where
 }
 
 impl<S: Service<Request<Q>>, Q, B> State<S, Q, B> {
-    fn forwarded(inner: &mut S, request: Request<Q>, afterwards: Afterwards) -> Self {
-        Self::Forwarded { answer: inner.call(request), afterwards, body: PhantomData }
+    fn forwarded(inner: &mut S, request: Request<Q>, admitted: Admitted) -> Self {
+        Self::Forwarded { answer: inner.call(request), admitted, body: PhantomData }
     }
 }
 
@@ -142,12 +210,12 @@ where
                     return response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
                 StateProjection::Checking { checking, inner } => match ready!(checking.as_mut().poll(context)) {
-                    Ok((request, afterwards)) => State::forwarded(inner, request, afterwards),
+                    Ok((request, admitted)) => State::forwarded(inner, request, admitted),
                     Err(response) => State::Denied { response: Some(response) },
                 },
-                StateProjection::Forwarded { answer, afterwards, .. } => {
+                StateProjection::Forwarded { answer, admitted, .. } => {
                     let mut response = ready!(answer.poll(context))?;
-                    afterwards.apply(&mut response);
+                    admitted.apply(response.status(), response.headers_mut());
                     return Poll::Ready(Ok(response));
                 }
             };

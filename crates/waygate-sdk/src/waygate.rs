@@ -8,17 +8,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use waygate_core::{CallerFacts, Charged, Decision, LimitChain, RequestFacts, ServiceId, Snapshot};
 
+use crate::answers::Answers;
 use crate::builder::WaygateBuilder;
 use crate::config;
 use crate::control::Control;
-use crate::declare::Routes;
+use crate::declare::{Declared, Routes};
 use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::replica::Replica;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::tower::WaygateLayer;
 
 /// A service's connection to its control plane, and the rules that it enforces.
 ///
@@ -31,6 +31,7 @@ struct Inner {
     app_id: ServiceId,
     replica: Arc<Replica>,
     gate: Arc<Gate>,
+    answers: Answers,
     session: Option<Session>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
@@ -76,12 +77,14 @@ impl Waygate {
         app_id: ServiceId,
         replica: Arc<Replica>,
         gate: Arc<Gate>,
+        answers: Answers,
         session: Option<Session>,
         stop: CancellationToken,
         tasks: Vec<JoinHandle<()>>,
     ) -> Self {
         let guard = stop.clone().drop_guard();
-        Self(Arc::new(Inner { app_id, replica, gate, session, stop, _stop_on_drop: guard, tasks: Mutex::new(tasks) }))
+        let tasks = Mutex::new(tasks);
+        Self(Arc::new(Inner { app_id, replica, gate, answers, session, stop, _stop_on_drop: guard, tasks }))
     }
 
     /// The name of this service.
@@ -92,17 +95,15 @@ impl Waygate {
     /// Declares routes. They are enforced as declared from now on, registered with the control plane in one batch,
     /// and follow whatever the control plane says about them.
     pub fn declare(&self, routes: Routes) {
-        self.0.replica.declare(routes.into_declarations());
+        let declared: Vec<Declared> = routes.into_declarations().collect();
+        for route in &declared {
+            self.0.answers.set(&route.declaration.key, route.answer.clone());
+        }
+        self.0.replica.declare(declared);
     }
 
-    /// A tower layer that guards whatever it wraps. With axum, put it on with `Router::layer`, where the matched
-    /// template is known; elsewhere paths are matched against the known templates.
-    pub fn layer(&self) -> WaygateLayer {
-        WaygateLayer::new(self.clone())
-    }
-
-    /// Decides about one request and hands the decision to `act`, which borrows from the rules in force. For
-    /// frameworks that the layer does not fit.
+    /// Decides about one request and hands the decision to `act`, which borrows from the rules in force. For what is
+    /// no request of HTTP; [`Waygate::admit`] does all of it for those.
     ///
     /// Takes no lock and does not wait.
     pub fn check<T>(&self, facts: &impl RequestFacts, act: impl FnOnce(Decision<'_>) -> T) -> T {
@@ -110,8 +111,8 @@ impl Waygate {
         act(snapshot.decide(facts))
     }
 
-    /// Charges a request that [`Waygate::check`] lets through to the limits of its pass, for frameworks that the layer
-    /// does not fit. `template` is that of its route, empty where none is known; it is told with what is denied.
+    /// Charges a request that [`Waygate::check`] lets through to the limits of its pass, for what
+    /// [`Waygate::admit`] does not fit. `template` is that of its route, empty where none is known; it is told with what is denied.
     ///
     /// Counts in this process, whatever the [rate limit backend](WaygateBuilder::rate_limit_backend). Takes a short lock
     /// on the counters of the caller and does not wait.
@@ -196,6 +197,10 @@ impl Waygate {
             // It fails only where the runtime itself is being torn down.
             let _ = task.await;
         }
+    }
+
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.0.answers
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -11,9 +11,11 @@ use waygate_api::client::ServerUrl;
 use waygate_core::{Environment, LocalCounters, ServiceId};
 
 use crate::acknowledge::{self, Acknowledger, Identity};
+use crate::answers::Answers;
 use crate::builder::WaygateBuilder;
 use crate::cache::{self, Cache};
 use crate::caller::Callers;
+use crate::clock::Clock;
 use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::replica::{self, Replica};
@@ -75,18 +77,13 @@ impl WaygateBuilder {
             Some((Rules::Bootstrap, cache::bootstrap(file, &app_id)?))
         });
         let replica = Arc::new(Replica::new(environment, self.when_unknown, kept));
-        let trusted = self.trusted_proxies.iter().map(|range| range.parse());
-        let callers = Callers {
-            trusted_proxies: trusted.collect::<Result<_, _>>().map_err(BuildError::TrustedProxy)?,
-            identity: self.identity,
-            hops: self.hops,
-            warned: AtomicBool::new(false),
-            panicked: AtomicBool::new(false),
-        };
+        let callers = callers(self.identity, &self.trusted_proxies, self.hops)?;
+        let answers = Answers::new(self.answer);
         let (hits, traffic) = (Hits::new(remote.is_some()), Traffic::new(remote.is_some()));
         let backend = self.rate_limit_backend.as_deref();
         let shared = backend.map(|url| Shared::open(url, self.rate_limit_deadline, &app_id)).transpose()?;
-        let gate = Arc::new(Gate { counters: LocalCounters::new(), shared, callers, hits, traffic });
+        let gate =
+            Arc::new(Gate { clock: Clock::default(), counters: LocalCounters::new(), shared, callers, hits, traffic });
         let stop = CancellationToken::new();
         let pace = Pace {
             reconnect_delay: self.reconnect_delay.min(Self::LONGEST),
@@ -127,7 +124,20 @@ impl WaygateBuilder {
             tasks.push(runtime.spawn(async move { stop.run_until_cancelled(gate.reach()).await.unwrap_or_default() }));
         }
         let session = remote.map(|(session, _)| session);
-        Ok(Waygate::new(app_id, replica, gate, session, stop, tasks))
+        Ok(Waygate::new(app_id, replica, gate, answers, session, stop, tasks))
+    }
+
+    /// Follows nobody: what is known comes from a test, and no task runs. What concerns the network or the disk is left
+    /// aside.
+    #[cfg(feature = "testing")]
+    pub(crate) fn scripted(self, clock: Clock) -> Result<Waygate, BuildError> {
+        let (app_id, environment) = (self.app_id()?, self.own_environment()?);
+        let replica = Arc::new(Replica::new(environment, self.when_unknown, None));
+        let callers = callers(self.identity, &self.trusted_proxies, self.hops)?;
+        let (counters, hits, traffic) = (LocalCounters::new(), Hits::new(true), Traffic::new(true));
+        let gate = Arc::new(Gate { clock, counters, shared: None, callers, hits, traffic });
+        let answers = Answers::new(self.answer);
+        Ok(Waygate::new(app_id, replica, gate, answers, None, CancellationToken::new(), Vec::new()))
     }
 
     fn own_environment(&self) -> Result<Option<Environment>, BuildError> {
@@ -160,4 +170,19 @@ impl WaygateBuilder {
     fn app_id(&self) -> Result<ServiceId, BuildError> {
         self.app_id.parse().map_err(BuildError::AppId)
     }
+}
+
+fn callers(
+    identity: Box<dyn crate::caller::Identity>,
+    trusted_proxies: &[String],
+    hops: usize,
+) -> Result<Callers, BuildError> {
+    let trusted = trusted_proxies.iter().map(|range| range.parse());
+    Ok(Callers {
+        trusted_proxies: trusted.collect::<Result<_, _>>().map_err(BuildError::TrustedProxy)?,
+        identity,
+        hops,
+        warned: AtomicBool::new(false),
+        panicked: AtomicBool::new(false),
+    })
 }

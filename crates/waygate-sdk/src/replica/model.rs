@@ -24,6 +24,8 @@ pub(super) struct Model {
     pub(super) declarations: BTreeMap<LocalKey, Declaration>,
     pub(super) observed: usize,
     pub(super) held: Held,
+    #[cfg(feature = "testing")]
+    pub(super) bypassed: crate::testing::Bypassed,
     /// Moves with each declaration, so that a registration knows whether it is still complete.
     pub(super) generation: u64,
 }
@@ -32,6 +34,8 @@ impl Model {
     /// What is in force of what is [known and declared](Model::merged).
     pub(super) fn compile(&self, mut view: ServiceView) -> Snapshot {
         self.held.apply(&mut view);
+        #[cfg(feature = "testing")]
+        self.bypassed.apply(&mut view);
         match self.cursor {
             Some(_) => Snapshot::compile(view, self.environment.clone()),
             None => Snapshot::compile_unheard(view, self.environment.clone(), &self.unheard),

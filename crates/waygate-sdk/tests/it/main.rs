@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod acknowledge;
+#[cfg(feature = "testing")]
+mod answers;
 mod end_to_end;
 mod faults;
 mod kept;
@@ -11,6 +13,8 @@ mod limits;
 mod metrics;
 mod proxy;
 mod script;
+#[cfg(feature = "testing")]
+mod scripted;
 mod servers;
 mod shares;
 mod sync;
