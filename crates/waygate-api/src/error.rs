@@ -34,46 +34,73 @@ fn unknown_code() -> ErrorCode {
     ErrorCode::Unknown
 }
 
-/// What went wrong, as a stable word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorCode {
-    InvalidBody,
-    InvalidField,
-    InvalidKey,
-    UnknownRoute,
-    UnknownService,
-    UnknownPath,
-    UnknownWebhook,
-    UnknownRateLimit,
-    UnknownToken,
-    UnknownWindow,
-    UnknownInstance,
-    /// An instance that is to be forgotten is there.
-    InstancePresent,
-    AmbiguousRoute,
-    ForceActive,
-    RevisionConflict,
-    Unauthorized,
-    Forbidden,
-    HostNotAllowed,
-    InvalidCredentials,
-    TooManyAttempts,
-    TooManyStreams,
-    /// A service has more instances than are kept of one.
-    TooManyInstances,
-    AuthNotConfigured,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    RequestTimeout,
-    NotImplemented,
-    StoreUnavailable,
-    StoreFull,
-    /// The change is made, but fewer replicas of the store than asked for have confirmed it.
-    StoreUnacknowledged,
-    Internal,
-    /// A code of a newer server, or an answer of something else.
-    #[serde(other)]
-    Unknown,
+/// The codes of refusals, each with the status that it is answered with and what it means.
+macro_rules! error_codes {
+    ($($code:ident $status:literal $meaning:literal;)+) => {
+        /// What went wrong, as a stable word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(#[doc = $meaning] $code,)+
+            /// A code of a newer server, or an answer of something else.
+            #[serde(other)]
+            Unknown,
+        }
+
+        impl ErrorCode {
+            /// All that this version answers with, in the order of the reference.
+            pub const ALL: &[Self] = &[$(Self::$code),+];
+
+            /// The HTTP status that it is answered with.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)+
+                    Self::Unknown => 400,
+                }
+            }
+
+            /// What it means, in a sentence or two.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$code => $meaning,)+
+                    Self::Unknown => "A code of a newer server, or an answer of something else.",
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    InvalidBody 400 "The body as a whole makes no sense: no JSON, another media type, or something else than an object.";
+    InvalidField 400 "One field, parameter or header makes no sense; `field` names it and `error` says what is accepted.";
+    InvalidKey 400 "A name in the path cannot be one: no base64url, or no route key.";
+    Unauthorized 401 "There is no token, or it has ended, was revoked or is nobody's: log in.";
+    InvalidCredentials 401 "User name and password do not belong together.";
+    Forbidden 403 "Who calls is known and may not do this: another role, another service, or a form without its token.";
+    UnknownRoute 404 "No such route; `near` has names that look like it.";
+    UnknownService 404 "No such service; `near` has names that look like it.";
+    UnknownRateLimit 404 "There is no limit of that scope.";
+    UnknownWindow 404 "There is no planned window of that id.";
+    UnknownWebhook 404 "There is no webhook of that id.";
+    UnknownToken 404 "There is no token of that id, or it is no longer in use.";
+    UnknownInstance 404 "No instance of that id is known.";
+    UnknownPath 404 "Nothing is at this path.";
+    MethodNotAllowed 405 "The path is there, and takes other methods; `Allow` names them.";
+    RequestTimeout 408 "The body took too long to arrive, or the request too long to be answered.";
+    AmbiguousRoute 409 "Several routes fit; `ambiguous_matches` has their keys, each of which can be used as it is.";
+    ForceActive 409 "The route is declared to be always on: it cannot be switched off by itself.";
+    RevisionConflict 409 "It was changed since the revision that the caller expected: read it again, then decide.";
+    InstancePresent 409 "An instance that is to be forgotten is there; only what was lost or has left can be forgotten.";
+    PayloadTooLarge 413 "The body, or a part of it, is larger than is taken.";
+    HostNotAllowed 421 "Without authentication only: the `Host` header names something that may be anybody's.";
+    TooManyAttempts 429 "Too many failed logins; wait as `Retry-After` says.";
+    TooManyInstances 429 "The service has more instances at this node than are kept account of.";
+    Internal 500 "A mistake of the server; its log has the `request_id`.";
+    AuthNotConfigured 501 "This control plane has no authentication: there is nothing to log in to.";
+    StoreUnavailable 503 "The store cannot be reached at the moment, or the node is stopping; wait as `Retry-After` says.";
+    StoreUnacknowledged 503
+        "The change is made, and fewer replicas of the store than asked for have confirmed it; asking again asks them again.";
+    TooManyStreams 503 "As many streams are open as `--max-streams` says; come back as `Retry-After` says.";
+    StoreFull 507 "The store has no room; nothing was changed.";
 }

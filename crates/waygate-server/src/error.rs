@@ -22,6 +22,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, error: impl Into<String>) -> Self {
+        debug_assert_eq!(status.as_u16(), code.status(), "{code:?} has a status of its own");
         Self { status, body: Box::new(ErrorBody::new(code, error)), retry_after: None }
     }
 

@@ -28,6 +28,7 @@ mod proof;
 mod properties;
 mod public;
 mod rate_limits;
+mod reference;
 mod registration;
 mod routes;
 mod secrets;
