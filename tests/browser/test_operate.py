@@ -140,7 +140,7 @@ class Operate(Check):
         self.admin.fill("[name=limit]", "100/minute")
         self.admin.click("[data-submit]")
         until("it is stored", lambda: "done=" in self.admin.url())
-        self.admin.go(f"/limits?service=orders-service&q=/api/orders/")
+        self.admin.go(f"/limits?service=orders-service&q=/api/orders/%7Bid%7D")
         self.admin.click("#list tr[data-key] a.route")
         until(f"it is the page of the limit {page}: {self.admin.url()}", lambda: self.admin.url() == page)
         self.admin.live()
@@ -161,6 +161,7 @@ class Operate(Check):
         self.dialog(self.admin, "Take back")
         self.confirm(self.admin)
         self.admin.eventually("Each instance admits the whole limit", "#facts")
+        self.admin.run("scrollTo(0, 0)")
         self.admin.click_text("#head a.button", "Remove")
         self.dialog(self.admin, "Remove the rate limit")
         self.confirm(self.admin)
@@ -219,7 +220,7 @@ class Operate(Check):
             self.world.call("DELETE", f"/api/routes/{key(name)}/schedule")
         self.admin.go("/schedule")
         self.admin.click("#past summary")
-        self.assertEqual(self.admin.text("#past").count("cancelled"), 4)
+        self.assertGreaterEqual(self.admin.text("#past").count("cancelled"), 4)
 
     def test_times_are_those_of_the_browser_or_utc_as_one_likes(self):
         browser = self.stage.browser("vera")

@@ -55,8 +55,15 @@ function renew(page, own = false) {
 }
 const adopted = (element) => { const copy = document.importNode(element, true); localTimes(copy); return copy; };
 function renewRegion(region, newer, own) {
+  const held = own ? null : $(`[data-pause="${region.id}"][aria-pressed=true]`);
+  if (held) {
+    const known = new Set($$("[data-key]", region).map((row) => row.dataset.key));
+    const fresh = $$("[data-key]", newer).filter((row) => !known.has(row.dataset.key)).length;
+    held.textContent = fresh ? `${fresh} new: show` : "Go on";
+    return;
+  }
   if (region.isEqualNode(newer)) return;
-  if (own || !busy(region)) { region.replaceWith(adopted(newer)); return; }
+  if (own || !busy(region)) { replace(region, adopted(newer)); return; }
   const rows = new Map($$("[data-key]", newer).map((row) => [row.dataset.key, row]));
   for (const row of $$("[data-key]", region)) {
     const fresh = rows.get(row.dataset.key);
@@ -67,6 +74,25 @@ function renewRegion(region, newer, own) {
     const again = () => setTimeout(() => { if (!busy(row)) row.replaceWith(adopted(fresh)); else row.addEventListener("focusout", again, { once: true }); });
     row.addEventListener("focusout", again, { once: true });
   }
+}
+// What was unfolded stays so, and what was scrolled stays where it was.
+function replace(region, fresh) {
+  for (const fold of $$("details[data-open]", region)) {
+    const same = $(`details[data-open="${fold.dataset.open}"]`, fresh);
+    if (same) same.open = fold.open;
+  }
+  const offsets = $$(".scroll", region).map((box) => [box.scrollLeft, box.scrollTop]);
+  region.replaceWith(fresh);
+  $$(".scroll", fresh).forEach((box, index) => box.scrollTo(...(offsets[index] ?? [0, 0])));
+}
+for (const button of $$("[data-pause]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const goesOn = button.getAttribute("aria-pressed") === "true";
+    button.setAttribute("aria-pressed", !goesOn);
+    button.textContent = goesOn ? "Pause" : "Go on";
+    if (goesOn) refresh();
+  });
 }
 let fetching = null;
 let wanted = false;
@@ -103,7 +129,7 @@ function heard(message) {
   if (message.bye) { show("wait", "Reconnecting…"); return; }
   if (state !== "on" || message.revision) show("on", `Live, r${message.revision ?? document.body.dataset.revision}`);
   if (message.revision && String(message.revision) !== document.body.dataset.revision) refresh();
-  else if (message.fleet && !document.hidden && $("[data-fleet]")) refresh();
+  else if (!document.hidden && (message.fleet && $("[data-fleet]") || message.traffic && $("[data-traffic]"))) refresh();
 }
 function tell(message) { told?.postMessage(message); heard(message); }
 function listen() {
@@ -111,6 +137,7 @@ function listen() {
     const source = new EventSource(`${base}/ui/events`);
     source.addEventListener("revision", (event) => tell({ revision: JSON.parse(event.data).revision }));
     source.addEventListener("fleet", () => tell({ fleet: true }));
+    source.addEventListener("traffic", () => tell({ traffic: true }));
     source.addEventListener("heartbeat", () => tell({ fleet: true }));
     source.addEventListener("bye", () => tell({ bye: true }));
     source.addEventListener("error", () => {
@@ -190,6 +217,8 @@ async function send(form, submitter) {
   } catch { offline(); } finally { for (const button of buttons) button.disabled = false; }
 }
 dialog.addEventListener("close", () => {
+  // It is told late: something else may be open by now.
+  if (dialog.open) return;
   dialog.replaceChildren();
   const back = opener?.isConnected ? opener : opener?.dataset?.row && $(`[data-key="${opener.dataset.row}"] a`);
   (back || $("#page"))?.focus();
@@ -199,7 +228,9 @@ dialog.addEventListener("click", (event) => { if (event.target === dialog) dialo
 
 // The session has ended: sign in over the page, and go on with what was typed.
 let entry = null;
+let resume = null;
 async function ended(then) {
+  resume = then ?? resume;
   if (entry) return;
   const page = parse(await (await fetch(`${base}/login`, quick)).text());
   const form = $("form", page);
@@ -214,7 +245,7 @@ async function ended(then) {
   entry.append(sheet);
   document.body.append(entry);
   entry.showModal();
-  entry.addEventListener("close", () => { entry?.remove(); entry = null; });
+  entry.addEventListener("close", () => { entry?.remove(); entry = resume = null; });
   sheet.addEventListener("submit", async (event) => {
     event.preventDefault();
     const fields = new FormData(event.target);
@@ -228,7 +259,9 @@ async function ended(then) {
     }
     for (const field of $$("input[name=csrf]")) field.value = csrf;
     entry.close();
-    if (then) await then(csrf); else refresh();
+    const next = resume;
+    resume = null;
+    if (next) await next(csrf); else refresh();
   });
 }
 
@@ -283,7 +316,7 @@ document.addEventListener("click", (event) => {
   if (said) { const field = $("[name=reason]", said.form); field.value = said.textContent; field.focus(); return; }
   const link = event.target.closest?.("a");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
-  if (link.matches("[data-dialog]")) {
+  if (link.matches("[data-dialog], [data-menu] a:not([data-go])")) {
     event.preventDefault();
     const row = link.closest("[data-key]");
     const trigger = link.closest("[popover]") ? $(`[popovertarget="${link.closest("[popover]").id}"]`) : link;
@@ -458,7 +491,7 @@ document.addEventListener("keydown", (event) => {
     case "Escape": unpick(); break;
     default:
       if (row && acts[event.key]) {
-        const link = $(`a[href*="/${acts[event.key]}"][data-dialog]`, row);
+        const link = $(`a[href*="/${acts[event.key]}"]`, row);
         if (link) { event.preventDefault(); const trigger = $("a", row); trigger.dataset.row = row.dataset.key; open(link.href, trigger); }
       }
   }

@@ -110,7 +110,7 @@ impl Page {
     }
 }
 
-pub(crate) use refusal::worded;
+pub(crate) use refusal::{reads_html, worded};
 
 fn get<H: Handler<T, App>, T: 'static>(access: Access, path: &'static str, handler: H) -> Page {
     Page { endpoint: Endpoint { method: Method::GET, path, access }, methods: on(MethodFilter::GET, handler) }

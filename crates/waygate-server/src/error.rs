@@ -89,6 +89,11 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, error)
     }
 
+    /// After how many seconds it may be tried again, where that is known.
+    pub(crate) fn wait(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     #[must_use]
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);

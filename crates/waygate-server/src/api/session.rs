@@ -19,6 +19,7 @@ use crate::api::names::app_id;
 use crate::app::App;
 use crate::auth::{Attempt, Principal, Rights, clear_cookie, refuse_foreign, set_cookie};
 use crate::clock;
+use crate::dashboard::reads_html;
 use crate::edge::Client;
 use crate::error::ApiError;
 
@@ -96,6 +97,7 @@ pub(super) async fn login_form(State(app): State<App>, client: Client, request: 
         return Err(ApiError::without_authentication());
     }
     refuse_foreign(&Method::POST, request.headers(), &client)?;
+    let by_person = reads_html(request.headers());
     let form = read_form(request).await?;
     let attempt = Attempt {
         name: &form.username,
@@ -107,7 +109,11 @@ pub(super) async fn login_form(State(app): State<App>, client: Client, request: 
     let session = match app.login(attempt).await {
         Ok(session) => session,
         Err(refusal) if refusal.body.code == ErrorCode::InvalidCredentials => {
-            return Ok(refused(&form, &client));
+            return Ok(refused(&form, &client, "Invalid+credentials"));
+        }
+        Err(refusal) if by_person && refusal.body.code == ErrorCode::TooManyAttempts => {
+            let why = format!("wait&seconds={}", refusal.wait().unwrap_or_default());
+            return Ok(refused(&form, &client, &why));
         }
         Err(refusal) => return Err(refusal),
     };
@@ -119,10 +125,10 @@ pub(super) async fn login_form(State(app): State<App>, client: Client, request: 
 
 /// Back to the sign-in page, with what was typed but for the password. The name is in no address: some type the password
 /// there.
-fn refused(form: &LoginForm, client: &Client) -> Response {
+fn refused(form: &LoginForm, client: &Client, why: &str) -> Response {
     let next = local(&form.next);
     let next = if next == "./" { String::new() } else { format!("&next={}", percent_encoded(next)) };
-    let mut response = see_other(&format!("login?error=Invalid+credentials{next}"));
+    let mut response = see_other(&format!("login?error={why}{next}"));
     let name: String = form.username.chars().take(128).collect();
     let secure = if client.secure { "; Secure" } else { "" };
     let cookie =

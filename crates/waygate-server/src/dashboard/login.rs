@@ -45,6 +45,15 @@ pub(super) async fn show(
         theme: Preferences::of(&head).theme,
         next,
         username: cookie(&head, NAME_COOKIE).map(percent_decoded).unwrap_or_default(),
-        error: parameters.filter("error").map(|_| "That user name and password do not fit together.".to_owned()),
+        error: parameters.filter("error").map(|why| refused(why, &parameters)),
     })
+}
+
+/// Why the last attempt was refused.
+fn refused(why: &str, parameters: &Parameters) -> String {
+    let seconds = parameters.filter("seconds").and_then(|seconds| seconds.parse::<u32>().ok());
+    match (why, seconds) {
+        ("wait", Some(seconds)) => format!("Too many attempts. Try again in {seconds} seconds."),
+        _ => "That user name and password do not fit together.".to_owned(),
+    }
 }

@@ -78,7 +78,7 @@ async fn page(app: &App, parts: &mut Parts, refusal: &ApiError) -> Result<String
     RefusalPage { frame, title, refusal: refusal.body.error.clone(), back }.render().map_err(|_| None)
 }
 
-fn reads_html(head: &HeaderMap) -> bool {
+pub(crate) fn reads_html(head: &HeaderMap) -> bool {
     let accepted = head.get_all(ACCEPT).iter().filter_map(|accepted| accepted.to_str().ok());
     accepted.flat_map(|accepted| accepted.split(',')).any(|kind| kind.trim().starts_with("text/html"))
 }

@@ -98,12 +98,16 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let current = filter.page.min(fitting.div_ceil(PAGE).max(1));
     if let Some(sort) = filter.sort {
         if sort.needs_traffic() {
-            rows.iter_mut().for_each(|row| row.with_traffic(&visit));
+            for row in &mut rows {
+                row.with_traffic(&visit);
+            }
         }
         sort.apply(&mut rows);
     }
     let mut shown: Vec<Row> = rows.into_iter().skip((current - 1) * PAGE).take(PAGE).collect();
-    shown.iter_mut().for_each(|row| row.with_traffic(&visit));
+    for row in &mut shown {
+        row.with_traffic(&visit);
+    }
     name_changes(&visit, &mut shown).await?;
     let groups = match filter.sort {
         Some(_) if !shown.is_empty() => vec![Group { head: None, rows: shown }],

@@ -245,7 +245,9 @@ async fn suggestions(visit: &Visit) -> Vec<String> {
     let own = page.commits.iter().filter(|commit| commit.draft.cause.actor == visit.principal.actor);
     for record in own.flat_map(|commit| &commit.draft.records) {
         let is_told = matches!(record.change, Change::RouteSet { .. } | Change::MaintenanceSet { .. });
-        if is_told && found.len() < SUGGESTED && !record.reason.is_empty() && !found.contains(&record.reason) {
+        let is_own = !record.reason.starts_with("takes r");
+        if is_told && is_own && found.len() < SUGGESTED && !record.reason.is_empty() && !found.contains(&record.reason)
+        {
             found.push(record.reason.clone());
         }
     }

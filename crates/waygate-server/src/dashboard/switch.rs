@@ -40,12 +40,11 @@ pub(super) async fn ask_many(visit: Visit, Query(pairs): Query<Vec<(String, Stri
 /// Switches the routes of a form, as one change.
 pub(super) async fn carry_out(path: Option<Path<(String, String)>>, posted: Posted) -> Result<Response, ApiError> {
     let visit = &posted.visit;
-    let (act, chosen) = match path {
-        Some(Path((route, act))) => (Act::of(&act)?, Chosen::One(key_of(&route)?)),
-        None => {
-            let act = Act::of(visit.parameters.text("do").unwrap_or_default())?;
-            (act, many(visit, posted.all("route"))?)
-        }
+    let (act, chosen) = if let Some(Path((route, act))) = path {
+        (Act::of(&act)?, Chosen::One(key_of(&route)?))
+    } else {
+        let act = Act::of(visit.parameters.text("do").unwrap_or_default())?;
+        (act, many(visit, posted.all("route"))?)
     };
     let refused = match switch(&posted, act, &chosen).await {
         Ok(applied) => return Ok(posted.done(&applied)),
@@ -74,19 +73,16 @@ async fn switch(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Applied, A
     let visit = &posted.visit;
     let (switches, reason) = (act.switches(posted)?, act.reason(posted)?);
     let state = visit.state();
-    let routes = match chosen {
-        Chosen::Fitting(_) => {
-            let found = chosen.find(visit, &state, &Fleet::of(visit).await, act)?;
-            let seen =
-                posted.expected()?.ok_or_else(|| ApiError::invalid_body("the form does not say what it has shown"))?;
-            found.require_as_seen(posted.text("fits"), seen)?;
-            found.free.iter().map(|(key, route)| (key.clone(), Some(route.changed_at))).collect()
-        }
-        _ => {
-            let subjects = posted.all("route").zip(posted.all("expected"));
-            let subjects = subjects.map(|(route, expected)| Ok((key_of(route)?, revision(expected)?)));
-            subjects.collect::<Result<Vec<_>, ApiError>>()?
-        }
+    let routes = if let Chosen::Fitting(_) = chosen {
+        let found = chosen.find(visit, &state, &Fleet::of(visit).await, act)?;
+        let seen =
+            posted.expected()?.ok_or_else(|| ApiError::invalid_body("the form does not say what it has shown"))?;
+        found.require_as_seen(posted.text("fits"), seen)?;
+        found.free.iter().map(|(key, route)| (key.clone(), Some(route.changed_at))).collect()
+    } else {
+        let subjects = posted.all("route").zip(posted.all("expected"));
+        let subjects = subjects.map(|(route, expected)| Ok((key_of(route)?, revision(expected)?)));
+        subjects.collect::<Result<Vec<_>, ApiError>>()?
     };
     if !posted.is_checked("overlap") {
         overlapping(&state, routes.iter().map(|(key, _)| key), &switches)?;

@@ -60,7 +60,10 @@ impl Target {
             Self::Service(service) if !state.services.contains_key(service) => {
                 Err(ApiError::unknown_service(service, state))
             }
-            Self::Route(key) if self.policy(state).is_none() => Ok(drop(state.resolve(&key.clone().into())?)),
+            Self::Route(key) if self.policy(state).is_none() => {
+                state.resolve(&key.clone().into())?;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

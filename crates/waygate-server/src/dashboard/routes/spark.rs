@@ -15,7 +15,7 @@ const HEIGHT: u64 = 20;
 /// Columns of minutes: one path for each outcome that there was.
 pub(in crate::dashboard) fn spark(lately: &Lately) -> String {
     let all = sum(lately);
-    let highest = lately.iter().flatten().map(|counts| counts.total()).max().unwrap_or(0).max(1);
+    let highest = lately.iter().flatten().map(Outcomes::total).max().unwrap_or(0).max(1);
     let mut paths: [String; SERIES.len()] = Default::default();
     for (x, counts) in (0..).step_by(3).zip(lately) {
         let mut top = HEIGHT;

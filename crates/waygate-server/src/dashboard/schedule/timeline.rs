@@ -94,15 +94,13 @@ fn drawn(bars: &[&Bar], start: Timestamp, now: Timestamp) -> String {
 /// Bars that overlap lie side by side: the lane of each, which are ordered by their beginnings.
 fn lanes(bars: &[&Bar]) -> Vec<usize> {
     let mut ends: Vec<Timestamp> = Vec::new();
-    let place = |bar: &&Bar| match ends.iter().position(|end| *end <= bar.start) {
-        Some(lane) => {
+    let place = |bar: &&Bar| {
+        if let Some(lane) = ends.iter().position(|end| *end <= bar.start) {
             ends[lane] = bar.end;
-            lane
+            return lane;
         }
-        None => {
-            ends.push(bar.end);
-            ends.len() - 1
-        }
+        ends.push(bar.end);
+        ends.len() - 1
     };
     bars.iter().map(place).collect()
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use waygate_api::error::ErrorCode;
 use waygate_api::paths;
+use waygate_api::traffic::Outcomes;
 use waygate_core::{LifecycleKind, Revision, Route, RouteKey, State};
 
 use crate::dashboard::fleet::Fleet;
@@ -142,7 +143,7 @@ impl Found<'_> {
         for (key, _) in &self.free {
             let Some(lately) = visit.app.traffic.lately(&key.service, &key.local, visit.now) else { continue };
             let (sum, minutes) = measured.get_or_insert((0, 0));
-            *sum += lately.iter().flatten().map(|counts| counts.total()).sum::<u64>();
+            *sum += lately.iter().flatten().map(Outcomes::total).sum::<u64>();
             *minutes = (*minutes).max(lately.iter().flatten().count() as u64);
         }
         match measured {

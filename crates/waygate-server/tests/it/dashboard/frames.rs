@@ -100,6 +100,24 @@ async fn a_shared_link_leads_back_after_signing_in() {
 }
 
 #[tokio::test]
+async fn whoever_tries_too_often_is_told_how_long_to_wait_and_where_it_leads() {
+    let server = fleet().await;
+    let browser =
+        server.anonymous().with("accept", "text/html").with("content-type", "application/x-www-form-urlencoded");
+    let form = "username=admin&password=wrong&next=%2Faudit";
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        answers.push(read(browser.open(Method::POST, "/login", Some(form.into())).await).await);
+    }
+    let last = answers.pop().unwrap();
+    let location = last.location.unwrap();
+    assert!(last.status == 303 && location.starts_with("login?error=wait&seconds="), "{location}");
+    assert!(location.ends_with("&next=%2Faudit"), "{location}");
+    let page = read(browser.open(Method::GET, &format!("/{location}"), None).await).await;
+    assert!(page.text.contains("Too many attempts. Try again in"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_role_for_some_services_sees_and_switches_those_alone() {
     let server = fleet().await;
     let otto = Browser::sign_in(&server, "otto", "pw").await;
