@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use waygate_core::{Cidr, DEFAULT_TIER_RESOLVER, LocalKey, RateLimitPolicy, Revision, Scope, Share, Tier};
 
-pub use self::hits::{HitReport, HitView, HitsReport};
+pub use self::hits::{CallerReport, HitReport, HitView, HitsReport, MOST_CALLERS};
 
 /// A named limit for a group of callers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

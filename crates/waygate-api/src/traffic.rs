@@ -54,7 +54,7 @@ pub struct TrafficReport {
 /// `GET /api/traffic`: what was reported to the node that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrafficView {
-    /// `1m`, `15m` or `24h`.
+    /// `1m`, `15m`, `1h`, `6h`, `24h`, or `custom` where it was asked for from one time to another.
     pub window: String,
     /// The length of a point, in seconds.
     pub step_seconds: u32,
@@ -63,6 +63,23 @@ pub struct TrafficView {
     /// The busiest first; only those that had requests.
     pub routes: Vec<RouteTraffic>,
     pub services: Vec<ServiceTraffic>,
+    /// Whom limits have denied most, the most denied first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<CallerTraffic>,
+}
+
+/// How often limits have denied a caller, as services report it: to the minute in the last hour, to the hour before that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerTraffic {
+    pub service: String,
+    /// `global`, `service`, or the key of the route's limit.
+    pub policy: String,
+    /// As [`masked_caller`](waygate_core::masked_caller) names him: an address without its last part, or a part of a hash.
+    pub caller: String,
+    pub count: u64,
+    /// How many of these may have been others'.
+    #[serde(default)]
+    pub over: u64,
 }
 
 /// A stretch of time.
@@ -102,10 +119,44 @@ impl Outcomes {
         self.allowed + self.limited + self.blocked + self.gated + self.shadow
     }
 
+    /// These of one kind alone, by its name (`limited`); `None` where there is no such kind.
+    #[must_use]
+    pub fn only(self, kind: &str) -> Option<Self> {
+        let nothing = Self::default();
+        Some(match kind {
+            "allowed" => Self { allowed: self.allowed, ..nothing },
+            "limited" => Self { limited: self.limited, ..nothing },
+            "blocked" => Self { blocked: self.blocked, ..nothing },
+            "gated" => Self { gated: self.gated, ..nothing },
+            "shadow" => Self { shadow: self.shadow, ..nothing },
+            _ => return None,
+        })
+    }
+
     /// Those that were not let through.
     #[must_use]
     pub fn stopped(&self) -> u64 {
         self.limited + self.blocked + self.gated
+    }
+}
+
+impl TrafficView {
+    /// Requests of one kind alone, and only the routes that had some; `None` where there is no such kind.
+    #[must_use]
+    pub fn only(mut self, kind: &str) -> Option<Self> {
+        Outcomes::default().only(kind)?;
+        let of_kind = |counts: Outcomes| counts.only(kind).unwrap_or_default();
+        for point in &mut self.series {
+            point.counts = point.counts.map(of_kind);
+        }
+        self.services.iter_mut().for_each(|service| service.counts = of_kind(service.counts));
+        self.routes.iter_mut().for_each(|route| route.counts = of_kind(route.counts));
+        self.routes.retain(|route| route.counts.total() > 0);
+        self.routes.sort_by_key(|route| std::cmp::Reverse(route.counts.total()));
+        if kind != "limited" {
+            self.callers.clear();
+        }
+        Some(self)
     }
 }
 

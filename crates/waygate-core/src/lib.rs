@@ -56,6 +56,7 @@ mod denial;
 mod digest;
 mod explain;
 mod facts;
+mod heaviest;
 mod id;
 mod lifecycle;
 mod limit;
@@ -80,6 +81,7 @@ pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};
 pub use digest::{Digest, DigestKind};
 pub use facts::RequestFacts;
+pub use heaviest::{Counted, Heaviest};
 pub use id::{Actor, Environment, InvalidName, ServiceId, TokenId, WebhookId};
 pub use jiff::Timestamp;
 pub use lifecycle::{Control, Deprecation, Effective, Enforcement, Lifecycle, LifecycleKind, Route, Temporary, Window};
@@ -87,7 +89,7 @@ pub use limit::{
     API_KEY_HEADER, Algorithm, CallerFacts, Charged, Cidr, CounterMemory, DEFAULT_TIER_RESOLVER, Division, Exceeded,
     Granted, Held, Holding, KeyStrategy, LIMIT_GRAMMAR, LeaseTerms, LimitExpression, LocalCounters, Meter,
     OnBackendFailure, OnMissingKey, Part, Quota, RateLimitPolicy, Share, SharedCharge, SharedLimit, Standing, Step,
-    Tier, Usage, client_ip,
+    Tier, Usage, client_ip, masked_caller,
 };
 pub use maintenance::{Maintenance, MaintenanceScope};
 pub use revision::{Cursor, Epoch, Lineage, Revision};

@@ -47,7 +47,7 @@ impl Gate {
         template: &str,
     ) -> Charged<'s> {
         let charged = self.counters.charge(limits, caller, self.clock.now());
-        self.note(&charged, method, template);
+        self.note(&charged, caller, method, template);
         charged
     }
 
@@ -61,14 +61,16 @@ impl Gate {
     ) -> Charged<'s> {
         let Some(shared) = &self.shared else { return self.charge(limits, caller, method, template) };
         let charged = shared.charge(&self.counters, limits, caller).await;
-        self.note(&charged, method, template);
+        self.note(&charged, caller, method, template);
         charged
     }
 
-    fn note(&self, charged: &Charged<'_>, method: &str, template: &str) {
+    fn note(&self, charged: &Charged<'_>, caller: &impl CallerFacts, method: &str, template: &str) {
         match charged {
-            Charged::Exceeded(exceeded) => self.hits.note(exceeded, method, template, false),
-            Charged::Admitted { shadow: Some(exceeded), .. } => self.hits.note(exceeded, method, template, true),
+            Charged::Exceeded(exceeded) => self.hits.note(exceeded, caller, method, template, false),
+            Charged::Admitted { shadow: Some(exceeded), .. } => {
+                self.hits.note(exceeded, caller, method, template, true);
+            }
             Charged::Admitted { shadow: None, .. } => {}
         }
     }

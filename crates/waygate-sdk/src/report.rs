@@ -1,5 +1,7 @@
 //! What was denied, told to the control plane in sums.
 
+mod callers;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use waygate_api::instances::InstanceId;
 use waygate_api::paths;
 use waygate_api::rate_limits::{HitReport, HitsReport};
-use waygate_core::{Exceeded, RouteMethod, ServiceId};
+use waygate_core::{CallerFacts, Exceeded, RouteMethod, ServiceId};
 
+use self::callers::Callers;
 use crate::session::Session;
 
 /// How many kinds of denials are told apart between two reports; the rest is only counted.
@@ -32,6 +35,7 @@ pub(crate) struct Hits {
 struct Kept {
     sums: HashMap<Kind, Sum>,
     dropped: u64,
+    callers: Callers,
 }
 
 /// Denials that are told as one.
@@ -59,7 +63,14 @@ impl Hits {
         Self { reported, ..Self::default() }
     }
 
-    pub(crate) fn note(&self, exceeded: &Exceeded<'_>, method: &str, template: &str, shadow: bool) {
+    pub(crate) fn note(
+        &self,
+        exceeded: &Exceeded<'_>,
+        caller: &impl CallerFacts,
+        method: &str,
+        template: &str,
+        shadow: bool,
+    ) {
         if !self.reported {
             return;
         }
@@ -76,6 +87,9 @@ impl Hits {
         };
         let sum = Sum { count: 1, latest: standing.at, reset_at: standing.reset_at() };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shadow {
+            kept.callers.note(exceeded, &kind.policy, caller);
+        }
         if let Some(known) = kept.sums.get_mut(&kind) {
             *known = Sum { count: known.count + 1, ..sum };
         } else if kept.sums.len() < MOST {
@@ -88,8 +102,9 @@ impl Hits {
     }
 
     /// Takes everything that was noted; `None` when that is nothing.
-    fn drain(&self) -> Option<(Vec<HitReport>, u64)> {
-        let Kept { sums, dropped } = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+    fn drain(&self) -> Option<(Vec<HitReport>, u64, Callers)> {
+        let Kept { sums, dropped, callers } =
+            std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
         let told = |(kind, sum): (Kind, Sum)| HitReport {
             path: kind.path,
             method: kind.method.to_owned(),
@@ -105,15 +120,7 @@ impl Hits {
         };
         let mut hits: Vec<HitReport> = sums.into_iter().map(told).collect();
         hits.sort_by_key(|hit| hit.timestamp);
-        (!hits.is_empty()).then_some((hits, dropped))
-    }
-}
-
-#[cfg(feature = "testing")]
-impl Hits {
-    /// Takes the denials that were noted, for tests.
-    pub(crate) fn take(&self) -> Vec<HitReport> {
-        self.drain().map(|(hits, ..)| hits).unwrap_or_default()
+        (!hits.is_empty()).then_some((hits, dropped, callers))
     }
 }
 
@@ -128,8 +135,9 @@ pub(crate) async fn run(
 ) {
     while stop.run_until_cancelled(gate.hits.noted.notified()).await.is_some() {
         let stopped = stop.run_until_cancelled(tokio::time::sleep(every)).await.is_none();
-        let Some((hits, dropped)) = gate.hits.drain() else { continue };
-        let report = HitsReport { app_id: service.to_string(), instance: instance.to_string(), hits, dropped };
+        let Some((hits, dropped, callers)) = gate.hits.drain() else { continue };
+        let callers = callers.told(&service);
+        let report = HitsReport { app_id: service.to_string(), instance: instance.to_string(), hits, dropped, callers };
         let report = &report;
         let told =
             session.call(|client| async move { client.post::<serde_json::Value>(paths::SDK_HITS, report).await });

@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The most callers of one report.
+pub const MOST_CALLERS: usize = 100;
+
 /// Body of `POST /api/sdk/hits`: what an instance has denied since its last report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HitsReport {
@@ -14,6 +17,22 @@ pub struct HitsReport {
     /// How many denied requests are in none of these, for want of room.
     #[serde(default)]
     pub dropped: u64,
+    /// Whom limits have denied most; at most [`MOST_CALLERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<CallerReport>,
+}
+
+/// A caller whom a limit has denied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerReport {
+    /// `global`, `service`, or the key of the route's limit.
+    pub policy: String,
+    /// As [`masked_caller`](waygate_core::masked_caller) names him: never what he has sent.
+    pub caller: String,
+    pub count: u64,
+    /// How many of these may have been others'.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub over: u64,
 }
 
 /// Requests that one limit has denied alike.
@@ -67,6 +86,11 @@ pub struct HitView {
     pub count: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn one() -> u64 {

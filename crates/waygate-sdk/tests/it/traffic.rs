@@ -82,3 +82,41 @@ async fn what_was_counted_last_is_told_at_the_end() {
     let body: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
     assert_eq!((&body["routes"][0]["path"], &body["routes"][0]["allowed"]), (&json!("/open"), &json!(1)), "{body}");
 }
+
+/// Who is denied is told by a masked name, and never by what was sent.
+#[tokio::test]
+async fn callers_that_a_limit_denies_most_are_told_without_their_keys() {
+    let server = Server::builder().backend(Arc::new(MemoryStore::new().unwrap()));
+    let control_plane = ControlPlane::start_at(0, server).await;
+    let waygate = control_plane.service("payments-service").report_interval(SOON).start().unwrap();
+    let limit = RateLimit::new("1/hour").key(KeyStrategy::ApiKey);
+    let app = GuardedRouter::new().route("/limited", get(async || "in").rate_limit(limit)).guard(&waygate);
+    assert!(waygate.ready(PATIENCE).await);
+    let call = async |key: &str| {
+        let request = Request::builder().uri("/limited").header("x-api-key", key).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    for (key, times) in [("sk-often", 5), ("sk-seldom", 2)] {
+        for time in 0..times {
+            assert_eq!(call(key).await, if time == 0 { 200 } else { 429 });
+        }
+    }
+    let url = format!("http://{}/api/traffic", control_plane.address);
+    let told = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let text = reqwest::get(&url).await.unwrap().text().await.unwrap();
+            let body: Value = serde_json::from_str(&text).unwrap();
+            let callers = body["callers"].as_array().cloned().unwrap_or_default();
+            if callers.iter().map(|caller| caller["count"].as_u64().unwrap()).sum::<u64>() == 5 {
+                assert!(!text.contains("sk-"), "{text}");
+                break callers;
+            }
+            tokio::time::sleep(SOON).await;
+        }
+    });
+    let told = told.await.unwrap();
+    let names: Vec<&str> = told.iter().map(|caller| caller["caller"].as_str().unwrap()).collect();
+    assert_eq!((told[0]["count"].as_u64(), told[1]["count"].as_u64()), (Some(4), Some(1)), "{told:?}");
+    assert!(names.iter().all(|name| name.starts_with("api_key ")) && names[0] != names[1], "{names:?}");
+    assert_eq!(told[0]["policy"], "GET:/limited");
+}

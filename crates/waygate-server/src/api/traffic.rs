@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
 use serde_json::Value;
 use waygate_api::instances::InstanceId;
 use waygate_api::traffic::{MOST_COUNTED, MOST_COUNTS, OLDEST, Outcomes, TrafficCount};
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::clock;
 use crate::error::ApiError;
-use crate::traffic::Window;
+use crate::traffic::{Span, Window};
 
 /// The largest report, in bytes.
 const REPORT: usize = 1 << 20;
@@ -25,11 +26,8 @@ pub(super) async fn show(
     principal: Principal,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let window = match parameters.text("window") {
-        None => Window::Quarter,
-        Some(text) => Window::parse(text)
-            .ok_or_else(|| ApiError::invalid_field("window", "expected one of `1m`, `15m`, `24h`"))?,
-    };
+    let now = clock::now();
+    let span = span(&parameters, now)?;
     let service = parameters.service()?;
     let route = parameters.text("route").filter(|text| !text.is_empty());
     let route: Option<RouteSelector> =
@@ -44,8 +42,28 @@ pub(super) async fn show(
             key.is_some_and(|key| route.path == key.path && route.method.is_none_or(|method| method == key.method))
         })
     };
-    let view = app.traffic.read(window, clock::now(), is_wanted, is_service_wanted);
+    let mut view = app.traffic.read(span, is_wanted, is_service_wanted);
+    if let Some(outcome) = parameters.filter("outcome") {
+        let expected = "expected one of `allowed`, `limited`, `blocked`, `gated`, `shadow`";
+        view = view.only(outcome).ok_or_else(|| ApiError::invalid_field("outcome", expected))?;
+    }
     Ok(answer::read(&app.control.current(), view))
+}
+
+/// Which stretch of time is asked for: `from` and `to`, or a window that ends now.
+fn span(parameters: &Parameters, now: Timestamp) -> Result<Span, ApiError> {
+    let (from, to) = (parameters.time("from")?, parameters.time("to")?);
+    if from.is_some() || to.is_some() {
+        let from = from.ok_or_else(|| ApiError::invalid_field("from", "is required beside `to`"))?;
+        let nothing = || ApiError::invalid_field("to", "nothing lies between `from` and `to` in the last 24 hours");
+        return Span::between(from, to.unwrap_or(now), now).ok_or_else(nothing);
+    }
+    let window = match parameters.filter("window") {
+        None => Window::Quarter,
+        Some(text) => Window::parse(text)
+            .ok_or_else(|| ApiError::invalid_field("window", "expected one of `1m`, `15m`, `1h`, `6h`, `24h`"))?,
+    };
+    Ok(if parameters.flag("fine")? { window.fine(now) } else { window.coarse(now) })
 }
 
 /// An instance tells what it has counted.

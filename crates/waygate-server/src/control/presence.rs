@@ -116,6 +116,12 @@ impl Presence {
         self.0.arrivals.first(&Name { service, id }, revision)
     }
 
+    /// The revisions that an instance has confirmed lately at this node, and when, the newest first.
+    pub(crate) fn confirmations(&self, instance: &InstanceView) -> Vec<(Revision, Timestamp)> {
+        let (Ok(service), Ok(id)) = (instance.service.parse(), instance.id.parse()) else { return Vec::new() };
+        self.0.arrivals.of(&Name { service, id })
+    }
+
     /// After how long an instance is asked for the next sign of life.
     pub(crate) fn heartbeat(&self) -> Duration {
         // Two of them go into the time that a silent one counts as there.

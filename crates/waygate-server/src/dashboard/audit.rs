@@ -128,16 +128,6 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
 }
 
 /// The latest changes before a revision, as many as are asked for, and whether there are more.
-pub(super) async fn read(
-    visit: &Visit,
-    before: Option<Revision>,
-    most: usize,
-    wanted: impl Fn(&Commit, &Record) -> bool,
-) -> Result<(Vec<Entry>, bool), ApiError> {
-    let (shown, more) = search(visit, before, most, wanted, |_| false).await?;
-    Ok((shown.into_iter().map(|shown| shown.entry).collect(), more))
-}
-
 async fn search(
     visit: &Visit,
     mut before: Option<Revision>,

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use waygate_core::{Revision, Timestamp};
 
@@ -22,17 +22,23 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(100);
 /// What is learnt of instances within so long is told as one.
 const FLEET_PAUSE: Duration = Duration::from_millis(500);
+/// What services report of their requests is told at most so often.
+const TRAFFIC_PAUSE: Duration = Duration::from_secs(5);
 /// After how many milliseconds a page comes back when the server stops.
 const RETURN: u64 = 2000;
 
-/// A stream of `revision` events, of `fleet` events when instances have come, gone or caught up, and of a `heartbeat`
-/// in between, until the session or the server ends.
+/// A stream of `revision` events, of `fleet` events when instances have come, gone or caught up, of `traffic` events when
+/// services have reported requests, and of a `heartbeat` in between, until the session or the server ends.
 pub(super) async fn follow(visit: Visit) -> Result<Response, ApiError> {
     let Visit { app, principal, .. } = visit;
     let follower = Follower {
         changed: app.control.changed(),
         learnt: app.presence.learnt(),
+        counted: app.traffic.told(),
         told: None,
+        drawn: 0,
+        next_traffic: Instant::now(),
+        next_beat: Instant::now() + HEARTBEAT,
         ends: principal.expires,
         stopping: app.stopping.clone(),
     };
@@ -47,8 +53,13 @@ pub(super) async fn follow(visit: Visit) -> Result<Response, ApiError> {
 struct Follower {
     changed: watch::Receiver<Revision>,
     learnt: watch::Receiver<u64>,
+    counted: watch::Receiver<u64>,
     /// The revision that the page knows of.
     told: Option<Revision>,
+    /// How much of what was counted the page knows of, and when it is told again at the earliest.
+    drawn: u64,
+    next_traffic: Instant,
+    next_beat: Instant,
     ends: Option<Timestamp>,
     stopping: CancellationToken,
 }
@@ -59,7 +70,6 @@ impl Follower {
         if self.stopping.is_cancelled() || self.ends.is_some_and(|ends| ends <= clock::now()) {
             return None;
         }
-        let beat = sleep(HEARTBEAT);
         if self.told.is_some_and(|told| told == *self.changed.borrow()) {
             tokio::select! {
                 () = self.stopping.cancelled() => {
@@ -77,7 +87,15 @@ impl Follower {
                         return Some(Event::default().event("fleet").data("{}"));
                     }
                 }
-                () = beat => return Some(Event::default().event("heartbeat").data("{}")),
+                counted = counted(&mut self.counted, self.drawn, self.next_traffic) => {
+                    self.drawn = counted?;
+                    self.next_traffic = Instant::now() + TRAFFIC_PAUSE;
+                    return Some(Event::default().event("traffic").data("{}"));
+                }
+                () = sleep_until(self.next_beat) => {
+                    self.next_beat = Instant::now() + HEARTBEAT;
+                    return Some(Event::default().event("heartbeat").data("{}"));
+                }
             }
         }
         let revision = *self.changed.borrow_and_update();
@@ -85,4 +103,11 @@ impl Follower {
         let data = json!({"revision": revision}).to_string();
         Some(Event::default().event("revision").id(revision.to_string()).data(data))
     }
+}
+
+/// Waits until more was counted than is drawn, and until it may be told.
+async fn counted(counted: &mut watch::Receiver<u64>, drawn: u64, earliest: Instant) -> Option<u64> {
+    counted.wait_for(|count| *count != drawn).await.ok()?;
+    sleep_until(earliest).await;
+    Some(*counted.borrow())
 }

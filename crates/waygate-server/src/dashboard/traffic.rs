@@ -1,44 +1,51 @@
 //! How many requests there were and what became of them.
 
+mod denied;
+mod export;
+mod filter;
+
 use askama::Template;
 use axum::response::Response;
-use waygate_api::paths::{path_key, percent_encoded};
-use waygate_api::traffic::{Outcomes, RouteTraffic};
-use waygate_core::{RouteKey, ServiceId};
+use waygate_api::paths::path_key;
+use waygate_api::traffic::{CallerTraffic, Outcomes, RouteTraffic, ServiceTraffic, TrafficView};
+use waygate_core::{RouteKey, State};
 
+use self::denied::{Limit, Sample};
+pub(super) use self::export::export;
+use self::filter::{Filter, Range};
+use crate::dashboard::chart::marks::Marks;
 use crate::dashboard::chart::{Chart, SERIES, length, stacked};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, page};
 use crate::error::ApiError;
-use crate::traffic::Window;
 
+/// What may become of a request, in the words of addresses.
+const OUTCOMES: [&str; 5] = ["allowed", "shadow", "limited", "blocked", "gated"];
 /// How many routes are listed.
 const MOST: usize = 50;
-/// How many kinds of denials are listed.
-const MOST_LIMITS: usize = 20;
+/// How many of those that stop the most.
+const MOST_STOPPED: usize = 10;
 
 #[derive(Template)]
 #[template(path = "traffic.html")]
 struct TrafficPage {
     frame: Frame,
+    filter: Filter,
     services: Vec<String>,
-    service: Option<String>,
-    windows: Vec<Range>,
-    window: &'static str,
-    length: &'static str,
+    ranges: Vec<Range>,
+    title: String,
     chart: Chart,
     series: [(&'static str, &'static str); 5],
     routes: Vec<Row>,
     more: usize,
+    stopped: Vec<Row>,
+    callers: Vec<CallerTraffic>,
     limits: Vec<Limit>,
+    samples: Vec<Sample>,
     /// Services of which nothing is known, although they are registered.
     silent: Vec<String>,
-}
-
-struct Range {
-    name: &'static str,
-    href: String,
-    current: bool,
+    csv: String,
+    json: String,
 }
 
 struct Row {
@@ -46,78 +53,69 @@ struct Row {
     service: String,
     name: String,
     counts: [u64; 5],
+    stopped: u64,
     stamp: String,
-}
-
-/// A limit, and how many requests it stopped.
-struct Limit {
-    service: String,
-    policy: String,
-    quota: String,
-    by: String,
-    count: u64,
 }
 
 pub(super) async fn show(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
-    let service = visit.parameters.service().ok().flatten().filter(|service| state.services.contains_key(service));
-    let window = visit.parameters.text("window").and_then(Window::parse).unwrap_or(Window::Quarter);
-    let is_wanted = |of: &ServiceId| state.services.contains_key(of) && service.as_ref().is_none_or(|only| only == of);
-    let view = visit.app.traffic.read(window, visit.now, |_, _| true, is_wanted);
+    let filter = Filter::of(&visit, &state);
+    let view = read(&visit, &state, &filter);
     let counted = |of: &str| view.services.iter().any(|seen| seen.service == of && is_counted(seen));
-    let silent = state.services.keys().filter(|of| is_wanted(of) && !counted(of.as_str())).map(ToString::to_string);
-    let query = service.as_ref().map(|service| format!("&service={}", percent_encoded(service.as_str())));
-    let range = |of: Window| Range {
-        name: of.as_str(),
-        href: format!("{}/traffic?window={}{}", visit.base, of.as_str(), query.as_deref().unwrap_or_default()),
-        current: of == window,
-    };
+    let silent = state.services.keys().filter(|of| filter.takes_service(of) && !counted(of.as_str()));
+    let silent = silent.map(ToString::to_string).collect();
+    let marks = Marks::since(&visit, filter.span.start(), filter.concern()).await?;
+    let denied = denied::of(&visit, &filter);
+    let fine = if filter.is_custom() { "" } else { "&fine=true" };
+    let rows: Vec<Row> = view.routes.iter().map(Row::of).collect();
+    let mut stopped: Vec<Row> = view.routes.iter().map(Row::of).filter(|row| row.stopped > 0).collect();
+    stopped.sort_by_key(|row| std::cmp::Reverse(row.stopped));
+    stopped.truncate(MOST_STOPPED);
     page(&TrafficPage {
         frame: Frame::of(&visit, &state, Section::Traffic).await,
         services: state.services.keys().map(ToString::to_string).collect(),
-        silent: silent.collect(),
-        limits: limits(&visit, &is_wanted),
-        windows: Window::ALL.map(range).into(),
-        window: window.as_str(),
-        length: length(window.as_str()),
-        chart: Chart::of(&view, "traffic"),
+        silent,
+        limits: denied::limits(&denied),
+        samples: denied::samples(&visit, denied),
+        ranges: filter.ranges(&visit.base),
+        title: match length(&view.window) {
+            Some(length) => format!("Requests, last {length}"),
+            None => "Requests".to_owned(),
+        },
+        chart: Chart::of(&view, "traffic", marks),
         series: SERIES,
-        more: view.routes.len().saturating_sub(MOST),
-        routes: view.routes.into_iter().take(MOST).map(Row::of).collect(),
-        service: service.map(|service| service.to_string()),
+        more: rows.len().saturating_sub(MOST),
+        routes: rows.into_iter().take(MOST).collect(),
+        stopped,
+        csv: format!("{}/traffic/export{}", visit.base, filter.query(None)),
+        json: format!("{}/api/traffic{}{fine}", visit.base, filter.query(None)),
+        callers: view.callers,
+        filter,
     })
 }
 
-fn is_counted(seen: &waygate_api::traffic::ServiceTraffic) -> bool {
+/// What is asked for, of what the visitor may see.
+fn read(visit: &Visit, state: &State, filter: &Filter) -> TrafficView {
+    let is_wanted = |of: &_| state.services.contains_key(of) && filter.takes_service(of);
+    let view = visit.app.traffic.read(filter.span, |service, key| filter.takes(service, key), is_wanted);
+    match filter.outcome.as_str() {
+        "" => view,
+        outcome => view.clone().only(outcome).unwrap_or(view),
+    }
+}
+
+fn is_counted(seen: &ServiceTraffic) -> bool {
     seen.measured_seconds > 0 || seen.counts != Outcomes::default()
 }
 
 impl Row {
-    fn of(route: RouteTraffic) -> Self {
+    fn of(route: &RouteTraffic) -> Self {
         let RouteTraffic { service, method, path, counts } = route;
         let key: Option<RouteKey> = format!("{service}:{method}:{path}").parse().ok();
         let id = key.filter(|_| !path.is_empty()).map(|key| path_key(&key.to_string()));
         let name = if path.is_empty() { "no known route".to_owned() } else { format!("{method} {path}") };
-        let counts = stacked(counts);
-        Self { id, service, name, counts, stamp: counts.map(|count| count.to_string()).join(" ") }
+        let (stopped, counts) = (counts.stopped(), stacked(*counts));
+        let stamp = counts.map(|count| count.to_string()).join(" ");
+        Self { id, service: service.clone(), name, counts, stopped, stamp }
     }
-}
-
-/// The limits that have stopped the most, of those denials that are still kept.
-fn limits(visit: &Visit, is_wanted: &impl Fn(&ServiceId) -> bool) -> Vec<Limit> {
-    let of_wanted = |service: Option<&str>| {
-        service.and_then(|service| service.parse().ok()).is_some_and(|service| is_wanted(&service))
-    };
-    let hits = visit.app.hits.latest(crate::hits::MOST, |hit| of_wanted(hit.service.as_deref()) && !hit.shadow);
-    let mut sums: std::collections::BTreeMap<[String; 4], u64> = std::collections::BTreeMap::new();
-    for hit in hits {
-        let tier = hit.tier.map(|tier| format!(" (tier {tier})")).unwrap_or_default();
-        let kind = [hit.service.unwrap_or_default(), hit.policy, format!("{}{tier}", hit.limit), hit.key];
-        *sums.entry(kind).or_default() += hit.count;
-    }
-    let limit = |([service, policy, quota, by], count): ([String; 4], u64)| Limit { service, policy, quota, by, count };
-    let mut limits: Vec<Limit> = sums.into_iter().map(limit).collect();
-    limits.sort_by_key(|limit| std::cmp::Reverse(limit.count));
-    limits.truncate(MOST_LIMITS);
-    limits
 }

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use waygate_api::traffic::Outcomes;
 
+use super::{DAY, QUARTER};
+
 /// How long seconds and minutes are kept, in seconds.
-const SECONDS: i64 = 15 * 60 + 10;
-const MINUTES: i64 = 24 * 3600 + 15 * 60;
+const SECONDS: i64 = QUARTER + 10;
+const MINUTES: i64 = DAY + QUARTER;
 
 /// Only what had requests is there, the oldest first.
 #[derive(Debug, Default)]
@@ -31,7 +33,8 @@ impl Ring {
     /// What there was at that second and later: in minutes, or in seconds as far as they go.
     pub(super) fn since(&self, start: i64, in_minutes: bool) -> impl Iterator<Item = (i64, Outcomes)> {
         let cells = if in_minutes { &self.minutes } else { &self.seconds };
-        cells.iter().map(|cell| (i64::from(cell.at), cell.outcomes())).filter(move |(at, _)| *at >= start)
+        let first = cells.partition_point(|cell| i64::from(cell.at) < start);
+        cells.range(first..).map(|cell| (i64::from(cell.at), cell.outcomes()))
     }
 
     /// Whether nothing in it is young enough to be kept.

@@ -260,6 +260,13 @@ pub(crate) const HITS_REPORT: &[Field] = &[
     Field::new("instance", Text, "Names the instance among those of its service"),
     Field::new("hits", List(HIT), "At most 1,000: requests that one limit has denied alike").required(),
     Field::new("dropped", COUNT, "How many denied requests are in none of these"),
+    Field::new("callers", List(CALLER), "At most 100: whom limits have denied most"),
+];
+const CALLER: &[Field] = &[
+    Field::new("policy", Text, "`global`, `service`, or the key of the route's limit").required(),
+    Field::new("caller", Text, "A name that tells callers apart; never what they have sent").required(),
+    Field::new("count", COUNT, "How many requests").required(),
+    Field::new("over", COUNT, "How many of these may have been others'"),
 ];
 const HIT: &[Field] = &[
     Field::new("path", Text, "The route's template; empty where no route is known").required(),
@@ -277,7 +284,11 @@ const HIT: &[Field] = &[
 pub(crate) const TRAFFIC: &[Field] = &[
     SERVICE,
     Field::new("route", Text, "Only of this route, in any of its names"),
-    Field::new("window", OneOf(&["1m", "15m", "24h"]), "How far back; `15m` when left out"),
+    Field::new("window", OneOf(&["1m", "15m", "1h", "6h", "24h"]), "How far back; `15m` when left out"),
+    Field::new("fine", Flag, "In points of a second, beyond 15 minutes of a minute; some ninety points when left out"),
+    Field::new("from", Time, "From when on, instead of `window`; at most 24 hours ago"),
+    Field::new("to", Time, "Until when; now when left out"),
+    Field::new("outcome", OneOf(&["allowed", "limited", "blocked", "gated", "shadow"]), "Only these"),
 ];
 pub(crate) const TRAFFIC_REPORT: &[Field] = &[
     Field::new("app_id", Text, "The service's id").required(),

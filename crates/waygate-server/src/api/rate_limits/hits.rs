@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use waygate_api::rate_limits::{HitView, HitsReport};
+use waygate_api::rate_limits::{HitView, HitsReport, MOST_CALLERS};
 use waygate_core::{RouteSelector, ServiceId};
 
 use crate::api::answer;
@@ -10,6 +10,7 @@ use crate::api::body::Fields;
 use crate::api::names::Parameters;
 use crate::app::App;
 use crate::auth::Principal;
+use crate::clock;
 use crate::error::ApiError;
 
 const DEFAULT_HITS: usize = 50;
@@ -61,6 +62,10 @@ pub(in crate::api) async fn report(
     if report.hits.len() > MOST_REPORTED {
         return Err(ApiError::invalid_field("hits", format!("at most {MOST_REPORTED} are accepted at once")));
     }
+    if report.callers.len() > MOST_CALLERS {
+        return Err(ApiError::invalid_field("callers", format!("at most {MOST_CALLERS} are accepted at once")));
+    }
+    app.traffic.denied(&service, &report.callers, clock::now());
     app.hits.take(&service, report);
     Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
 }

@@ -36,6 +36,12 @@ impl Arrivals {
         }
     }
 
+    /// The revisions that an instance has confirmed lately, and when, the newest first.
+    pub(super) fn of(&self, name: &Name) -> Vec<(Revision, Timestamp)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).into_iter().flatten().rev().copied().collect()
+    }
+
     /// When an instance has first confirmed a revision, or a later one; `None` where that was not heard here, or is too
     /// long ago.
     pub(super) fn first(&self, name: &Name, revision: Revision) -> Option<Timestamp> {

@@ -7,16 +7,23 @@ use axum::response::Response;
 use waygate_api::error::ErrorCode;
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_api::paths::percent_encoded;
-use waygate_core::Revision;
+use waygate_api::traffic::COUNTS_TRAFFIC;
+use waygate_core::{Revision, ServiceId};
+use waygate_store::HistoryQuery;
 
+use crate::api::audit::may_see;
 use crate::control::presence::NotForgotten;
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::form::Posted;
 use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::routes::spark::spark;
 use crate::dashboard::sheet::{Fact, Sheet};
 use crate::dashboard::visit::{Visit, page, see_other, shown};
-use crate::dashboard::words::{Moment, counted, distance, span};
+use crate::dashboard::words::{Moment, counted, distance, sentence, span};
 use crate::error::ApiError;
+
+/// How many commits are searched for what an instance has confirmed.
+const SEARCHED: usize = 500;
 
 #[derive(Template)]
 #[template(path = "fleet.html")]
@@ -29,6 +36,9 @@ struct FleetPage {
 struct Group {
     service: String,
     words: String,
+    routes: usize,
+    /// The requests of the last minutes; `None` where nobody counts.
+    spark: Option<String>,
     rows: Vec<Row>,
 }
 
@@ -44,6 +54,8 @@ struct Row {
     delivered: String,
     applied: String,
     lag: String,
+    /// Whether it reports how many requests it has.
+    counts: &'static str,
     stamp: String,
 }
 
@@ -59,8 +71,22 @@ struct InstancePage {
     digest: String,
     cursor: String,
     rejected: Vec<(String, String)>,
+    /// What is to be thought of its digest.
+    checksum: &'static str,
+    routes: usize,
+    confirmed: Vec<Confirmed>,
     /// It can be forgotten.
     is_gone: bool,
+}
+
+/// A revision that an instance has confirmed.
+struct Confirmed {
+    revision: u64,
+    at: Moment,
+    /// What the change was; empty where it is too long ago.
+    sentence: String,
+    /// How long after the change.
+    after: String,
 }
 
 /// A state with its word.
@@ -106,7 +132,15 @@ pub(in crate::dashboard) async fn list(visit: Visit) -> Result<Response, ApiErro
     let mut groups = Vec::new();
     for (service, instances) in &fleet.0 {
         let rows = instances.iter().map(|instance| Row::of(&visit, instance)).collect();
-        groups.push(Group { service: service.clone(), words: fleet.standing(service).words, rows });
+        let known = service.parse::<ServiceId>().ok();
+        let lately = known.as_ref().and_then(|known| visit.app.traffic.lately_of_all(known, visit.now));
+        groups.push(Group {
+            service: service.clone(),
+            words: fleet.standing(service).words,
+            routes: known.and_then(|known| state.services.get(&known)).map_or(0, |known| known.routes.len()),
+            spark: lately.as_ref().map(spark),
+            rows,
+        });
     }
     let of = |state| fleet.0.values().flatten().filter(|instance| instance.state == state).count();
     let total = fleet.0.values().flatten().filter(|instance| instance.state != InstanceState::Left).count();
@@ -138,9 +172,43 @@ pub(in crate::dashboard) async fn show(
         last_heard: Moment(instance.last_heard),
         digest: text(instance.digest.clone()),
         cursor: text(instance.cursor.as_ref().map(ToString::to_string)),
+        checksum: checksum(instance),
+        routes: service
+            .parse::<ServiceId>()
+            .ok()
+            .and_then(|of| state.services.get(&of))
+            .map_or(0, |of| of.routes.len()),
+        confirmed: confirmed(&visit, instance).await?,
         is_gone: is_gone(instance),
         rejected: instance.rejected.iter().map(|part| (part.what.clone(), part.why.clone())).collect(),
     })
+}
+
+/// Whether an instance enforces what it should at the revision that it names.
+fn checksum(instance: &InstanceView) -> &'static str {
+    match &instance.digest {
+        None => "not said",
+        Some(_) if instance.rejected.iter().any(|part| part.what == "digest") => "differs from the control plane's",
+        Some(_) => "does not differ from the control plane's",
+    }
+}
+
+/// The revisions that an instance has confirmed lately, with how long each took.
+async fn confirmed(visit: &Visit, instance: &InstanceView) -> Result<Vec<Confirmed>, ApiError> {
+    let history = visit.app.control.history(HistoryQuery { before: None, limit: SEARCHED }).await?;
+    let confirmed = |(revision, at): (Revision, jiff::Timestamp)| {
+        let commit = history.commits.iter().find(|commit| commit.revision() == revision);
+        let seen = |record: &&waygate_core::Record| may_see(&visit.principal, record);
+        let record = commit.and_then(|commit| commit.draft.records.iter().find(seen));
+        let took = commit.map(|commit| at.duration_since(commit.draft.cause.at).as_millis());
+        Confirmed {
+            revision: revision.0,
+            at: Moment(at),
+            sentence: record.map(sentence).unwrap_or_default(),
+            after: took.filter(|took| *took >= 0).map(|took| format!("{took} ms")).unwrap_or_default(),
+        }
+    };
+    Ok(visit.app.presence.confirmations(instance).into_iter().map(confirmed).collect())
 }
 
 /// The form to forget an instance that is gone.
@@ -237,6 +305,7 @@ impl Row {
             heard: distance(instance.last_heard, visit.now),
             delivered: revision(instance.delivered),
             applied: revision(instance.applied),
+            counts: if instance.capabilities.iter().any(|can| can == COUNTS_TRAFFIC) { "yes" } else { "no" },
             stamp: format!("{} {:?} {lag} {}", instance.state.as_str(), instance.applied, instance.last_heard),
             lag,
         }

@@ -76,7 +76,11 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
     let (kind, cause) = status_of(&visit, &state, known, &key, route);
     let is_it = |_: &ServiceId, local: Option<&LocalKey>| local == Some(&key.local);
     let traffic = visit.app.traffic.read(Window::Quarter.coarse(visit.now), is_it, |of| *of == key.service);
-    let selector = RouteSelector { service: Some(key.service.clone()), method: Some(key.local.method), path: key.local.path.clone() };
+    let selector = RouteSelector {
+        service: Some(key.service.clone()),
+        method: Some(key.local.method),
+        path: key.local.path.clone(),
+    };
     let start = traffic.series.first().map_or(visit.now, |point| point.at);
     let marks = Marks::since(&visit, start, Concern { service: None, route: Some(&selector) }).await?;
     page(&RoutePage {

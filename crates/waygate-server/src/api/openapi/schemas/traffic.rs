@@ -25,6 +25,12 @@ pub(super) fn all() -> Schemas {
                         &[&["service", "measured_seconds"][..], &OUTCOMES].concat(),
                         outcomes(json!({ "service": text(), "measured_seconds": whole() })),
                     )),
+                    "callers": list(object(
+                        &["service", "policy", "caller", "count", "over"],
+                        json!({
+                            "service": text(), "policy": text(), "caller": text(), "count": whole(), "over": whole(),
+                        }),
+                    )),
                 }),
             ),
         ),
