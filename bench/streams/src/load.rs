@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -12,8 +13,10 @@ use crate::peer::Peer;
 
 /// How many connections are opened before their first words are awaited.
 const AT_ONCE: usize = 100;
-/// One address has some 28,000 ports.
+/// One address has some 28,000 ports. Those of the run before are not free again at once: each run has addresses of its
+/// own.
 const FROM_ONE_ADDRESS: usize = 20_000;
+static RUN: AtomicU16 = AtomicU16::new(0);
 /// Who has not been told by then never will be.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -47,8 +50,11 @@ impl Load {
             buffer: vec![0; 1 << 16],
             streams: Vec::with_capacity(count),
         };
+        let [run, of_run] = RUN.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         for index in 0..count {
-            let mut socket = TcpStream::from_std(connect(index, peer.address, &request(index)));
+            let last = u8::try_from(1 + index / FROM_ONE_ADDRESS).unwrap();
+            let from = Ipv4Addr::new(127, 1 + run, of_run, last);
+            let mut socket = TcpStream::from_std(connect(from, peer.address, &request(index)));
             load.poll.registry().register(&mut socket, Token(index), Interest::READABLE).unwrap();
             load.streams.push(Stream { socket, hello: Seeker::of(peer.hello), change: Seeker::of(peer.told) });
             if (index + 1) % AT_ONCE == 0 || index + 1 == count {
@@ -145,10 +151,9 @@ impl Seeker {
     }
 }
 
-fn connect(index: usize, address: SocketAddr, request: &str) -> std::net::TcpStream {
+fn connect(from: Ipv4Addr, address: SocketAddr, request: &str) -> std::net::TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let last = u8::try_from(1 + index / FROM_ONE_ADDRESS).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
     socket.connect(&address.into()).unwrap();
     let mut socket = std::net::TcpStream::from(socket);
     socket.write_all(request.as_bytes()).unwrap();

@@ -238,7 +238,18 @@ impl ServerBuilder {
         let connections = Connections { tls, most: self.most_connections, write_timeout: self.streams.write_timeout };
         let room = self.most_connections - self.most_connections / 8;
         let admission = Admission::new(StreamOptions { most: self.streams.most.min(room), ..self.streams });
-        Ok(Server::new(App::new(control, authority, edge, webhooks, presence, admission), connections))
+        let app = App::new(control, authority, edge, webhooks, presence, admission);
+        app.control.spawn(|ending| {
+            let (control, stopping) = (app.control.clone(), app.stopping.clone());
+            async move {
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => control.feed().end(),
+                    () = ending.cancelled() => {}
+                }
+            }
+        });
+        Ok(Server::new(app, connections))
     }
 }
 

@@ -24,6 +24,7 @@ mod api;
 mod app;
 mod auth;
 mod builder;
+mod chunk;
 mod clients;
 mod clock;
 mod compat;

@@ -1,11 +1,14 @@
 //! Connections: accepted, served, and ended in time.
 
+mod handover;
 mod patience;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +29,8 @@ use waygate_store::StoreError;
 
 use crate::api;
 use crate::app::App;
+use crate::serve::handover::Continued;
+pub(crate) use crate::serve::handover::{Handover, Line, Way};
 use crate::serve::patience::Patient;
 
 /// How long a request's head may take to arrive; also how long an idle connection is kept.
@@ -80,15 +85,29 @@ pub(crate) async fn serve(
     if let Err(error) = socket2::SockRef::from(&listener).listen(WAITING) {
         tracing::debug!(%error, "the queue of connections is as long as it was");
     }
-    let mut connections = JoinSet::new();
+    let mut connections = Open::new();
     accept(app, how, listener, shutdown, &mut connections).await;
     app.stopping.cancel();
-    let drained = async { while connections.join_next().await.is_some() {} };
+    let drained = async { while next_ended(&mut connections).await.is_some() {} };
     if timeout(GRACE, drained).await.is_err() {
         connections.shutdown().await;
     }
     timeout(CLOSING, app.control.stop()).await.map_err(|_| ServeError::CloseTimeout)??;
     Ok(())
+}
+
+/// The connections that are open. One that ends may go on as a stream, in a task that is no larger than it needs.
+type Open = JoinSet<Option<Continued>>;
+
+/// Waits until one has ended; `None` where there are none.
+async fn next_ended(connections: &mut Open) -> Option<()> {
+    if let Ok(Some(continued)) = connections.join_next().await? {
+        connections.spawn(async move {
+            continued.await;
+            None
+        });
+    }
+    Some(())
 }
 
 /// Accepts connections until `shutdown`; the listener is closed then.
@@ -97,7 +116,7 @@ async fn accept(
     how: Connections,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
-    connections: &mut JoinSet<()>,
+    connections: &mut Open,
 ) {
     let router = api::router(app);
     let room = Arc::new(Semaphore::new(how.most));
@@ -110,7 +129,7 @@ async fn accept(
     loop {
         let (accepted, place) = tokio::select! {
             () = &mut shutdown => return,
-            Some(_) = connections.join_next() => continue,
+            Some(()) = next_ended(connections) => continue,
             next = next() => next,
         };
         match accepted {
@@ -140,12 +159,11 @@ struct Connection {
     stopping: CancellationToken,
     write_timeout: Duration,
     /// Held while the connection lives.
-    #[expect(dead_code, reason = "dropping it makes room")]
     place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Continued> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection goes without TCP_NODELAY");
         }
@@ -159,40 +177,56 @@ impl Connection {
         };
         let handshake = tokio::select! {
             handshake = timeout(HANDSHAKE_PATIENCE, tls.accept(stream)) => handshake,
-            () = self.stopping.cancelled() => return,
+            () = self.stopping.cancelled() => return None,
         };
         match handshake {
-            Ok(Ok(stream)) => self.serve(stream).await,
+            Ok(Ok(stream)) => return self.serve(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake has failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
+        None
     }
 
-    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
-        let peer = ConnectInfo(self.peer);
-        let service = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+    /// Serves requests until the connection ends, or one of them takes it over.
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Option<Continued> {
+        let (peer, handover) = (ConnectInfo(self.peer), Handover::default());
+        let offer = handover.clone();
+        let service = self.router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(offer.clone());
             request.map(Body::new)
         });
-        let served = http1::Builder::new()
+        let mut served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
             .max_buf_size(LARGEST_HEAD)
             .max_headers(MOST_HEADERS)
             .serve_connection(
-                TokioIo::new(Patient::new(stream, self.write_timeout)),
+                TokioIo::new(Patient::new(stream, self.write_timeout, handover.clone())),
                 TowerToHyperService::new(service),
             );
-        tokio::pin!(served);
-        let ended = tokio::select! {
-            ended = &mut served => ended,
-            () = self.stopping.cancelled() => {
-                served.as_mut().graceful_shutdown();
-                served.await
+        let mut stopping = pin!(self.stopping.cancelled());
+        let mut is_stopping = false;
+        let ended = poll_fn(|context| {
+            if !is_stopping && stopping.as_mut().poll(context).is_ready() {
+                is_stopping = true;
+                Pin::new(&mut served).graceful_shutdown();
             }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection has ended");
+            match Pin::new(&mut served).poll(context) {
+                Poll::Pending => handover.taker().map_or(Poll::Pending, |taker| Poll::Ready(Ok(Some(taker)))),
+                Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
+            }
+        })
+        .await;
+        match ended {
+            Ok(taker) => {
+                let taker = taker?;
+                Some(taker(Line::new(served.into_parts().io.into_inner(), self.place)))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a connection has ended");
+                None
+            }
         }
     }
 }

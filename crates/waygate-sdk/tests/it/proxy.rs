@@ -153,7 +153,7 @@ impl State {
             let fault = *self.fault.borrow();
             match fault {
                 Fault::Trickle => {
-                    for few in bytes.chunks(7) {
+                    for few in bytes.chunks(8) {
                         to_client.write_all(few).await?;
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }

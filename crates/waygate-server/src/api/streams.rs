@@ -17,6 +17,7 @@ use crate::compat::Envelopes;
 use crate::control::feed::Subject;
 use crate::control::presence::Arrival;
 use crate::error::ApiError;
+use crate::serve::Way;
 
 /// Our frames about the service that `service` names, resumed after `Last-Event-ID` where that is possible. Who knows more
 /// than this node does waits for it, and is refused where it cannot be told whether that is so.
@@ -24,6 +25,7 @@ pub(super) async fn frames(
     State(app): State<App>,
     principal: Principal,
     parameters: Parameters,
+    way: Way,
     head: HeaderMap,
 ) -> Result<Response, ApiError> {
     let service = parameters.own_service()?;
@@ -44,7 +46,7 @@ pub(super) async fn frames(
         resume: resume.clone(),
     });
     let frames = Frames { service, present };
-    Ok(respond(&app, subject, resume.as_ref(), frames, holder))
+    Ok(respond(&app, subject, resume.as_ref(), frames, holder, way))
 }
 
 /// The guide's envelopes: about the service that the SDK names in its header, else about everything that the caller
@@ -52,6 +54,7 @@ pub(super) async fn frames(
 pub(super) async fn events(
     State(app): State<App>,
     principal: Principal,
+    way: Way,
     head: HeaderMap,
 ) -> Result<Response, ApiError> {
     let subject = match app_id(&head)?.or_else(|| principal.only_service().cloned()) {
@@ -83,7 +86,7 @@ pub(super) async fn events(
         Subject::Everything => None,
     };
     let envelopes = Envelopes { control: app.control.clone(), present, attendance };
-    Ok(respond(&app, subject, None, envelopes, holder))
+    Ok(respond(&app, subject, None, envelopes, holder, way))
 }
 
 /// Where the caller stands. A cursor that cannot be read is as good as none: it begins with a snapshot.

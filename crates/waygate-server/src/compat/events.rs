@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use waygate_core::{Change, LocalKey, MaintenanceScope, Record, Revision, Scope, ServiceId, State, Timestamp};
 
 use crate::api::stream::{Ending, Protocol};
+use crate::chunk::Chunk;
 use crate::clock;
 use crate::compat::absences::Attendance;
 use crate::compat::{rate_limits, render};
@@ -30,7 +30,7 @@ pub(crate) struct Envelopes {
 impl Protocol for Envelopes {
     const NAME: &'static str = "envelopes";
 
-    fn snapshot(&self, subscription: &Subscription, due: &Due) -> Bytes {
+    fn snapshot(&self, subscription: &Subscription, due: &Due) -> Chunk {
         let now = clock::now();
         let everything = subscription.envelopes(due, now, || everything(subscription.subject(), &due.state, now));
         let (Subject::Service(service), Some(attendance)) = (subscription.subject(), &self.attendance) else {
@@ -40,21 +40,22 @@ impl Protocol for Envelopes {
         if gone.is_empty() {
             return everything;
         }
-        [&everything[..], gone.iter().map(event).collect::<String>().as_bytes()].concat().into()
+        let gone: String = gone.iter().map(event).collect();
+        Chunk::of([&everything.words()[..], gone.as_bytes()].concat())
     }
 
-    fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Bytes {
+    fn commit(&self, subject: &Subject, commit: &TopicCommit) -> Chunk {
         let now = clock::now();
         let written = || {
             let records = &commit.commit.draft.records;
             let concerned = records.iter().filter(|record| subject.hears(&record.change));
-            concerned.flat_map(|record| self.events_of(record, subject, now)).collect::<String>().into()
+            Chunk::of(concerned.flat_map(|record| self.events_of(record, subject, now)).collect::<String>())
         };
         commit.envelopes.get_or_init(written).clone()
     }
 
-    fn alive(&self, _: &Subscription, _: &Due) -> Bytes {
-        Bytes::from_static(b": keepalive\n\n")
+    fn alive(&self, _: &Subscription, _: &Due) -> Chunk {
+        Chunk::of(": keepalive\n\n")
     }
 
     fn delivered(&self, revision: Revision) {
@@ -117,7 +118,7 @@ impl Envelopes {
 }
 
 /// What is in force.
-fn everything(subject: &Subject, state: &State, now: Timestamp) -> Bytes {
+fn everything(subject: &Subject, state: &State, now: Timestamp) -> Chunk {
     let states: Vec<Value> = match subject {
         Subject::Service(service) => render::route_list(state, service, now),
         Subject::Everything => {
@@ -139,7 +140,7 @@ fn everything(subject: &Subject, state: &State, now: Timestamp) -> Bytes {
             }
         }
     }
-    events.into()
+    Chunk::of(events)
 }
 
 fn states_of(record: &Record, now: Timestamp) -> Vec<Value> {

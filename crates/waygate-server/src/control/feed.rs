@@ -10,12 +10,14 @@ mod ring;
 mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use waygate_core::{Audience, Change, Commit, Cursor, Revision, ServiceId, State, Timestamp};
 use waygate_store::HistoryPage;
+
+use crate::chunk::Chunk;
 
 pub(crate) use self::encoded::EncodedView;
 pub(crate) use self::past::{Newest, Past, Place};
@@ -81,7 +83,11 @@ pub(crate) struct Subscription {
 }
 
 #[derive(Debug)]
-pub(crate) struct Feed(RwLock<Inner>);
+pub(crate) struct Feed {
+    inner: RwLock<Inner>,
+    /// Nothing more is told.
+    has_ended: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -99,26 +105,47 @@ impl Feed {
     /// A feed that stands at `state`, with the past, newest first, to resume from.
     pub(crate) fn new(state: Arc<State>, past: HistoryPage, bounds: Bounds) -> Self {
         let ring = Ring::new(&state, past, bounds);
-        Self(RwLock::new(Inner { state, ring, topics: BTreeMap::new(), generation: 0, past: OnceLock::new() }))
+        let inner = Inner { state, ring, topics: BTreeMap::new(), generation: 0, past: OnceLock::new() };
+        Self { inner: RwLock::new(inner), has_ended: AtomicBool::new(false) }
     }
 
     /// Takes the next commit in, with the state that it leads to.
     pub(crate) fn push(&self, commit: &Arc<Commit>, state: Arc<State>) {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         inner.state = state;
         inner.ring.push(commit);
         inner.past = OnceLock::new();
         inner.forget_abandoned();
         let floor = inner.ring.floor().revision;
         // Still under the lock: a stream must not see the state without the commits that led to it.
-        for topic in concerned_topics(&inner.topics, commit) {
+        let (concerned, others) = concerned_topics(&inner.topics, commit);
+        for topic in &concerned {
             topic.append(commit, floor);
         }
+        // No more: the first streams look while the last are woken.
+        drop(inner);
+        for topic in concerned.iter().chain(&others) {
+            topic.wake();
+        }
+    }
+
+    /// Ends: every stream is woken, and finds that it has.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        let topics: Vec<Arc<Topic>> = self.read().topics.values().cloned().collect();
+        for topic in topics {
+            topic.wake();
+        }
+    }
+
+    /// Whether it has ended; whoever is woken asks.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
     }
 
     /// Starts over at another history. Every stream gets a snapshot.
     pub(crate) fn reset(&self, state: Arc<State>, past: HistoryPage) {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         inner.ring = Ring::new(&state, past, inner.ring.bounds());
         inner.state = state;
         inner.generation += 1;
@@ -131,7 +158,7 @@ impl Feed {
 
     /// Begins to follow a subject: after `resume` when that is a place in this history, else with a snapshot.
     pub(crate) fn subscribe(&self, subject: Subject, resume: Option<&Cursor>) -> Subscription {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let topic = if let Some(topic) = inner.topics.get(&subject) {
             topic.clone()
         } else {
@@ -190,7 +217,7 @@ impl Feed {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,7 +238,7 @@ impl Subscription {
     }
 
     /// The envelopes of everything that is in force at the cursor: encoded once for all who ask within a second.
-    pub(crate) fn envelopes(&self, due: &Due, now: Timestamp, encode: impl FnOnce() -> Bytes) -> Bytes {
+    pub(crate) fn envelopes(&self, due: &Due, now: Timestamp, encode: impl FnOnce() -> Chunk) -> Chunk {
         self.topic.envelopes(&due.cursor, now, encode)
     }
 }
@@ -223,17 +250,12 @@ impl Inner {
     }
 }
 
-fn concerned_topics(topics: &BTreeMap<Subject, Arc<Topic>>, commit: &Commit) -> Vec<Arc<Topic>> {
+/// The topics that a commit is a part of, and those whose streams have to look although they are told nothing.
+fn concerned_topics(topics: &BTreeMap<Subject, Arc<Topic>>, commit: &Commit) -> (Vec<Arc<Topic>>, Vec<Arc<Topic>>) {
     let everyone = commit.changes().any(|change| change.audience() == Audience::Everyone);
     let revokes = commit.changes().any(|change| matches!(change, Change::TokenRevoked { .. }));
     if everyone {
-        return topics.values().cloned().collect();
-    }
-    if revokes {
-        // Nothing to send; each stream looks whether its own token is meant.
-        for topic in topics.values() {
-            topic.wake();
-        }
+        return (topics.values().cloned().collect(), Vec::new());
     }
     let mut subjects: BTreeSet<Subject> = commit
         .changes()
@@ -245,5 +267,8 @@ fn concerned_topics(topics: &BTreeMap<Subject, Arc<Topic>>, commit: &Commit) -> 
     if !subjects.is_empty() {
         subjects.insert(Subject::Everything);
     }
-    subjects.iter().filter_map(|subject| topics.get(subject).cloned()).collect()
+    let concerned = subjects.iter().filter_map(|subject| topics.get(subject).cloned()).collect();
+    // Each stream looks whether its own token is meant.
+    let others = if revokes { topics.values().cloned().collect() } else { Vec::new() };
+    (concerned, others)
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::handover::Handover;
+
 /// Writing to it fails once the peer has taken nothing for a while.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
@@ -16,11 +18,13 @@ pub(super) struct Patient<S> {
     patience: Duration,
     /// While something waits to be taken. Most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Told when all is flushed.
+    handover: Handover,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+    pub(super) fn new(stream: S, patience: Duration, handover: Handover) -> Self {
+        Self { stream, patience, stalled: None, handover }
     }
 
     fn bounded<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -68,6 +72,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if let Poll::Ready(Ok(())) = flushed {
+            self.handover.flushed();
+        }
         self.bounded(context, flushed)
     }
 

@@ -10,6 +10,7 @@ use waygate_api::stream::encode;
 use waygate_core::{Cursor, Digest, ServiceView};
 
 use super::Due;
+use crate::chunk::Chunk;
 
 /// A service's view with the cursor at which it was met; each form is made when it is first asked for.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(crate) struct EncodedView {
     cursor: Cursor,
     view: ServiceView,
     generation: u64,
-    frame: OnceLock<Bytes>,
+    frame: OnceLock<Chunk>,
     zipped: OnceLock<Bytes>,
     digest: OnceLock<String>,
 }
@@ -40,16 +41,16 @@ impl EncodedView {
     }
 
     /// The snapshot frame.
-    pub(crate) fn frame(&self) -> Bytes {
+    pub(crate) fn frame(&self) -> Chunk {
         // The encoder cannot fail on values of ours; were it to, the client notices that nothing came.
-        let encoded = || encode::snapshot(&self.cursor, &self.view).map(Bytes::from).unwrap_or_default();
+        let encoded = || encode::snapshot(&self.cursor, &self.view).map(Chunk::of).unwrap_or_default();
         self.frame.get_or_init(encoded).clone()
     }
 
     /// What the snapshot frame carries, by itself.
     pub(crate) fn document(&self) -> Bytes {
         const DATA: &[u8] = b"\ndata: ";
-        let frame = self.frame();
+        let frame = self.frame().words();
         let start = frame.windows(DATA.len()).position(|bytes| bytes == DATA).map_or(0, |at| at + DATA.len());
         frame.slice(start..frame.len() - frame[start..].iter().rev().take_while(|byte| **byte == b'\n').count())
     }

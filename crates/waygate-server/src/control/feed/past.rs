@@ -39,7 +39,7 @@ pub(crate) enum Place {
 impl Feed {
     /// What the ring holds now: one copy for all who ask until the next commit.
     pub(crate) fn past(&self) -> Arc<Past> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let copy = || {
             Arc::new(Past {
                 state: inner.state.clone(),
@@ -54,12 +54,12 @@ impl Feed {
 
     /// Whether a cursor is a place in this history as far as it is kept.
     pub(crate) fn contains(&self, cursor: &Cursor) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).ring.contains(cursor)
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).ring.contains(cursor)
     }
 
     /// Whether it is known where a cursor lies: in this history, or before what is kept of it.
     pub(crate) fn can_place(&self, cursor: &Cursor) -> bool {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let floor = inner.ring.floor();
         inner.ring.contains(cursor) || (cursor.epoch == floor.epoch && cursor.revision < floor.revision)
     }

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use waygate_core::{Commit, Cursor, Revision, ServiceId, Timestamp};
 
 use super::encoded::EncodedView;
 use super::ring::Ring;
 use super::{Due, Subject};
+use crate::chunk::Chunk;
 
 /// The encodings of so many newest commits are kept; older ones are made again for whoever resumes there.
 const KEPT_ENCODED: usize = 256;
@@ -21,8 +21,8 @@ pub(crate) struct TopicCommit {
     /// The last revision before it that concerned the subject.
     pub(crate) after: Revision,
     /// Encoded on first use, by whichever stream comes first; one slot per protocol.
-    pub(crate) frame: OnceLock<Bytes>,
-    pub(crate) envelopes: OnceLock<Bytes>,
+    pub(crate) frame: OnceLock<Chunk>,
+    pub(crate) envelopes: OnceLock<Chunk>,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ struct Envelopes {
     cursor: Cursor,
     /// What is in force depends on the time too.
     second: i64,
-    encoded: Bytes,
+    encoded: Chunk,
 }
 
 impl Topic {
@@ -62,8 +62,6 @@ impl Topic {
         while commits.front().is_some_and(|first| first.commit.revision() <= floor) {
             commits.pop_front();
         }
-        drop(commits);
-        self.wake();
     }
 
     pub(super) fn refill(&self, subject: &Subject, ring: &Ring) {
@@ -100,7 +98,7 @@ impl Topic {
         kept.insert(Arc::new(EncodedView::new(view, cursor.clone(), generation))).clone()
     }
 
-    pub(super) fn envelopes(&self, cursor: &Cursor, now: Timestamp, encode: impl FnOnce() -> Bytes) -> Bytes {
+    pub(super) fn envelopes(&self, cursor: &Cursor, now: Timestamp, encode: impl FnOnce() -> Chunk) -> Chunk {
         let mut kept = lock(&self.envelopes);
         let second = now.as_second();
         match &*kept {
