@@ -80,3 +80,68 @@ fn each_crate_is_there_once_or_has_an_excuse() {
     }
     assert_eq!(used, excuses, "deny.toml excuses what is no longer so");
 }
+
+/// What is handed out as a package: by name, with what the registry shows of it.
+fn published() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = Command::new(env!("CARGO"));
+    let cargo = cargo.args(["metadata", "--no-deps", "--locked", "--offline", "--format-version", "1"]);
+    let output = cargo.current_dir(root).output().unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = metadata["packages"].as_array().unwrap().iter();
+    all.filter(|package| package["publish"].is_null()).cloned().collect()
+}
+
+#[test]
+fn packages_say_what_they_are() {
+    let packages = published();
+    assert_eq!(packages.len(), 6, "{:?}", packages.iter().map(|package| &package["name"]).collect::<Vec<_>>());
+    for package in packages {
+        for field in ["description", "license", "repository", "readme", "rust_version"] {
+            let told = package[field].as_str().unwrap_or_default();
+            assert!(!told.is_empty(), "{}: no `{field}`", package["name"]);
+        }
+        for field in ["keywords", "categories"] {
+            let count = package[field].as_array().unwrap().len();
+            assert!((1..=5).contains(&count), "{}: {count} `{field}`", package["name"]);
+        }
+    }
+}
+
+#[test]
+fn packages_hold_all_that_they_are_built_of_and_nothing_else() {
+    for package in published() {
+        let name = package["name"].as_str().unwrap();
+        let directory = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        let cargo = cargo.args(["package", "--list", "--offline", "--allow-dirty", "-p", name]);
+        let output = cargo.current_dir(&directory).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let packed = String::from_utf8(output.stdout).unwrap();
+        let packed: BTreeSet<&str> = packed.lines().collect();
+        for needed in ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "Cargo.toml"] {
+            assert!(packed.contains(needed), "{name}: `{needed}` is not packed");
+        }
+        for part in ["templates", "assets"] {
+            for file in std::fs::read_dir(directory.join(part)).into_iter().flatten() {
+                let file = format!("{part}/{}", file.unwrap().file_name().to_str().unwrap());
+                assert!(packed.contains(&*file), "{name}: `{file}` is not packed");
+            }
+        }
+        let known = [
+            "src/",
+            "tests/",
+            "benches/",
+            "templates/",
+            "assets/",
+            "README.md",
+            "LICENSE-",
+            "Cargo.",
+            ".cargo_vcs_info.json",
+        ];
+        for file in packed {
+            assert!(known.iter().any(|begin| file.starts_with(begin)), "{name}: `{file}` is packed");
+            assert!(!file.ends_with(".secret") && !file.ends_with(".env"), "{name}: `{file}` is packed");
+        }
+    }
+}

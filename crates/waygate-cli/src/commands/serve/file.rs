@@ -62,8 +62,12 @@ impl FileSettings {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = 1 + text.get(..start).unwrap_or_default().matches('\n').count();
             // The values of strings are quoted in messages about their kind.
-            let message = error.message().split("string \"").next().unwrap_or_default();
-            format!("line {line}: {}", message.trim_end())
+            let message = error.message();
+            let around = message.split_once("string \"").zip(message.rsplit_once("\", expected "));
+            match around {
+                Some(((before, _), (_, wanted))) => format!("line {line}: {before}a text, expected {wanted}"),
+                None => format!("line {line}: {}", message.split("string \"").next().unwrap_or_default().trim_end()),
+            }
         })
     }
 }
@@ -93,7 +97,7 @@ mod tests {
             ("host = \"x\"\nprot = 1\n", "line 2: unknown field `prot`, expected one of `host`"),
             ("[[users]]\nname = \"a\"\npassword = \"tops3cret\"\n", "line 3: unknown field `password`"),
             ("[[users]]\nname = \"a\"\npassword_hash = \"h\"\nrole = \"boss\"\n", "line 4: unknown variant `boss`"),
-            ("\nport = \"tops3cret\"\n", "line 2: invalid type"),
+            ("\nport = \"tops3cret\"\n", "line 2: invalid type: a text, expected u16"),
             ("backend = \"postgres://x\"\n", "line 1: expected `memory`"),
             ("trusted_proxies = [\"10.0.0.0/33\"]\n", "line 1: expected an address or a range"),
             ("secret_key = tops3cret\n", "line 1: "),
