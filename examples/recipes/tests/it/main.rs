@@ -1,0 +1,118 @@
+//! The recipes as they are typed: each program with a real control plane and real requests.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+use waygate_sdk::{Control, Waygate};
+use waygate_server::Server;
+use waygate_store::MemoryStore;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A program of a recipe, and the operator's hand on it.
+struct Recipe {
+    program: Child,
+    address: String,
+    operator: Control,
+    _connection: Waygate,
+}
+
+impl Drop for Recipe {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+impl Recipe {
+    async fn start(program: &str) -> Self {
+        let server = Server::builder().backend(Arc::new(MemoryStore::new().unwrap())).build().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = server.router();
+        tokio::task::spawn(async move {
+            let _keep = server;
+            axum::serve(listener, app).await
+        });
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let program = Command::new(program)
+            .arg(&address)
+            .env("WAYGATE_SERVER_URL", &url)
+            .env("WAYGATE_APP_ID", "recipe")
+            .spawn()
+            .unwrap();
+        let connection = Waygate::builder(&url, "operator").start().unwrap();
+        let operator = connection.control().of("recipe").unwrap();
+        Self { program, address, operator, _connection: connection }
+    }
+
+    /// The whole answer in lower case; nothing while nobody listens.
+    async fn get(&self, path: &str, accept: &str) -> String {
+        let Ok(mut stream) = TcpStream::connect(&self.address).await else { return String::new() };
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.to_lowercase()
+    }
+
+    async fn answers(&self, path: &str, accept: &str, expected: &[&str]) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.get(path, accept).await;
+            if expected.iter().all(|part| answer.contains(part)) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{path} never answers {expected:?}: {answer}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn disable(&self, route: &str) {
+        let begun = Instant::now();
+        while let Err(error) = self.operator.disable(route, "by the test").await {
+            assert!(begun.elapsed() < PATIENCE, "{error}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_least_that_a_guarded_service_is_has_fewer_than_20_lines_and_obeys() {
+    let source = include_str!("../../src/bin/minimal.rs");
+    assert!(source.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("//")).count() < 20);
+    let recipe = Recipe::start(env!("CARGO_BIN_EXE_minimal")).await;
+    recipe.answers("/hello", "*/*", &["200 ok", "hello"]).await;
+    recipe.disable("/hello").await;
+    recipe.answers("/hello", "*/*", &["503", "by the test"]).await;
+    recipe.answers("/health", "*/*", &["200 ok"]).await;
+}
+
+#[tokio::test]
+async fn browsers_see_a_page_and_programs_the_standard_answer() {
+    let recipe = Recipe::start(env!("CARGO_BIN_EXE_pages")).await;
+    recipe.disable("GET:/").await;
+    recipe.answers("/", "text/html", &["503", "text/html", "<h1>back soon</h1><p>by the test</p>"]).await;
+    recipe.answers("/", "application/json", &["503", "route_disabled"]).await;
+    recipe.disable("/cart").await;
+    recipe.answers("/cart", "*/*", &["303", "location: /saved", "cache-control: no-store"]).await;
+    recipe.answers("/saved", "*/*", &["200 ok", "your cart is kept"]).await;
+}
+
+#[tokio::test]
+async fn a_service_of_hyper_is_guarded_and_its_callers_are_told_apart() {
+    let recipe = Recipe::start(env!("CARGO_BIN_EXE_over-hyper")).await;
+    recipe.answers("/health", "*/*", &["200 ok"]).await;
+    for expected in ["200 ok", "200 ok", "429"] {
+        assert!(recipe.get("/hello/ada", "*/*").await.contains(expected), "{expected}");
+    }
+    recipe.disable("/hello/{name}").await;
+    recipe.answers("/hello/ada", "*/*", &["503", "route_disabled"]).await;
+}
