@@ -14,7 +14,7 @@ from webdriver import Browser, Driver, until
 from world import World, key
 
 SERVICES, ROUTES, INSTANCES, ROUNDS = 20, 100, 10, 30
-PAGES = ["/", "/routes", "/routes?page=20", "/routes?q=resource/07", "/routes?status=disabled", "/fleet", "/limits", "/schedule",
+PAGES = ["/", "/routes", "/routes?page=20", "/routes?q=resource/07", "/routes?status=disabled", "/fleet", "/traffic?window=24h", "/limits", "/schedule",
          "/audit", "/search?q=resource", f"/routes/{key('service-07:GET:/api/resource/042')}"]
 
 

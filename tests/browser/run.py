@@ -9,10 +9,11 @@ import test_fleet
 import test_live
 import test_operate
 import test_plain
+import test_traffic
 import test_truth
 from stage import PICTURES, Check, Stage
 
-MODULES = (test_truth, test_fleet, test_live, test_operate, test_plain, test_access)
+MODULES = (test_truth, test_fleet, test_live, test_operate, test_traffic, test_plain, test_access)
 
 
 def tests(named):

@@ -9,7 +9,7 @@ from stage import CATALOG, Check
 from webdriver import until
 from world import key
 
-PAGES = ["/", "/routes", "/fleet", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
+PAGES = ["/", "/routes", "/fleet", "/traffic", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
          "/settings", "/settings/sessions", "/settings/tokens", "/settings/about", "/limits/global/all", "/limits/global/all/edit",
          "/schedule/new", "/schedule?view=month", "/routes?sort=-changed", "/routes/bulk?do=disable&all=true&q=catalog",
          "/maintenance/orders-service", f"/routes/{key('orders-service:GET:/api/orders')}",
