@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 96;
 /// For so many seconds reports are on their way: that nothing is known of them says nothing yet.
 const ON_THE_WAY: usize = 12;
 
-/// Columns over time, the newest at the right. Where nobody counted, the ground is hatched.
+/// Columns over time, the newest at the right. Where nobody counted, the ground is grey over a thick line.
 pub(super) struct Chart {
     /// Unique on the page.
     pub(super) id: &'static str,
