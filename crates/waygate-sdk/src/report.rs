@@ -124,6 +124,14 @@ impl Hits {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Hits {
+    /// Takes the denials that were noted, for tests.
+    pub(crate) fn take(&self) -> Vec<HitReport> {
+        self.drain().map(|(hits, ..)| hits).unwrap_or_default()
+    }
+}
+
 /// Reports until `stop`, at most once in each `every`. A report that does not arrive is lost.
 pub(crate) async fn run(
     gate: std::sync::Arc<crate::gate::Gate>,
