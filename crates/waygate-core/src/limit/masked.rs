@@ -1,5 +1,6 @@
 //! Callers by names that may be shown: told apart, and not given away.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest as _, Sha256};
@@ -35,9 +36,10 @@ pub fn masked_caller(service: &ServiceId, kind: &str, key: &[u8]) -> String {
     match (kind, key) {
         ("global", _) => "everyone".to_owned(),
         ("ip", [4, a, b, c, ..]) => format!("{}/24", Ipv4Addr::new(*a, *b, *c, 0)),
-        ("ip", [6, a, b, c, d, e, f, ..]) => {
-            let part = |high, low| u16::from_be_bytes([high, low]);
-            format!("{}/48", Ipv6Addr::new(part(*a, *b), part(*c, *d), part(*e, *f), 0, 0, 0, 0, 0))
+        ("ip", [6, rest @ ..]) if 6 <= rest.len() => {
+            let mut address = [0; 16];
+            address[..6].copy_from_slice(&rest[..6]);
+            format!("{}/48", Ipv6Addr::from(address))
         }
         ("no_ip" | "ip", _) => "no address".to_owned(),
         (kind, key) => {
@@ -46,7 +48,12 @@ pub fn masked_caller(service: &ServiceId, kind: &str, key: &[u8]) -> String {
                 hash.update(part);
                 hash.update(b"\n");
             }
-            let shown = hash.finalize().iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<String>();
+            let hash = hash.finalize();
+            let shown = hash.iter().take(SHOWN).fold(String::with_capacity(2 * SHOWN), |mut shown, byte| {
+                // Writing to a text cannot fail.
+                let _ = write!(shown, "{byte:02x}");
+                shown
+            });
             format!("{kind} {shown}")
         }
     }

@@ -82,16 +82,13 @@ pub(crate) fn respond<P: Protocol>(
     way: Way,
 ) -> Response {
     let pump = Pump::new(app, subject, resume, protocol, holder);
-    let mut response = match way {
-        Way(Some(handover)) => {
-            let mut response = handover.body(|line| pump.run(line)).into_response();
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            response
-        }
-        Way(None) => {
-            let pieces = stream::unfold(pump, |mut pump| async move { Some((pump.next().await?, pump)) });
-            Body::from_stream(pieces).into_response()
-        }
+    let mut response = if let Some(handover) = way.0 {
+        let mut response = handover.body(|line| pump.run(line)).into_response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    } else {
+        let pieces = stream::unfold(pump, |mut pump| async move { Some((pump.next().await?, pump)) });
+        Body::from_stream(pieces).into_response()
     };
     let fixed = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),

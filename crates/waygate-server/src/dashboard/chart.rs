@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn the_table_sums_up_so_that_it_can_be_read() {
         let one = Outcomes { allowed: 1, ..Outcomes::default() };
-        let chart = chart(1, &[Some(one); 900]);
+        let chart = chart(1, &vec![Some(one); 900]);
         assert_eq!(chart.rows.len(), 90);
         assert_eq!(chart.rows[0].counts, Some([10, 0, 0, 0, 0]));
         assert_eq!(chart.rows[0].at.0.as_second(), 890);

@@ -161,6 +161,7 @@ async fn ranges_are_as_fine_as_they_are_kept_and_outcomes_can_be_looked_at_alone
     assert_eq!(stopped["routes"].as_array().unwrap().len(), 1, "{stopped}");
     assert_eq!(stopped["routes"][0]["path"], "/b");
     assert_eq!(total(&admin, "outcome=blocked").await["allowed"], 0);
+    #[expect(clippy::disallowed_methods, reason = "the server goes by real time")]
     let now = jiff::Timestamp::now();
     let ago = |seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
     let part = format!("from={}&to={}", ago(120), ago(60));

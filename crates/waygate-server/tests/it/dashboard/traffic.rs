@@ -47,6 +47,7 @@ async fn traffic_is_filtered_marked_and_exported_by_links() {
         let counts = json!([{"method": "GET", "path": "/a", "allowed": allowed, "limited": 3}]);
         assert_eq!(server.sdk(service).await.post("/api/sdk/traffic", report(service, &counts)).await.status, 200);
     }
+    #[expect(clippy::disallowed_methods, reason = "the server goes by real time")]
     let now = jiff::Timestamp::now();
     let hit = json!({"path": "/a", "method": "GET", "layer": "route_limit", "policy": "GET:/a", "key": "ip",
         "limit": "5/minute", "count": 3, "timestamp": now, "reset_at": now});
