@@ -158,12 +158,14 @@ async fn g31_a_trial_in_a_body_changes_nothing_where_nothing_can_be_tried() {
         assert_eq!(server.revision(), before, "{path}");
     }
     // What reads no body of its own looks for a trial all the same, and minds nothing else in it.
-    let revoke = format!("/api/tokens/{}", token["id"].as_str().unwrap());
+    let id = token["id"].as_str().unwrap();
+    let revoke = format!("/api/tokens/{id}");
     for path in [revoke.as_str(), "/api/instances/one"] {
         let trial = admin.send(Method::DELETE, path, Some(br#"{"dry_run": true}"#.to_vec())).await;
         assert_eq!((trial.refusal().0, &trial.body["field"]), (400, &json!("dry_run")), "{path}: {}", trial.body);
     }
-    assert_eq!(admin.get("/api/tokens").await.body.as_array().unwrap().len(), 2, "the token has not ended");
+    let known = admin.get("/api/tokens").await.body;
+    assert!(known.as_array().unwrap().iter().any(|token| token["id"] == id), "the token has not ended: {known}");
     assert_eq!(admin.send(Method::DELETE, &revoke, Some(b"no JSON".to_vec())).await.status, 200);
     let description = admin.get("/api/openapi.json").await.body;
     let enable = description["paths"]["/api/routes/{path_key}/enable"]["post"]["requestBody"].to_string();
