@@ -110,9 +110,9 @@ async fn browsers_see_a_page_and_programs_the_standard_answer() {
 async fn a_service_of_hyper_is_guarded_and_its_callers_are_told_apart() {
     let recipe = Recipe::start(env!("CARGO_BIN_EXE_over-hyper")).await;
     recipe.answers("/health", "*/*", &["200 ok"]).await;
-    for expected in ["200 ok", "200 ok", "429"] {
-        assert!(recipe.get("/hello/ada", "*/*").await.contains(expected), "{expected}");
-    }
+    recipe.answers("/hello/ada", "*/*", &["200 ok"]).await;
+    // A window of the limit may end in between; the next one fills as well.
+    recipe.answers("/hello/ada", "*/*", &["429"]).await;
     recipe.disable("/hello/{name}").await;
     recipe.answers("/hello/ada", "*/*", &["503", "route_disabled"]).await;
 }
