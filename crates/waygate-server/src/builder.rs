@@ -244,9 +244,10 @@ impl ServerBuilder {
             async move {
                 tokio::select! {
                     biased;
-                    () = stopping.cancelled() => control.feed().end(),
+                    () = stopping.cancelled() => {}
                     () = ending.cancelled() => {}
                 }
+                control.feed().end();
             }
         });
         Ok(Server::new(app, connections))

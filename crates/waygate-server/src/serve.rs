@@ -128,6 +128,8 @@ async fn accept(
     tokio::pin!(shutdown);
     loop {
         let (accepted, place) = tokio::select! {
+            // Streams go on before anybody else is let in: where that fails at once, it would fail again and again.
+            biased;
             () = &mut shutdown => return,
             Some(()) = next_ended(connections) => continue,
             next = next() => next,

@@ -54,7 +54,11 @@ impl ControlPlane {
     /// [`StoreError::Unavailable`]: the store cannot be asked, or this node learns of its commits too late.
     pub(crate) async fn catch_up(&self) -> Result<(), StoreError> {
         let late = |_| StoreError::Unavailable("this node has not followed the store yet; try again".to_owned());
-        tokio::time::timeout(PATIENCE, self.follow_to_newest()).await.map_err(late)?
+        let ask = async {
+            let _turn = self.0.asking.lock().await;
+            self.follow_to_newest().await
+        };
+        tokio::time::timeout(PATIENCE, ask).await.map_err(late)?
     }
 
     async fn ask_about(&self, cursor: &Cursor) -> Result<(), StoreError> {

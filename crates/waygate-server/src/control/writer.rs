@@ -55,9 +55,13 @@ async fn commit_batch(inner: &Inner, schedule: &mut Schedule, batch: &mut Vec<Re
     let mut requests = std::mem::take(batch);
     for _ in 0..ATTEMPTS {
         let base = inner.state.load_full();
-        let (planned, drafts, outcome) = plan_batch(&base, schedule, requests);
-        if drafts.is_empty() && planned.iter().all(Planned::is_harmless) {
-            answer_all(inner, planned, outcome);
+        let (mut planned, drafts, outcome) = plan_batch(&base, schedule, requests);
+        if drafts.is_empty() {
+            let (harmless, others) = planned.into_iter().partition(Planned::is_harmless);
+            answer_all(inner, harmless, outcome.clone());
+            planned = others;
+        }
+        if planned.is_empty() && drafts.is_empty() {
             return;
         }
         match commit(inner, &base.cursor, drafts).await {
@@ -211,7 +215,7 @@ fn answer_all(inner: &Inner, planned: Vec<Planned>, outcome: State) {
     }
 }
 
-/// Nothing of it is committed. A refusal stands where the store was reached and only its replicas were not.
+/// Nothing of it is acknowledged. A refusal stands where the store was reached and only its replicas were not.
 fn fail_all(planned: Vec<Planned>, error: &StoreError) {
     let is_newest = matches!(error, StoreError::Unacknowledged(_));
     for Planned { request, outcome } in planned {

@@ -6,7 +6,9 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +20,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Version};
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::chunk::Chunks;
@@ -131,8 +133,14 @@ impl Line {
 
     /// Waits until the other side has gone. What it says meanwhile is of no interest.
     pub(crate) async fn gone(&mut self) {
-        let mut word = [0; 16];
-        while matches!(self.wire.read(&mut word).await, Ok(1..)) {}
+        // Nothing is kept while it waits: there are many of these.
+        let mut read = |context: &mut Context<'_>| {
+            let mut words = [MaybeUninit::uninit(); 4096];
+            let mut words = ReadBuf::uninit(&mut words);
+            let read = Pin::new(&mut self.wire).poll_read(context, &mut words);
+            read.map(|read| read.is_ok() && !words.filled().is_empty())
+        };
+        while poll_fn(&mut read).await {}
     }
 
     /// Ends properly; the last chunk was sent.

@@ -140,10 +140,11 @@ impl<P: Protocol> Pump<P> {
     /// Finds out what is due, and encodes it where nobody else has.
     async fn turn(&mut self) {
         let now = Instant::now();
+        let due = self.control.feed().due(&mut self.subscription);
+        // Asked after the wake-up is seen: one that came in between would not come again.
         if self.control.feed().has_ended() {
             return self.end(Farewell::Stopping);
         }
-        let due = self.control.feed().due(&mut self.subscription);
         if !self.holder.may_go_on(&due.state) {
             return self.end(Farewell::TokenEnded);
         }
