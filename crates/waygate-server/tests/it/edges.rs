@@ -47,6 +47,15 @@ async fn the_server_speaks_tls_and_its_cookies_are_secure() {
     assert_eq!(answer.status(), 303);
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("__Host-waygate_session=") && cookie.ends_with("; Secure"), "{cookie}");
+    let login = r#"{"username": "admin", "password": "secret"}"#;
+    let login = http.post(format!("{url}/api/auth/login")).header("content-type", "application/json").body(login);
+    let login: serde_json::Value = serde_json::from_str(&login.send().await.unwrap().text().await.unwrap()).unwrap();
+    let stream = http.get(format!("{url}/api/sdk/stream?service=pay"));
+    let mut stream = stream.header("x-waygate-token", login["token"].as_str().unwrap()).send().await.unwrap();
+    let mut told = String::new();
+    while !told.contains("event: bookmark") {
+        told.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+    }
     // Whoever speaks no TLS is not served, and does not hold up a stop.
     let mut plain = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -55,6 +64,10 @@ async fn the_server_speaks_tls_and_its_cookies_are_secure() {
     assert!(!answered.starts_with(b"HTTP"), "{answered:?}");
     let _silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     shutdown.cancel();
+    while let Some(chunk) = stream.chunk().await.expect("it ends properly") {
+        told.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(told.contains("event: goodbye"), "{told}");
     tokio::time::timeout(Duration::from_secs(7), serving).await.unwrap().unwrap().unwrap();
 }
 
