@@ -148,7 +148,19 @@ async fn check(scene: &Scene, number: u64, promised: &Promised) {
         let logged = logged.remove(&route(*writer)).unwrap_or_default();
         let reasons: Vec<&str> = logged.iter().map(|(reason, _)| *reason).collect();
         let kept = &reasons[..promised.len().min(reasons.len())];
-        assert_eq!(kept, promised, "round {number}: what was promised is lost or has happened twice");
+        let whole = || {
+            format!(
+                "all of {prefix}, newest first: {:?}",
+                audit
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|entry| entry["reason"].as_str().unwrap().starts_with(&prefix))
+                    .map(|entry| (&entry["id"], &entry["path"], &entry["reason"]))
+                    .collect::<Vec<_>>()
+            )
+        };
+        assert_eq!(kept, promised, "what was promised is lost or has happened twice; {}", whole());
         // One more may have been made whose answer did not arrive.
         assert!(reasons.len() <= promised.len() + 1, "round {number}: {reasons:?} for {promised:?}");
         if let Some((reason, status)) = logged.last() {
