@@ -36,9 +36,10 @@ def runs(page):
 
 
 def environment():
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    programs = Path(os.environ.get("WAYGATE_DOCS_PROGRAMS", target / "debug"))
-    venv = Path(os.environ.get("WAYGATE_PEER_VENV", ROOT / "target/peer-venv"))
+    # Whole paths: a page's commands run in a folder of their own.
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+    programs = Path(os.environ.get("WAYGATE_DOCS_PROGRAMS", target / "debug")).resolve()
+    venv = Path(os.environ.get("WAYGATE_PEER_VENV", ROOT / "target/peer-venv")).absolute()
     for program in (programs / "waygate", programs / "payments-service", programs / "orders-service", venv / "bin/uvicorn"):
         if not program.exists():
             sys.exit(f"scripts/docs: `{program}` is missing; scripts/docs makes what it needs")

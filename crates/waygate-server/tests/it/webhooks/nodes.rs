@@ -69,12 +69,14 @@ async fn g38_g39_of_two_nodes_one_delivers_and_the_other_takes_over_on_every_bac
 
 async fn one_delivers_and_the_other_takes_over(backend: &Backend) {
     let store = backend.open().await;
-    let (first, second) = (backend.serve_with(quick).await, backend.serve_with(quick).await);
+    let first = backend.serve_with(quick).await;
     first.register("pay", &["/a"]).await;
     let receiver = Receiver::start().await;
     let (id, _) = create(&first.admin().await, &receiver.url(), json!({})).await;
     switch(&first, 6).await;
     receiver.messages(6).await;
+    // Only now: the one that is started last may be the first to ask.
+    let second = backend.serve_with(quick).await;
     let admin = second.admin().await;
     delivery(&admin, &id, |delivery| delivery["delivered"] == 6).await;
     let holder = store.side().value("webhooks/dispatcher", now()).await.unwrap();
