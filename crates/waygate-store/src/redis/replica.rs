@@ -196,7 +196,14 @@ impl Replica {
             if commit.revision() > state.cursor.revision {
                 state.apply(commit).map_err(|error| self.corrupt(&error))?;
             }
-            log.push(commit.clone());
+            if commit.revision() == log.newest().revision.next() {
+                log.push(commit.clone());
+            } else {
+                // Somebody has taken entries away. The checkpoint has what they did; what is kept begins behind them.
+                let (after, before) = (&log.newest().revision, commit.revision());
+                tracing::warn!(redis = self.describe(), %after, %before, "commits are missing from the history in Redis");
+                log = CommitLog::new(commit.cursor.clone(), self.retention);
+            }
         }
         if *log.newest() != state.cursor {
             return Err(self.corrupt(&"its history and its checkpoint do not meet"));

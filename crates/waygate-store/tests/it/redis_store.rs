@@ -68,6 +68,40 @@ async fn a_new_store_begins_with_the_checkpoint_and_what_follows() {
     assert_eq!(kept.commits, known.commits);
 }
 
+/// As by an operator's `XTRIM` or `XDEL`.
+#[tokio::test]
+async fn entries_that_were_taken_away_shorten_the_log_or_refuse_the_start() {
+    if !is_available() {
+        return;
+    }
+    let server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    for first in 0..13 {
+        commit(&store, first * 10..first * 10 + 10).await;
+    }
+    let checkpoint = async || server.tell(&["HGET", "{waygate}:head", "checkpoint"]).await;
+    eventually(async || checkpoint().await.contains(":100:")).await;
+    let all = HistoryQuery { before: None, limit: 1000 };
+    let known = store.history(all).await.unwrap().commits;
+    let cursor_of = |revision: u64| known.iter().find(|commit| commit.revision().0 == revision).unwrap().cursor.clone();
+
+    server.tell(&["XDEL", "{waygate}:history", "50-0"]).await;
+    let fresh = connect(&server.url(), "waygate").await;
+    assert_eq!(fresh.load().await.unwrap(), store.load().await.unwrap());
+    let kept = fresh.history(all).await.unwrap();
+    assert_eq!((&kept.commits[..], kept.more), (&known[..79], false), "what comes after the first behind the gap");
+    let mut watch = fresh.watch(&cursor_of(60)).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap().cursor, cursor_of(61));
+    assert!(matches!(fresh.watch(&cursor_of(40)).await, Err(WatchError::Compacted { .. })));
+    let after = commit(&fresh, 200..201).await;
+    eventually(async || store.load().await.unwrap().cursor == after).await;
+
+    server.tell(&["XDEL", "{waygate}:history", "110-0"]).await;
+    let options = RedisOptions { prefix: "waygate".to_owned(), ..RedisOptions::default() };
+    let refused = RedisStore::connect(&server.url(), options).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
+}
+
 #[tokio::test]
 async fn an_emptied_redis_is_a_new_history() {
     if !is_available() {
