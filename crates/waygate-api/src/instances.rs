@@ -189,6 +189,9 @@ pub struct Propagation {
     pub unproven: Option<Unproven>,
     /// Who does not enforce it yet; the first hundred.
     pub laggards: Vec<Laggard>,
+    /// The services that it concerns and none of whose instances is there; the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 /// Why it is not known whether a change is in force everywhere, whatever instances say.
@@ -200,8 +203,13 @@ pub enum Unproven {
     Vanished,
     /// The node that was asked has not seen the change come back from the store.
     Unseen,
-    /// The node that was asked could not learn which instances other nodes have, or there are more than it keeps.
+    /// The node that was asked could not learn which instances other nodes have, there are more than it keeps, or it has
+    /// just started and some may not have come back yet.
     Incomplete,
+    /// No instance of some of the services that it concerns is there: nobody of them has confirmed it.
+    Absent,
+    /// The same, and none of these services has ever registered a route.
+    Unheard,
     /// A reason that a newer server gives.
     #[serde(other)]
     Unknown,

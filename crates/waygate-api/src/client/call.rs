@@ -38,6 +38,8 @@ pub struct Answer<T> {
     pub revision: Option<Revision>,
     /// What a switch ended or what the caller should know.
     pub notices: Vec<String>,
+    /// Whether the call has changed anything, where the server says.
+    pub changed: Option<bool>,
 }
 
 /// The body of an answer as it came.
@@ -158,11 +160,11 @@ impl Client {
         body: Option<&impl Serialize>,
         extra: &[(&'static str, &str)],
     ) -> Result<Answer<T>, ClientError> {
-        let Answer { value: Body { url, bytes, .. }, revision, notices } =
+        let Answer { value: Body { url, bytes, .. }, revision, notices, changed } =
             self.call_raw(method, path, query, body, extra).await?;
         let value = serde_json::from_slice(&bytes)
             .map_err(|error| ClientError::Malformed { url, reason: error.to_string() })?;
-        Ok(Answer { value, revision, notices })
+        Ok(Answer { value, revision, notices, changed })
     }
 
     /// Any call, its answer as it came, also where it is no JSON.
@@ -204,7 +206,8 @@ impl Client {
         let media_type = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let revision = head.get(headers::REVISION).and_then(|value| value.to_str().ok()?.parse().ok()).map(Revision);
         let notices = head.get_all(headers::NOTICE).iter().filter_map(decoded).collect();
-        Ok(Answer { value: Body { url, media_type, bytes: bytes.to_vec() }, revision, notices })
+        let changed = head.get(headers::CHANGED).and_then(|text| text.to_str().ok()?.parse().ok());
+        Ok(Answer { value: Body { url, media_type, bytes: bytes.to_vec() }, revision, notices, changed })
     }
 
     /// Sends it, again where it only reads and nothing comes back.

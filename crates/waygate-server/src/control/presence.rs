@@ -16,7 +16,7 @@ mod table;
 mod unable;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,11 +67,15 @@ struct Inner {
     arrivals: arrivals::Arrivals,
     reader: publish::Reader,
     digests: standing::Digests,
+    /// Services that had registered routes before this node was started.
+    known_before: BTreeSet<ServiceId>,
 }
 
 impl Presence {
     pub(crate) fn start(control: &ControlPlane, liveness: Duration) -> Self {
         let node = format!("{:016x}", getrandom::u64().unwrap_or_default());
+        let state = control.current();
+        let known = state.services.iter().filter(|(_, service)| !service.routes.is_empty());
         let inner = Inner {
             control: control.clone(),
             side: control.side(),
@@ -84,6 +88,7 @@ impl Presence {
             arrivals: arrivals::Arrivals::default(),
             reader: publish::Reader::default(),
             digests: standing::Digests::default(),
+            known_before: known.map(|(service, _)| service.clone()).collect(),
         };
         let presence = Self(Arc::new(inner));
         control.spawn(|ending| publish::run(presence.clone(), ending));

@@ -127,21 +127,43 @@ async fn g57_what_is_stored_is_told_from_what_is_in_force_on_every_backend() {
 }
 
 #[tokio::test]
-async fn a_change_that_concerns_nobody_who_is_there_is_answered_at_once() {
+async fn g57_a_change_of_a_service_that_nobody_runs_is_proven_by_nobody() {
     let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let global = admin.post("/api/global/enable?wait=50s", json!({})).await;
+    assert_eq!(global.body["propagation"]["unproven"], "unheard", "nobody is known: {}", global.body);
+    admin.post("/api/global/disable", json!({})).await;
     server.register("pay", &["GET:/a"]).await;
     server.register("orders", &["GET:/b"]).await;
-    let admin = server.admin().await;
-    let propagation = disable(&admin, "50s").await;
+    let propagation = disable(&admin, "200ms").await;
     let nobody = json!({
         "revision": server.revision(), "confirmed": 0, "total": 0, "unconfirmed": 0, "lost": 0,
-        "waited_ms": propagation["waited_ms"], "laggards": [],
+        "waited_ms": propagation["waited_ms"], "laggards": [], "unproven": "absent", "absent": ["pay"],
     });
     assert_eq!(propagation, nobody);
-    // One that is silent is of another service.
-    let _instance = Instance::start(&server, "one").await;
-    let path = format!("{}?wait=50s", route("orders:GET:/b", "disable"));
-    assert_eq!(admin.post(&path, json!({})).await.body["propagation"]["total"], 0);
+    assert!(propagation["waited_ms"].as_u64().unwrap() >= 200, "one may come: {propagation}");
+    // Nobody has ever come: there is nothing to wait for.
+    let path = "/api/services/batch/maintenance/enable?wait=50s";
+    let batch = admin.post(path, json!({"allow_unknown": true})).await;
+    let told = &batch.body["propagation"];
+    assert_eq!((&told["unproven"], &told["absent"]), (&json!("unheard"), &json!(["batch"])), "{}", batch.body);
+
+    // One that comes meanwhile is waited for.
+    let (propagation, instance) = tokio::join!(disable(&admin, "50s"), async {
+        let instance = Instance::start(&server, "one").await;
+        instance.acknowledge(&server, json!({})).await;
+        instance
+    });
+    assert_eq!((&propagation["confirmed"], propagation.get("unproven")), (&json!(1), None), "{propagation}");
+    // It is of another service.
+    let path = format!("{}?wait=100ms", route("orders:GET:/b", "disable"));
+    let orders = admin.post(&path, json!({})).await;
+    assert_eq!(orders.body["propagation"]["absent"], json!(["orders"]), "{}", orders.body);
+    let global = admin.post("/api/global/enable?wait=100ms", json!({})).await;
+    instance.acknowledge(&server, json!({})).await;
+    let told = &global.body["propagation"];
+    assert_eq!((&told["unproven"], &told["absent"]), (&json!("absent"), &json!(["orders"])), "{}", global.body);
+    admin.post("/api/global/disable", json!({})).await;
     let global = admin.post("/api/global/enable?wait=0", json!({})).await;
     assert_eq!(global.body["propagation"]["laggards"][0]["instance"], "one", "{}", global.body);
     let batch = json!({"commands": [{"action": "global_maintenance_off"}]});

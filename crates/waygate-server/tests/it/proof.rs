@@ -294,6 +294,21 @@ async fn g9_a_node_that_cannot_learn_who_is_elsewhere_does_not_say_that_all_enfo
     server.stop().await;
 }
 
+/// After a restart not all have come back: that one of them enforces a change does not prove it of the others.
+#[tokio::test]
+async fn g57_a_node_that_has_just_started_does_not_say_that_it_knows_of_all() {
+    let kept = another_history(1).await;
+    let server = TestServer::start_on(kept, |server| server).await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    let propagation = switch(&admin, "enable", "100ms").await;
+    assert_eq!((&propagation["total"], &propagation["unproven"]), (&json!(0), &json!("absent")), "{propagation}");
+    let _stream = stream(&service, "one", None, None).await;
+    acknowledge(&service, &here(&server), json!({})).await;
+    let propagation = switch(&admin, "enable", "100ms").await;
+    assert_eq!((&propagation["confirmed"], &propagation["unproven"]), (&json!(1), &json!("incomplete")));
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn those_who_wait_at_once_share_what_is_read() {
     const WAITING: usize = 40;

@@ -1,17 +1,19 @@
 //! Waiting until a change is in force where it counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use waygate_api::instances::{Laggard, Propagation, Unproven};
-use waygate_core::{Cursor, ServiceId};
+use waygate_core::{Cursor, ServiceId, State};
 
 use super::Presence;
 use super::publish::{Notes, NotesRead};
 use super::record::{Instance, Name};
 use super::standing::Measure;
+use crate::clock;
 use crate::control::Concerned;
 use crate::control::feed::{Newest, Past, Place};
 
@@ -24,6 +26,9 @@ const SHARE: u32 = 10;
 const FIRST_READING: Duration = Duration::from_secs(1);
 /// How many are named.
 const MOST_NAMED: usize = 100;
+/// For so long after its start a node takes services that were there before it to have more instances than it has seen:
+/// they come back within the pause of the SDK, which is 5 seconds unless set.
+const RETURN: SignedDuration = SignedDuration::from_secs(10);
 
 /// A change to wait for.
 struct Awaited<'c> {
@@ -57,8 +62,16 @@ struct Count<'k> {
     unconfirmed: usize,
     lost: usize,
     laggards: Vec<(&'k Name, &'k Instance)>,
+    absent: Absent,
     /// Waiting longer can change nothing.
     is_settled: bool,
+}
+
+/// Who should have confirmed a change and is not there.
+#[derive(Default)]
+struct Absent {
+    services: Vec<ServiceId>,
+    unproven: Option<Unproven>,
 }
 
 impl Presence {
@@ -81,13 +94,14 @@ impl Presence {
             moved.mark_unchanged();
             let others = notes.as_deref().cloned().unwrap_or_else(|| self.read_last(concerned.only()));
             let known = self.with_own(others, |service| concerned.includes(service));
-            let past = self.0.control.feed().past();
-            let count = awaited.count(&self.measure(&past), &known);
+            let (past, state) = (self.0.control.feed().past(), self.0.control.current());
+            let count = awaited.count(&self.measure(&past), &known, &state);
+            let may_return = self.may_return(concerned);
             let end = begin + if has_read { patience } else { patience.max(FIRST_READING) };
             let is_over = Instant::now() >= end || ending.is_cancelled();
-            if is_over || (count.is_settled && notes.is_some()) {
+            if is_over || (count.is_settled && notes.is_some() && !may_return) {
                 let mut told = awaited.told(&self.measure(&past), &count);
-                let is_incomplete = notes.is_none() || self.leaves_out(concerned);
+                let is_incomplete = notes.is_none() || may_return || self.leaves_out(concerned);
                 told.unproven = told.unproven.or(is_incomplete.then_some(Unproven::Incomplete));
                 told.waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return told;
@@ -113,6 +127,12 @@ impl Presence {
     async fn read_at(&self, service: Option<&ServiceId>, at: Instant, pause: Duration) -> NotesRead {
         sleep_until(at).await;
         self.read_since(service, at.checked_sub(pause / 2).unwrap_or(at)).await
+    }
+
+    /// Whether this node has started so lately that instances of the services may not have come back to it yet.
+    fn may_return(&self, concerned: &Concerned) -> bool {
+        let is_young = clock::now().duration_since(self.0.control.started()) < RETURN;
+        is_young && self.0.known_before.iter().any(|service| concerned.includes(service))
     }
 
     /// Whether there are instances of the services that are not kept account of.
@@ -145,21 +165,34 @@ impl Awaited<'_> {
         }
     }
 
-    fn count<'k>(&mut self, measure: &Measure<'_>, known: &'k BTreeMap<Name, Instance>) -> Count<'k> {
+    fn count<'k>(&mut self, measure: &Measure<'_>, known: &'k BTreeMap<Name, Instance>, state: &State) -> Count<'k> {
         let sight = self.look(measure.past);
-        let mut count = Count { sight, confirmed: 0, unconfirmed: 0, lost: 0, laggards: Vec::new(), is_settled: true };
+        let mut count = Count {
+            sight,
+            confirmed: 0,
+            unconfirmed: 0,
+            lost: 0,
+            laggards: Vec::new(),
+            absent: Absent::default(),
+            is_settled: true,
+        };
+        let mut there: BTreeSet<&ServiceId> = BTreeSet::new();
         for (name, instance) in known.iter().filter(|(name, _)| self.concerned.includes(&name.service)) {
             if instance.has_left() || instance.was_forgotten() {
                 continue;
             }
             if !instance.confirms() {
-                count.unconfirmed += usize::from(instance.is_open(measure.now, measure.stale));
+                if instance.is_open(measure.now, measure.stale) {
+                    count.unconfirmed += 1;
+                    there.insert(&name.service);
+                }
                 continue;
             }
             if measure.is_lost(instance) {
                 count.lost += 1;
                 continue;
             }
+            there.insert(&name.service);
             let has_come = sight == Sight::Shown && self.has_reached(measure.past, name, instance);
             let refuses = instance.said().is_some_and(|said| !said.rejected.is_empty());
             let differs = has_come && measure.difference(name, instance).is_some();
@@ -170,12 +203,35 @@ impl Awaited<'_> {
             count.is_settled &= has_come && !differs;
             count.laggards.push((name, instance));
         }
+        count.absent = self.absent(&there, state);
         count.is_settled = match sight {
-            Sight::Shown => count.is_settled,
+            Sight::Shown => count.is_settled && count.absent.unproven != Some(Unproven::Absent),
             Sight::Unseen => false,
             Sight::Vanished => true,
         };
         count
+    }
+
+    /// The services concerned that have nobody there. Of one without routes no instance has ever come.
+    fn absent(&self, there: &BTreeSet<&ServiceId>, state: &State) -> Absent {
+        let has_run = |service: &ServiceId| state.services.get(service).is_some_and(|known| !known.routes.is_empty());
+        let is_absent = |service: &&ServiceId| !there.contains(service);
+        let services: Vec<ServiceId> = match self.concerned {
+            Concerned::Everyone => {
+                state.services.keys().filter(is_absent).filter(|name| has_run(name)).cloned().collect()
+            }
+            Concerned::Services(named) => {
+                named.iter().filter(is_absent).filter(|name| state.services.contains_key(*name)).cloned().collect()
+            }
+        };
+        let is_nobody = there.is_empty() && *self.concerned == Concerned::Everyone;
+        let unproven = match services.is_empty() {
+            true if is_nobody => Some(Unproven::Unheard),
+            true => None,
+            false if services.iter().any(has_run) => Some(Unproven::Absent),
+            false => Some(Unproven::Unheard),
+        };
+        Absent { services, unproven }
     }
 
     /// Whether an instance stands at a place of this history at which it enforces what the change has made.
@@ -203,11 +259,12 @@ impl Awaited<'_> {
             lost: count.lost,
             waited_ms: 0,
             unproven: match count.sight {
-                Sight::Shown => None,
+                Sight::Shown => count.absent.unproven,
                 Sight::Unseen => Some(Unproven::Unseen),
                 Sight::Vanished => Some(Unproven::Vanished),
             },
             laggards: named.collect(),
+            absent: count.absent.services.iter().take(MOST_NAMED).map(ToString::to_string).collect(),
         }
     }
 }

@@ -71,11 +71,12 @@ pub(super) fn all() -> Schemas {
                 json!({
                     "revision": whole(), "confirmed": whole(), "total": whole(), "unconfirmed": whole(),
                     "lost": whole(), "waited_ms": whole(),
-                    "unproven": one_of(&["vanished", "unseen", "incomplete"]),
+                    "unproven": one_of(&["vanished", "unseen", "incomplete", "absent", "unheard"]),
                     "laggards": list(object(&["service", "instance", "applied", "state"], json!({
                         "service": text(), "instance": text(), "applied": or_null(whole()), "state": state(),
                         "rejected": list(schema("NotApplied")),
                     }))),
+                    "absent": texts(),
                 }),
             ),
         ),
