@@ -73,13 +73,17 @@ impl Default for RedisOptions {
 /// |---|---|
 /// | `{waygate}:head` | a hash of cursors: `cursor`, the newest; `start`, right before the oldest kept commit; `checkpoint` |
 /// | `{waygate}:checkpoint` | the whole state at the cursor `checkpoint`, as JSON |
-/// | `{waygate}:history` | a stream; the commit of revision 7 is the entry `7-0`, with its `cursor` and itself as JSON |
+/// | `{waygate}:commits` | a hash; the commit of revision 7 is the field `7`: its cursor, a space, and itself as JSON |
+/// | `{waygate}:bell` | a stream of one entry, which each change of the others replaces: who follows waits for it |
 /// | `{waygate}:side`, `{waygate}:side_ends` | the [side table](SideStore) and when its values expire |
 /// | `{waygate}:notes`, `{waygate}:note_ends` | its notes and when they expire |
 ///
 /// # What happens when
 ///
 /// - **A batch is committed**: one script compares the base, its lineage included, and appends all or nothing.
+/// - **Redis is killed while it writes**: what it had answered for is there when it is back, and also after the next
+///   time, when a part of what it had not may come back too (see `scripts.rs`): it counts only where nothing else has
+///   taken its place.
 /// - **Every 100 commits**: whoever commits replaces the checkpoint. Commits beyond [`Retention`] go as others come,
 ///   never one that the checkpoint does not cover.
 /// - **Redis was emptied**: a new, empty history of another epoch begins. It is noticed within some seconds.
@@ -102,7 +106,8 @@ pub struct RedisStore {
 struct Keys {
     head: String,
     checkpoint: String,
-    history: String,
+    commits: String,
+    bell: String,
     side: String,
     side_ends: String,
     notes: String,
@@ -176,7 +181,8 @@ impl Keys {
         Self {
             head: key("head"),
             checkpoint: key("checkpoint"),
-            history: key("history"),
+            commits: key("commits"),
+            bell: key("bell"),
             side: key("side"),
             side_ends: key("side_ends"),
             notes: key("notes"),
@@ -186,7 +192,7 @@ impl Keys {
 
     /// Those that belong to the history.
     fn all(&self) -> [&str; 5] {
-        [&self.head, &self.checkpoint, &self.history, &self.side, &self.side_ends]
+        [&self.head, &self.checkpoint, &self.commits, &self.side, &self.side_ends]
     }
 
     /// Where a key of a history that is replaced goes.

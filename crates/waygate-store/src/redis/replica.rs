@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::redis::{Script, ScriptInvocation};
 use tokio::sync::Mutex;
-use waygate_core::{Commit, Cursor, Draft, State};
+use waygate_core::{Commit, Cursor, Draft, Revision, State};
 
 use super::address::Acknowledgement;
 use super::link::{Link, LinkError};
@@ -35,6 +35,9 @@ pub(super) struct Replica {
     trouble: std::sync::Mutex<Option<String>>,
     scripts: Scripts,
 }
+
+/// What [`scripts::READ`] says: which of its answers it is, the newest cursor, the start, the checkpoint, the commits.
+type Answer = (String, String, String, String, Vec<String>);
 
 #[derive(Debug)]
 struct Scripts {
@@ -119,7 +122,7 @@ impl Replica {
         let newest = commits.last().map_or(base, |commit| &commit.cursor);
         let kept = i128::try_from(self.retention.commits.max(1)).unwrap_or(i128::MAX);
         let mut script = self.scripts.commit.key(&self.keys.head);
-        script.key(&self.keys.history).arg(base.to_string());
+        script.key(&self.keys.commits).key(&self.keys.bell).arg(base.to_string());
         script.arg((i128::from(newest.revision.0) - kept).max(-1).to_string());
         for commit in &commits {
             script.arg(commit.revision().0).arg(commit.cursor.to_string()).arg(encode(&**commit)?);
@@ -151,7 +154,7 @@ impl Replica {
         let state = self.timeline.state();
         let written = async {
             let mut script = self.scripts.checkpoint.key(&self.keys.head);
-            script.key(&self.keys.checkpoint).key(&self.keys.history);
+            script.key(&self.keys.checkpoint).key(&self.keys.commits);
             script.arg(state.cursor.to_string()).arg(state.cursor.revision.0).arg(encode(&state)?);
             self.run::<bool>(&script, PATIENCE).await
         };
@@ -165,23 +168,34 @@ impl Replica {
         loop {
             let cursor = self.timeline.cursor();
             let mut script = self.scripts.read.key(&self.keys.head);
-            script.key(&self.keys.checkpoint).key(&self.keys.history);
+            script.key(&self.keys.checkpoint).key(&self.keys.commits);
             script.arg(cursor.to_string()).arg(cursor.revision.0);
-            let (what, start, checkpoint, commits): (String, String, String, Vec<String>) =
-                self.run(&script, PATIENCE_FOR_ALL).await?;
-            let commits = commits.iter().map(|text| self.decode(text).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+            let (what, newest, start, checkpoint, commits) = self.ask(&script).await?;
             match what.as_str() {
-                "after" => return self.timeline.publish(&commits).map_err(|error| self.corrupt(&error)),
-                "all" => return self.replace(&start, &checkpoint, &commits),
+                "after" => return self.go_on(&cursor, &newest, &commits),
+                "all" => return self.replace(&newest, &start, &checkpoint, &commits),
                 _ => self.begin().await?,
             }
+        }
+    }
+
+    /// Soon, where little has to be read. A connection that leads nowhere by now must not hold up the turn, so only a new
+    /// one may take long.
+    async fn ask(&self, script: &ScriptInvocation<'_>) -> Result<Answer, StoreError> {
+        match self.link.run(script, PATIENCE).await {
+            Err(LinkError::TimedOut(_)) => {
+                self.link.forget();
+                let answer = self.link.run(script, PATIENCE_FOR_ALL).await;
+                Ok(answer.inspect_err(|_| self.link.forget())?)
+            }
+            answer => Ok(answer.inspect_err(|_| self.link.forget())?),
         }
     }
 
     async fn begin(&self) -> Result<(), StoreError> {
         let start = Cursor::start_of(fresh_epoch()?);
         let mut script = self.scripts.begin.key(&self.keys.head);
-        script.key(&self.keys.checkpoint).key(&self.keys.history);
+        script.key(&self.keys.checkpoint).key(&self.keys.commits);
         script.arg(start.to_string()).arg(encode(&State::new(start))?);
         if self.run::<bool>(&script, PATIENCE).await? {
             tracing::info!(redis = self.describe(), "a new history begins");
@@ -189,24 +203,49 @@ impl Replica {
         Ok(())
     }
 
-    fn replace(&self, start: &str, checkpoint: &str, commits: &[Arc<Commit>]) -> Result<(), StoreError> {
+    /// Takes in what follows.
+    fn go_on(&self, cursor: &Cursor, newest: &str, texts: &[String]) -> Result<(), StoreError> {
+        let mut commits = Vec::with_capacity(texts.len());
+        let mut last = cursor.clone();
+        for text in texts {
+            let commit = self.commit_of(text, last.revision.next())?;
+            self.check_place(&commit, &last)?;
+            last = commit.cursor.clone();
+            commits.push(Arc::new(commit));
+        }
+        self.check_end(&last, newest)?;
+        self.timeline.publish(&commits).map_err(|error| self.corrupt(&error))
+    }
+
+    /// Begins anew with the checkpoint and all that is kept.
+    fn replace(&self, newest: &str, start: &str, checkpoint: &str, commits: &[String]) -> Result<(), StoreError> {
         let mut state: State = self.decode(checkpoint)?;
         let mut log = CommitLog::new(start.parse().map_err(|error| self.corrupt(&error))?, self.retention);
-        for commit in commits {
-            if commit.revision() > state.cursor.revision {
-                state.apply(commit).map_err(|error| self.corrupt(&error))?;
+        let mut revision = log.newest().revision;
+        // Behind commits that somebody has taken away, the log begins with the next one that is there.
+        let mut is_missing = false;
+        for text in commits {
+            revision = revision.next();
+            if text.is_empty() && revision <= state.cursor.revision {
+                tracing::warn!(redis = self.describe(), %revision, "a commit is missing in Redis; the checkpoint covers it");
+                is_missing = true;
+                continue;
             }
-            if commit.revision() == log.newest().revision.next() {
-                log.push(commit.clone());
-            } else {
-                // Somebody has taken entries away. The checkpoint has what they did; what is kept begins behind them.
-                let (after, before) = (&log.newest().revision, commit.revision());
-                tracing::warn!(redis = self.describe(), %after, %before, "commits are missing from the history in Redis");
+            let commit = Arc::new(self.commit_of(text, revision)?);
+            if is_missing {
                 log = CommitLog::new(commit.cursor.clone(), self.retention);
+                is_missing = false;
+            } else {
+                self.check_place(&commit, log.newest())?;
+                log.push(commit.clone());
+            }
+            if revision > state.cursor.revision {
+                state.apply(&commit).map_err(|error| self.corrupt(&error))?;
             }
         }
+        self.check_end(&state.cursor, newest)?;
         if *log.newest() != state.cursor {
-            return Err(self.corrupt(&"its history and its checkpoint do not meet"));
+            log = CommitLog::new(state.cursor.clone(), self.retention);
         }
         let cursor = state.cursor.clone();
         let gone = self.timeline.replace(state, log);
@@ -223,6 +262,28 @@ impl Replica {
             );
         }
         Ok(())
+    }
+
+    fn commit_of(&self, text: &str, revision: Revision) -> Result<Commit, StoreError> {
+        if text.is_empty() {
+            return Err(self.corrupt(&format_args!("the commit of revision {revision} is missing")));
+        }
+        self.decode(text)
+    }
+
+    fn check_place(&self, commit: &Commit, previous: &Cursor) -> Result<(), StoreError> {
+        if commit.follows(previous) {
+            return Ok(());
+        }
+        Err(self.corrupt(&format_args!("`{}` does not follow `{previous}`", commit.cursor)))
+    }
+
+    /// Whether it is all that the head speaks of.
+    fn check_end(&self, last: &Cursor, newest: &str) -> Result<(), StoreError> {
+        if last.to_string() == newest {
+            return Ok(());
+        }
+        Err(self.corrupt(&format_args!("what is kept ends with `{last}`, and the newest is `{newest}`")))
     }
 
     async fn run<T: ::redis::FromRedisValue>(

@@ -1,96 +1,120 @@
 //! The scripts that the store runs, each one step that nothing comes between.
 //!
 //! Keys, all of one hash tag: `head`, a hash with the cursors `cursor` (the newest), `start` (right before the oldest
-//! kept commit) and `checkpoint`; `checkpoint`, the state there; `history`, a stream whose entry `<revision>-0` has the
-//! fields `cursor` and `commit`.
+//! kept commit) and `checkpoint`; `checkpoint`, the state there; `commits`, a hash whose field `<revision>` is the
+//! cursor, a space and the commit; `bell`, a stream of one entry that every change of the others replaces.
+//!
+//! # What a torn write may leave
+//!
+//! A Redis that is killed while it writes the effects of a script to its append-only file leaves a `MULTI` without its
+//! `EXEC`. When it starts it drops them from memory and, up to a whole command, not from the file; the `EXEC` of whatever
+//! is written next makes them happen at the start after that one. So each script here holds if any first part of its
+//! effects happens at any later time: it sets what it sets absolutely, in an order in which nothing is believed before it
+//! is whole, and nothing is believed beyond `head`. (A stream of commits would not do: what was torn would keep its place
+//! from the commit that was acknowledged later.) And each has at least two effects, some of them twice: a single one would
+//! be written without an `EXEC`, and go with the torn write before it.
 
-/// Begins a history where there is none. Keys: head, checkpoint, history. Arguments: the cursor of the beginning, the
+/// Begins a history where there is none. Keys: head, checkpoint, commits. Arguments: the cursor of the beginning, the
 /// empty state.
 pub(super) const BEGIN: &str = r"
 if redis.call('HEXISTS', KEYS[1], 'cursor') == 1 then return 0 end
-redis.call('DEL', KEYS[1], KEYS[3])
-redis.call('HSET', KEYS[1], 'cursor', ARGV[1], 'start', ARGV[1], 'checkpoint', ARGV[1])
 redis.call('SET', KEYS[2], ARGV[2])
+redis.call('HSET', KEYS[1], 'cursor', ARGV[1], 'start', ARGV[1], 'checkpoint', ARGV[1])
 return 1
 ";
 
 /// What somebody who stands at a cursor has to learn. Keys as for [`BEGIN`]. Arguments: the cursor, its revision.
 ///
-/// Answers `after` with the commits that follow; `all` with start, checkpoint and every kept commit where the cursor is
-/// not of this history, or the commits that follow are gone; `none` where there is no history.
+/// Answers `after` with the newest cursor and the commits that follow; `all` with the newest cursor, start, checkpoint and
+/// every kept commit where the cursor is not of this history, or the commits that follow are gone; `none` where there is
+/// no history. A commit that is missing is the empty text.
 pub(super) const READ: &str = r"
 local head = redis.call('HMGET', KEYS[1], 'cursor', 'start')
-if not head[1] then return {'none', '', '', {}} end
-if head[1] == ARGV[1] then return {'after', '', '', {}} end
+if not head[1] then return {'none', '', '', '', {}} end
+if head[1] == ARGV[1] then return {'after', head[1], '', '', {}} end
+local newest, from = tonumber(string.match(head[1], ':(%d+):')), tonumber(string.match(head[2], ':(%d+):'))
+local at = tonumber(ARGV[2])
 local known = head[2] == ARGV[1]
-if not known then
-  local entry = redis.call('XRANGE', KEYS[3], ARGV[2] .. '-0', ARGV[2] .. '-0')[1]
-  known = entry and entry[2][2] == ARGV[1]
+if not known and at > from and at < newest then
+  local entry = redis.call('HGET', KEYS[3], ARGV[2])
+  known = entry and string.sub(entry, 1, #ARGV[1] + 1) == ARGV[1] .. ' '
 end
-local entries = redis.call('XRANGE', KEYS[3], known and '(' .. ARGV[2] .. '-0' or '-', '+')
+if known then from = at end
 local commits = {}
-for index, entry in ipairs(entries) do commits[index] = entry[2][4] end
-if known then return {'after', '', '', commits} end
-return {'all', head[2], redis.call('GET', KEYS[2]) or '', commits}
+for first = from + 1, newest, 1000 do
+  local revisions = {}
+  for revision = first, math.min(first + 999, newest) do
+    revisions[#revisions + 1] = string.format('%.0f', revision)
+  end
+  for _, entry in ipairs(redis.call('HMGET', KEYS[3], unpack(revisions))) do
+    commits[#commits + 1] = entry and string.sub(entry, string.find(entry, ' ', 1, true) + 1) or ''
+  end
+end
+if known then return {'after', head[1], '', '', commits} end
+return {'all', head[1], head[2], redis.call('GET', KEYS[2]) or '', commits}
 ";
 
 /// Appends commits if the base is the newest cursor; then lets go of the oldest, but of none that the checkpoint does
-/// not cover. Keys: head, history. Arguments: the base, the newest revision to let go of (negative for none), and for
-/// each commit its revision, cursor and text.
+/// not cover. Keys: head, commits, bell. Arguments: the base, the newest revision to let go of (negative for none), and
+/// for each commit its revision, cursor and text.
 ///
 /// Answers whether it was done, and the cursor of the checkpoint.
 pub(super) const COMMIT: &str = r"
 local head = redis.call('HMGET', KEYS[1], 'cursor', 'start', 'checkpoint')
 if head[1] ~= ARGV[1] then return {0, ''} end
+if #ARGV == 2 then return {1, head[3]} end
 for index = 3, #ARGV, 3 do
-  redis.call('XADD', KEYS[2], ARGV[index] .. '-0', 'cursor', ARGV[index + 1], 'commit', ARGV[index + 2])
-  redis.call('HSET', KEYS[1], 'cursor', ARGV[index + 1])
+  redis.call('HSET', KEYS[2], ARGV[index], ARGV[index + 1] .. ' ' .. ARGV[index + 2])
 end
+redis.call('HSET', KEYS[1], 'cursor', ARGV[#ARGV - 1])
 local covered = tonumber(string.match(head[3], ':(%d+):'))
-local gone = string.format('%.0f', math.min(tonumber(ARGV[2]), covered))
-if tonumber(gone) > tonumber(string.match(head[2], ':(%d+):')) then
-  local last = redis.call('XRANGE', KEYS[2], gone .. '-0', gone .. '-0')[1]
+local oldest, gone = tonumber(string.match(head[2], ':(%d+):')), math.min(tonumber(ARGV[2]), covered)
+if gone > oldest then
+  local last = redis.call('HGET', KEYS[2], string.format('%.0f', gone))
   if last then
-    redis.call('HSET', KEYS[1], 'start', last[2][2])
-    redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', tonumber(gone) + 1) .. '-0')
+    redis.call('HSET', KEYS[1], 'start', string.sub(last, 1, string.find(last, ' ', 1, true) - 1))
+    for revision = oldest + 1, gone do redis.call('HDEL', KEYS[2], string.format('%.0f', revision)) end
   end
 end
+redis.call('XADD', KEYS[3], 'MAXLEN', 1, '*', 'cursor', ARGV[#ARGV - 1])
 return {1, head[3]}
 ";
 
 /// Writes down again what is there, for replicas to confirm. Keys: head.
 pub(super) const CONFIRM: &str = r"
 local cursor = redis.call('HGET', KEYS[1], 'cursor')
-if cursor then redis.call('HSET', KEYS[1], 'cursor', cursor) end
+for _ = 1, cursor and 2 or 0 do redis.call('HSET', KEYS[1], 'cursor', cursor) end
 return cursor or ''
 ";
 
-/// Begins another history in the place of one. Keys: head, checkpoint, history, side, ends of side, and where each of
-/// them goes. Arguments: the newest cursor of the one, the cursor of the beginning of the other, the empty state, and
+/// Begins another history in the place of one. Keys: head, checkpoint, commits, side, ends of side, where each of them
+/// goes, and bell. Arguments: the newest cursor of the one, the cursor of the beginning of the other, the empty state, and
 /// for each commit its revision, cursor and text. Answers whether it was done.
 pub(super) const REPLACE: &str = r"
 if redis.call('HGET', KEYS[1], 'cursor') ~= ARGV[1] then return 0 end
 for index = 1, 5 do
   if redis.call('EXISTS', KEYS[index]) == 1 then redis.call('RENAME', KEYS[index], KEYS[index + 5]) end
 end
-redis.call('HSET', KEYS[1], 'cursor', ARGV[2], 'start', ARGV[2], 'checkpoint', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[3])
 for index = 4, #ARGV, 3 do
-  redis.call('XADD', KEYS[3], ARGV[index] .. '-0', 'cursor', ARGV[index + 1], 'commit', ARGV[index + 2])
-  redis.call('HSET', KEYS[1], 'cursor', ARGV[index + 1])
+  redis.call('HSET', KEYS[3], ARGV[index], ARGV[index + 1] .. ' ' .. ARGV[index + 2])
 end
+local newest = #ARGV > 3 and ARGV[#ARGV - 1] or ARGV[2]
+redis.call('HSET', KEYS[1], 'cursor', newest, 'start', ARGV[2], 'checkpoint', ARGV[2])
+redis.call('XADD', KEYS[11], 'MAXLEN', 1, '*', 'cursor', newest)
 return 1
 ";
 
 /// Replaces the checkpoint by a newer one of the same history. Keys as for [`BEGIN`]. Arguments: its cursor, its
 /// revision, the state.
 pub(super) const CHECKPOINT: &str = r"
-local before = redis.call('HGET', KEYS[1], 'checkpoint')
-local entry = redis.call('XRANGE', KEYS[3], ARGV[2] .. '-0', ARGV[2] .. '-0')[1]
-if not before or not entry or entry[2][2] ~= ARGV[1] then return 0 end
-if tonumber(string.match(before, ':(%d+):')) >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'checkpoint', ARGV[1])
+local head = redis.call('HMGET', KEYS[1], 'cursor', 'checkpoint')
+local entry = redis.call('HGET', KEYS[3], ARGV[2])
+if not head[2] or not entry or string.sub(entry, 1, #ARGV[1] + 1) ~= ARGV[1] .. ' ' then return 0 end
+if tonumber(string.match(head[1], ':(%d+):')) < tonumber(ARGV[2]) then return 0 end
+if tonumber(string.match(head[2], ':(%d+):')) >= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[3])
+redis.call('HSET', KEYS[1], 'checkpoint', ARGV[1])
 return 1
 ";
 
@@ -131,13 +155,16 @@ local value = redis.call('HGET', KEYS[1], ARGV[1])
 if ends and tonumber(ends) <= now then value = false end
 local expected = ARGV[2] == '1' and ARGV[3]
 if value ~= expected then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-if ARGV[4] == '1' then
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[5])
-  if ARGV[6] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), ARGV[1]) end
-else
+if ARGV[4] ~= '1' then
+  redis.call('ZADD', KEYS[2], now, ARGV[1])
   redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 1
 end
+if ARGV[6] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[5])
+if ARGV[6] == '0' then redis.call('ZREM', KEYS[2], ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[5])
 return 1
 ";
 
@@ -151,12 +178,10 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 
   redis.call('ZREM', KEYS[2], key)
 end
 for index = 1, #ARGV, 3 do
+  if ARGV[index + 2] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[index + 2]), ARGV[index]) end
   redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1])
-  if ARGV[index + 2] == '0' then
-    redis.call('ZREM', KEYS[2], ARGV[index])
-  else
-    redis.call('ZADD', KEYS[2], now + tonumber(ARGV[index + 2]), ARGV[index])
-  end
+  if ARGV[index + 2] == '0' then redis.call('ZREM', KEYS[2], ARGV[index]) end
 end
+if #ARGV >= 3 then redis.call('HSET', KEYS[1], ARGV[#ARGV - 2], ARGV[#ARGV - 1]) end
 return 1
 ";

@@ -14,6 +14,7 @@ mod redis_counters;
 mod redis_outage;
 mod redis_replicas;
 mod redis_store;
+mod redis_torn;
 mod reopen;
 mod sentinel;
 mod side;

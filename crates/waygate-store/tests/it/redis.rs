@@ -87,6 +87,18 @@ impl Server {
         eventually(async || self.is_up().await).await;
     }
 
+    /// The file that it writes each change to.
+    #[expect(clippy::disallowed_methods, reason = "a test looks for a file")]
+    pub(crate) fn append_only_file(&self) -> std::path::PathBuf {
+        let folder = self.directory.path().join("appendonlydir");
+        let files = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        // Before version 7 there is one file.
+        files
+            .filter(|path| path.to_string_lossy().ends_with(".incr.aof"))
+            .max()
+            .unwrap_or_else(|| self.directory.path().join("appendonly.aof"))
+    }
+
     /// Sends it a signal, such as `STOP`: it then answers nobody, and nobody is told.
     pub(crate) fn signal(&self, name: &str) {
         let process = self.child.as_ref().unwrap().id().to_string();

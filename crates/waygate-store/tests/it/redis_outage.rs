@@ -128,12 +128,22 @@ async fn g24_what_is_not_whole_in_redis_is_refused_and_left_alone() {
     }
     server.tell(&["SET", "{waygate}:checkpoint", &checkpoint]).await;
     // A commit in the middle that somebody has deleted.
-    let entry = server
-        .tell(&["EVAL", "return redis.call('XRANGE', KEYS[1], '3-0', '3-0')[1][2][4]", "1", "{waygate}:history"])
-        .await;
-    server.tell(&["XDEL", "{waygate}:history", "3-0"]).await;
+    let entry = server.tell(&["HGET", "{waygate}:commits", "3"]).await;
+    server.tell(&["HDEL", "{waygate}:commits", "3"]).await;
     let error = refused().await;
     assert!(is_corrupt(&error), "{error:?}");
     assert_eq!(server.tell(&["HGET", "{waygate}:head", "cursor"]).await, newest.to_string());
-    assert!(entry.contains("draft-"), "{entry}");
+    assert!(error.to_string().contains("revision 3 is missing"), "{error}");
+    // One of another history in its place, and a head that speaks of more than there is.
+    let other = server.tell(&["HGET", "{waygate}:commits", "4"]).await;
+    server.tell(&["HSET", "{waygate}:commits", "3", &other]).await;
+    let error = refused().await;
+    assert!(is_corrupt(&error) && error.to_string().contains("does not follow"), "{error:?}");
+    server.tell(&["HSET", "{waygate}:commits", "3", &entry]).await;
+    let beyond = newest.to_string().replace(":5:", ":6:");
+    server.tell(&["HSET", "{waygate}:head", "cursor", &beyond]).await;
+    let error = refused().await;
+    assert!(is_corrupt(&error) && error.to_string().contains("revision 6 is missing"), "{error:?}");
+    server.tell(&["HSET", "{waygate}:head", "cursor", &newest.to_string()]).await;
+    assert_eq!(RedisStore::connect(&url, RedisOptions::default()).await.unwrap().load().await.unwrap().cursor, newest);
 }

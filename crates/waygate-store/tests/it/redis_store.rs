@@ -68,7 +68,7 @@ async fn a_new_store_begins_with_the_checkpoint_and_what_follows() {
     assert_eq!(kept.commits, known.commits);
 }
 
-/// As by an operator's `XTRIM` or `XDEL`.
+/// As by an operator's `HDEL`.
 #[tokio::test]
 async fn entries_that_were_taken_away_shorten_the_log_or_refuse_the_start() {
     if !is_available() {
@@ -85,7 +85,7 @@ async fn entries_that_were_taken_away_shorten_the_log_or_refuse_the_start() {
     let known = store.history(all).await.unwrap().commits;
     let cursor_of = |revision: u64| known.iter().find(|commit| commit.revision().0 == revision).unwrap().cursor.clone();
 
-    server.tell(&["XDEL", "{waygate}:history", "50-0"]).await;
+    server.tell(&["HDEL", "{waygate}:commits", "50"]).await;
     let fresh = connect(&server.url(), "waygate").await;
     assert_eq!(fresh.load().await.unwrap(), store.load().await.unwrap());
     let kept = fresh.history(all).await.unwrap();
@@ -96,7 +96,7 @@ async fn entries_that_were_taken_away_shorten_the_log_or_refuse_the_start() {
     let after = commit(&fresh, 200..201).await;
     eventually(async || store.load().await.unwrap().cursor == after).await;
 
-    server.tell(&["XDEL", "{waygate}:history", "110-0"]).await;
+    server.tell(&["HDEL", "{waygate}:commits", "110"]).await;
     let options = RedisOptions { prefix: "waygate".to_owned(), ..RedisOptions::default() };
     let refused = RedisStore::connect(&server.url(), options).await.unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");

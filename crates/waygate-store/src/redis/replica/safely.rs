@@ -38,6 +38,7 @@ impl Replica {
         for key in keys {
             script.key(self.keys.aside(key, base));
         }
+        script.key(&self.keys.bell);
         script.arg(base.to_string()).arg(start.to_string()).arg(encode(&State::new(start))?);
         for commit in &commits {
             script.arg(commit.revision().0).arg(commit.cursor.to_string()).arg(encode(&**commit)?);
