@@ -22,11 +22,22 @@ pub struct ErrorBody {
     /// Finds the request in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Made by the client, of an answer that is no Waygate API's.
+    #[serde(skip)]
+    pub foreign: bool,
 }
 
 impl ErrorBody {
     pub fn new(code: ErrorCode, error: impl Into<String>) -> Self {
-        Self { error: error.into(), code, field: None, ambiguous_matches: None, near: Vec::new(), request_id: None }
+        Self {
+            error: error.into(),
+            code,
+            field: None,
+            ambiguous_matches: None,
+            near: Vec::new(),
+            request_id: None,
+            foreign: false,
+        }
     }
 }
 

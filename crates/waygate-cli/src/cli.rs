@@ -4,6 +4,7 @@
 
 mod api;
 mod backup;
+mod blank;
 mod declare;
 #[cfg(feature = "demo")]
 mod demo;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use api::Api;
 pub(crate) use backup::{Backup, Restore};
+pub(crate) use blank::{blank, without_blank_variables};
 pub(crate) use declare::{Apply, ApplyManner, Copy, Diff, Documents, Explain, Export, History, Kind, Rollback, Undo};
 #[cfg(feature = "demo")]
 pub(crate) use demo::Demo;
@@ -53,14 +55,17 @@ use crate::completion::Shell;
     max_term_width = 110,
     disable_help_subcommand = true,
     args_override_self = true,
-    after_help = "From nothing to a route that is off in every instance (`waygate demo` shows it all in one process):
-  waygate serve --auth admin:secret
+    after_help = "From nothing to a route that is off in every instance (`waygate demo` has all of it in one process):
+  waygate serve --auth admin:secret            # goes on; type the rest in another terminal
   waygate config set-url http://localhost:9000
-  waygate login admin
-  waygate token create --service payments-service
-    Start the service, which has the SDK, with WAYGATE_SERVER_URL and that token as WAYGATE_TOKEN.
-  waygate status --service payments-service
-  waygate disable GET:/api/payments --reason hotfix --wait
+  waygate login admin --password secret
+  waygate token create --service payments-service > payments.token
+    Start the service, which has the SDK, with these variables:
+    WAYGATE_SERVER_URL=http://localhost:9000 WAYGATE_APP_ID=payments-service WAYGATE_TOKEN=$(cat payments.token)
+  waygate instances                            # the service is there
+  waygate disable payments-service:GET:/api/payments --reason hotfix --wait
+    \"1/1 instances enforcing\" is the proof: callers get 503 from now on.
+  waygate enable payments-service:GET:/api/payments --wait
 
 Examples:
   waygate disable GET:/api/payments --reason hotfix --until 30m
@@ -69,7 +74,7 @@ Examples:
 
 Exit codes:
   0 done        2 usage       4 login needed or refused   6 unreachable
-  1 failed      3 not found   5 conflict                  7 not in force in time"
+  1 failed      3 not found   5 conflict                  7 not confirmed in time"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -37,21 +37,31 @@ mod wait;
 mod watch;
 
 use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, Effect, InstanceCommand};
+use waygate_core::LONGEST_REASON;
+
+use crate::cli::{Cli, Command, Effect, InstanceCommand, blank, command, grouped, without_blank_variables};
 use crate::completion;
 use crate::context::{Context, wants_colour, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
-use crate::printer::{ColourChoice, Printer};
+use crate::printer::{ColourChoice, Output, Printer};
 
 /// Reads the command line, carries it out and prints what goes wrong.
 pub(crate) fn run() -> ExitStatus {
     if completion::answered() {
         return ExitStatus::Success;
     }
-    let parsed = crate::cli::grouped(crate::cli::command()).try_get_matches();
-    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let mut whole = without_blank_variables(grouped(command()));
+    let parsed = whole.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| {
+        if let Some(argument) = blank(&whole, &matches) {
+            let error = format!("nothing is given for `{argument}`; leave it out where it is not meant");
+            return Err(whole.error(ErrorKind::InvalidValue, error));
+        }
+        Cli::from_arg_matches(&matches)
+    });
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and versions are no errors; clap knows which stream each belongs on.
@@ -76,14 +86,18 @@ pub(crate) fn run() -> ExitStatus {
         // It acts on this one, by the rules of this one.
         cli.global.context = Some(copy.target.clone());
     }
-    if cli.global.local {
+    // What programs read does not depend on where they run.
+    if cli.global.local && cli.global.output() != Output::Csv {
         moment::show_local();
     }
     let context = Context::new(printer, cli.global.settings());
-    let carried_out = allowed(&context, effect)
+    let is_heard = cli.command.needs_consent();
+    let consent = || if is_heard { confirm::foreseen(&context) } else { Ok(()) };
+    let carried_out = allowed(&context, effect, is_heard)
+        .and_then(|()| consent())
         .and_then(|()| reasoned(&context, &mut cli.command, ticket.as_deref()))
         .and_then(|()| carry_out(&context, cli.command))
-        .and_then(|()| propagation::tell(&context));
+        .and_then(|()| propagation::tell(&context, is_stored && effect == Effect::Changes));
     let printer = &context.printer;
     match carried_out {
         Ok(()) if printer.unknown_column().is_some() => {
@@ -126,17 +140,25 @@ fn reasoned(context: &Context, command: &mut Command, ticket: Option<&str>) -> C
     if let Some(ticket) = ticket.map(str::trim).filter(|ticket| !ticket.is_empty()) {
         *reason = if reason.is_empty() { ticket.to_owned() } else { format!("{ticket}: {reason}") };
     }
+    let length = reason.chars().count();
+    if length > LONGEST_REASON {
+        return Err(CliError::usage(format!("the reason has {length} characters; at most {LONGEST_REASON} are kept")));
+    }
     if changes { confirm::reasoned(context, reason) } else { Ok(()) }
 }
 
 /// What holds for every command of an effect, before anything is sent.
-fn allowed(context: &Context, effect: Effect) -> CliResult {
+fn allowed(context: &Context, effect: Effect, is_heard: bool) -> CliResult {
+    let waits = context.settings.wait.is_some();
     match effect {
         Effect::Acts if context.settings.dry_run => {
             Err(CliError::usage("`--dry-run` is for changes of routes, maintenance and limits; this command has none"))
         }
-        Effect::Acts | Effect::Reads if context.settings.wait.is_some() => {
+        Effect::Acts | Effect::Reads if waits => {
             Err(CliError::usage("`--wait` is for changes of routes, maintenance and limits; this command has none"))
+        }
+        Effect::Changes if waits && !is_heard => {
+            Err(CliError::usage("`--wait` is for changes at a control plane; this command writes to a store"))
         }
         Effect::Changes | Effect::Acts | Effect::Reads => Ok(()),
     }

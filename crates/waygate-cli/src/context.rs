@@ -4,9 +4,10 @@
 //! - `trust` asks once about a server that only such a file knows.
 //! - `environment` is the one place that reads the environment.
 //! - `named` reads the names of routes and services.
-//! - `connection` makes the calls.
+//! - `connection` makes the calls; `consent` is what changes wait for.
 
 mod connection;
+mod consent;
 mod environment;
 mod named;
 mod project;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use connection::{Connection, Read};
+use consent::Consent;
 pub(crate) use environment::{given_variable, text_variable, variable, wants_colour, wants_plain};
 pub(crate) use named::{joined, selector, service};
 pub(crate) use server::{Server, Source};
@@ -30,6 +32,7 @@ use crate::clock;
 use crate::commands::propagation::Propagations;
 use crate::credentials::{Config, ConfigFile, NamedContext};
 use crate::error::{CliError, CliResult};
+use crate::input;
 use crate::printer::{self, Printer};
 
 /// Where a control plane listens unless told otherwise.
@@ -72,6 +75,7 @@ pub(crate) struct Context {
     /// Where it acts, once it is connected.
     place: OnceLock<String>,
     pub(crate) propagations: Propagations,
+    pub(crate) consent: Consent,
 }
 
 impl Context {
@@ -82,6 +86,7 @@ impl Context {
             is_unchanged: AtomicBool::new(false),
             place: OnceLock::new(),
             propagations: Propagations::default(),
+            consent: Consent::default(),
         }
     }
 
@@ -93,6 +98,16 @@ impl Context {
     /// Takes note that a command had nothing to change.
     pub(crate) fn nothing_changed(&self) {
         self.is_unchanged.store(true, Ordering::Relaxed);
+    }
+
+    /// What a line about a change begins with: a tick only where that claims no more than is known.
+    pub(crate) fn sign(&self) -> &'static str {
+        let waits = self.settings.wait.is_some() && !self.settings.dry_run;
+        match self.is_unchanged() {
+            true => "=",
+            false if waits && !self.propagations.are_proven() => "stored:",
+            false => "✓",
+        }
     }
 
     pub(crate) fn is_unchanged(&self) -> bool {
@@ -204,24 +219,25 @@ impl Context {
         if by_flag.is_none()
             && let Some(token) = text_variable("WAYGATE_TOKEN")?
         {
-            return Ok(Some((token, "WAYGATE_TOKEN")));
+            return one_line(token, "WAYGATE_TOKEN").map(Some);
         }
         let by_variable = || variable("WAYGATE_TOKEN_FILE").map(|path| (PathBuf::from(path), "WAYGATE_TOKEN_FILE"));
         let Some((path, source)) = by_flag.or_else(by_variable) else { return Ok(None) };
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = input::text(&path, input::SECRET).map_err(|error| {
             CliError::usage(format!("cannot read the token of {source}, `{}`: {error}", path.display()))
         })?;
         let token = text.trim();
         if token.is_empty() {
             return Err(CliError::usage(format!("the file of {source}, `{}`, is empty", path.display())));
         }
-        Ok(Some((token.to_owned(), source)))
+        one_line(token.to_owned(), source).map(Some)
     }
 
     /// A connection to a server with this token and no other.
     pub(crate) fn connect_to(&self, server: Server, token: Option<&str>) -> CliResult<Connection> {
         let authorities = self.settings.ca.as_deref().filter(|path| !path.as_os_str().is_empty()).map(|path| {
-            std::fs::read(path)
+            let text = input::text(path, input::NAMES);
+            text.map(String::into_bytes)
                 .map_err(|error| CliError::usage(format!("cannot read `{}` of `--ca`: {error}", path.display())))
         });
         let options = ClientOptions {
@@ -240,7 +256,8 @@ impl Context {
         };
         let client = Client::new(server.url.clone(), &options).and_then(|client| client.with_token(token));
         let client = client.map_err(|error| CliError::of_call(error, &server))?;
-        Ok(Connection { client, server, propagations: self.propagations.clone() })
+        let (propagations, consent) = (self.propagations.clone(), self.consent.clone());
+        Ok(Connection { client, server, propagations, consent })
     }
 
     /// A file that came with a directory chooses the server, and it is not the one that the user has chosen.
@@ -249,6 +266,16 @@ impl Context {
         matches!(server.source, Source::Project(_))
             && chosen.is_none_or(|chosen| chosen.origin() != server.url.origin())
     }
+}
+
+/// A token and what has given it; one that cannot be sent is a mistake in the giving.
+fn one_line(token: String, source: &'static str) -> CliResult<(String, &'static str)> {
+    if token.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok((token, source));
+    }
+    Err(CliError::usage(format!(
+        "{source} is no token: it holds blanks, line breaks or other characters that none has"
+    )))
 }
 
 /// The token of the session at a server, while it lasts.

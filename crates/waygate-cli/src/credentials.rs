@@ -52,14 +52,14 @@ pub(crate) struct NamedContext {
     pub(crate) require_reason: bool,
 }
 
-/// When large changes ask back.
+/// When changes ask back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Confirm {
-    /// Where somebody can answer; a script goes on.
+    /// Large ones, where somebody can answer; a script goes on.
     #[default]
     Auto,
-    /// Always; a script has to say `--yes`.
+    /// Every one; a script has to say `--yes`.
     Always,
     /// Never.
     Never,
@@ -160,12 +160,19 @@ impl Config {
         self.context = Some(name.to_owned());
     }
 
-    /// Forgets a context; its session stays.
-    pub(crate) fn remove_context(&mut self, name: &str) -> Option<NamedContext> {
-        if self.context.as_deref() == Some(name) {
-            self.context = None;
+    /// Forgets a context; its session stays. Of the one in use nothing is left chosen: its server without its rules would
+    /// be another thing than what was. Whether it was in use.
+    pub(crate) fn remove_context(&mut self, name: &str) -> bool {
+        let was_in_use = self.current_context().is_some_and(|(current, _)| current == name);
+        if was_in_use {
+            if let (Some(origin), Some(session)) = (self.current_origin(), self.auth.take()) {
+                self.servers.insert(origin, session);
+            }
+            self.server_url = None;
         }
-        self.contexts.remove(name)
+        self.context = self.context.take().filter(|current| current != name);
+        self.contexts.remove(name);
+        was_in_use
     }
 
     /// Forgets every session, and says which there were.

@@ -18,7 +18,7 @@ pub(crate) enum ExitStatus {
     Success = 0,
     /// Refused or failed in a way that no other code names.
     Failed = 1,
-    /// A bad flag, route, duration or time; nothing was sent.
+    /// A bad flag, route, duration or time; nothing was changed.
     Usage = 2,
     /// No such route or service.
     NotFound = 3,
@@ -54,6 +54,7 @@ pub(crate) struct CliError {
 struct Refusal {
     code: ErrorCode,
     http_status: u16,
+    field: Option<String>,
     request_id: Option<String>,
     /// The routes that an ambiguous name may mean.
     candidates: Vec<String>,
@@ -128,13 +129,19 @@ impl CliError {
 
     fn refused(status: u16, body: ErrorBody, retry_after: Option<u64>, server: &Server) -> Self {
         let exit = match (status, body.code) {
+            (400, ErrorCode::InvalidField | ErrorCode::InvalidKey) => ExitStatus::Usage,
+            (404, _) if body.foreign => ExitStatus::Failed,
             (401 | 403, _) | (_, ErrorCode::TooManyAttempts) => ExitStatus::Authentication,
             (404, _) => ExitStatus::NotFound,
             (409 | 412, _) => ExitStatus::Conflict,
             _ => ExitStatus::Failed,
         };
         let mut failure = Self::new(exit, body.error);
-        if status == 404 && body.code == ErrorCode::Unknown {
+        if status == 404 && body.foreign {
+            let told = "this is not a Waygate server, or not the path that it is mounted at";
+            failure.message = format!("{}: {told}", failure.message);
+            failure.hints.push(format!("the URL comes from {}; `waygate doctor` looks closer", server.source));
+        } else if status == 404 && body.code == ErrorCode::Unknown {
             failure.hints.push(format!("the server is {}, from {}", server.url, server.source));
         }
         if let Some(seconds) = retry_after {
@@ -148,9 +155,25 @@ impl CliError {
             failure.message = format!("ambiguous: {} routes fit; name one of them", candidates.len());
             failure.hints.extend(candidates.iter().cloned());
         }
-        let refusal = Refusal { code: body.code, http_status: status, request_id: body.request_id, candidates };
+        let refusal = Refusal {
+            code: body.code,
+            http_status: status,
+            field: body.field,
+            request_id: body.request_id,
+            candidates,
+        };
         failure.refusal = Some(Box::new(refusal));
         failure
+    }
+
+    /// Whether a field of the request was at fault.
+    pub(crate) fn is_about(&self, field: &str) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.field.as_deref() == Some(field))
+    }
+
+    /// Whether the server has nothing at the path, be it a Waygate server or not.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.http_status == 404)
     }
 
     /// The error as one line of JSON.

@@ -2,7 +2,7 @@
 //!
 //! - `cli` says what can be typed, `commands` what it does, one file per group.
 //! - `context` finds the server, `credentials` keeps the tokens.
-//! - `yaml` reads documents; `moment` reads and writes times.
+//! - `input` reads what is given, with an end to it; `yaml` reads documents; `moment` reads and writes times.
 //! - `printer` is the only way to print; `render` makes text of what the API answers.
 
 mod cli;
@@ -12,6 +12,7 @@ mod completion;
 mod context;
 mod credentials;
 mod error;
+mod input;
 mod moment;
 mod printer;
 mod render;

@@ -54,6 +54,19 @@ pub(crate) fn past(option: &str, text: &str, now: Timestamp) -> CliResult<Timest
     }
 }
 
+/// The same, and it must have been.
+///
+/// # Errors
+///
+/// A usage error that names `option`.
+pub(crate) fn been(option: &str, text: &str, now: Timestamp) -> CliResult<Timestamp> {
+    let at = past(option, text, now)?;
+    if now < at {
+        return Err(CliError::usage(format!("`{option} {text}` is yet to come; it is {} now", shown(now))));
+    }
+    Ok(at)
+}
+
 /// A time, past or to come, in the same forms.
 ///
 /// # Errors

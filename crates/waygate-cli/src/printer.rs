@@ -10,7 +10,7 @@ use std::io::{IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(crate) use ask::{ask, ask_secret, can_ask};
+pub(crate) use ask::{agrees, ask, ask_secret, can_ask};
 pub(crate) use format::{ColourChoice, Format, Output};
 use serde_json::value::RawValue;
 use waygate_api::client::Call;
@@ -135,7 +135,10 @@ impl Printer {
 
     /// Text that is data as it stands: documents, scripts, manuals.
     pub(crate) fn text(&self, text: &str) {
-        self.put(text.trim_end_matches('\n'));
+        let text = text.trim_end_matches('\n');
+        if !text.is_empty() {
+            self.put(text);
+        }
     }
 
     /// One line about what happened.
@@ -155,9 +158,9 @@ impl Printer {
         let Some(table) = self.chosen(table) else { return };
         let headers = self.manner.headers;
         let text = match self.output {
-            Output::Csv => table.csv(headers),
+            Output::Csv => self.raw(table.csv(headers)),
             Output::Name => table.names(),
-            output if self.terminal => table.boxed(self.colour, output == Output::Wide),
+            output if self.terminal => table.boxed(self.colour, output == Output::Wide, ask::size().0),
             output => table.plain(output == Output::Wide, headers),
         };
         let text = text.trim_end_matches('\n');
@@ -170,6 +173,7 @@ impl Printer {
     pub(crate) fn json(&self, text: &str) {
         match self.output {
             Output::Yaml => self.text(&render::yaml::of_json(text)),
+            Output::Jsonl if self.terminal => self.text(&render::json::inert(&render::json::lines(text))),
             Output::Jsonl => self.text(&render::json::lines(text)),
             _ if self.terminal => self.put(&render::json::laid_out(text)),
             _ => self.put(text),
@@ -193,6 +197,7 @@ impl Printer {
             for element in raw {
                 match self.output {
                     Output::Yaml => self.text(&format!("---\n{}", render::yaml::of_json(element.get()))),
+                    _ if self.terminal => self.text(&render::json::inert(&render::json::lines(element.get()))),
                     _ => self.text(&render::json::lines(element.get())),
                 }
             }
@@ -201,7 +206,7 @@ impl Printer {
         let Some(table) = self.chosen(table) else { return };
         let headers = self.manner.headers && first;
         let text = match self.output {
-            Output::Csv => table.csv(headers),
+            Output::Csv => self.raw(table.csv(headers)),
             Output::Name => table.names(),
             output => table.plain(output == Output::Wide, headers),
         };
@@ -210,15 +215,21 @@ impl Printer {
         }
     }
 
+    /// Text as it is stored, for programs; for a terminal it is literal, but for the ends of lines.
+    fn raw(&self, text: String) -> String {
+        if self.terminal { text.split('\n').map(literal).collect::<Vec<_>>().join("\n") } else { text }
+    }
+
     /// Takes the whole terminal, from its first place on. What it has no room for is left out, which is said.
     pub(crate) fn screen(&self, title: &str, table: &Table, none: &str) {
         let Some(table) = self.chosen(table) else { return };
         let (width, height) = ask::size();
-        let text = if table.is_empty() { literal(none) } else { table.boxed(self.colour, self.output == Output::Wide) };
-        let title: String = literal(title).chars().take(width).collect();
+        let text =
+            if table.is_empty() { literal(none) } else { table.boxed(self.colour, self.output == Output::Wide, width) };
+        let title: String = literal(title).chars().take(width.into()).collect();
         let mut lines: Vec<&str> = std::iter::once(title.as_str()).chain(text.lines()).collect();
         // The cursor stands on the last line.
-        let room = height.saturating_sub(1).max(2);
+        let room = usize::from(height).saturating_sub(1).max(2);
         let left_out = format!("… and {} lines more", (lines.len() + 1).saturating_sub(room));
         if lines.len() > room {
             lines.truncate(room - 1);

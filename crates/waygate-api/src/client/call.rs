@@ -69,9 +69,13 @@ impl Client {
         for (name, value) in given.chain(options.headers.iter().cloned()) {
             fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
         }
-        let http = reqwest::Client::builder()
+        let authorities = authorities(options.ca_certificates.as_deref())?;
+        let builder = reqwest::Client::builder();
+        // The authorities of the system are hundreds of files, which may be missing, and are read for each process anew.
+        let builder =
+            if needs_tls(&server) { builder.tls_certs_merge(authorities) } else { builder.tls_certs_only(authorities) };
+        let http = builder
             .tls_danger_accept_invalid_certs(options.accept_any_certificate)
-            .tls_certs_merge(authorities(options.ca_certificates.as_deref())?)
             .default_headers(fixed)
             .user_agent(&options.user_agent)
             .connect_timeout(options.connect_timeout)
@@ -290,6 +294,14 @@ impl Client {
         }
         url
     }
+}
+
+/// Whether calls go through TLS: to the server, or to a proxy before it. Redirects are not followed.
+#[expect(clippy::disallowed_methods, reason = "the HTTP library takes its proxies from there by itself")]
+fn needs_tls(server: &ServerUrl) -> bool {
+    let by_tls = |proxy: &str| std::env::var(proxy).is_ok_and(|url| url.to_ascii_lowercase().starts_with("https:"));
+    !server.as_str().starts_with("http:")
+        || ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().any(by_tls)
 }
 
 fn authorities(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ClientError> {

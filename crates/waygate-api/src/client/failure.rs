@@ -38,8 +38,9 @@ pub(super) fn reason(error: &reqwest::Error) -> String {
 }
 
 pub(super) fn refusal(status: u16, head: &HeaderMap, bytes: &[u8], url: &str) -> ClientError {
-    let body = serde_json::from_slice(bytes)
-        .unwrap_or_else(|_| ErrorBody::new(ErrorCode::Unknown, format!("{url} answered HTTP {status}")));
+    let foreign =
+        || ErrorBody { foreign: true, ..ErrorBody::new(ErrorCode::Unknown, format!("{url} answered HTTP {status}")) };
+    let body = serde_json::from_slice(bytes).unwrap_or_else(|_| foreign());
     let retry_after = head.get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     ClientError::Refused { status, body: Box::new(body), retry_after }
 }

@@ -60,7 +60,7 @@ pub(crate) struct ApplyManner {
     /// What the documents' services and global part do not name goes back to its default
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Leave out routes that the control plane does not know
+    /// Leave out services and routes that the control plane does not know
     #[arg(long)]
     pub(crate) skip_unknown: bool,
     /// Why; the audit log is told where the document gives no reason of its own

@@ -17,6 +17,16 @@ pub(crate) enum Effect {
 }
 
 impl Command {
+    /// Whether it changes what others rely on at a control plane, so that a context may want a yes before it.
+    pub(crate) fn needs_consent(&self) -> bool {
+        match self.effect() {
+            Effect::Reads => false,
+            // These write to a store, not to the server of a context.
+            Effect::Changes => !matches!(self, Self::Import(_) | Self::Restore(_)),
+            Effect::Acts => matches!(self, Self::Token(_) | Self::Instances { .. }),
+        }
+    }
+
     // With an arm that is compiled only at times, the lint does not look.
     #[cfg_attr(
         not(feature = "demo"),

@@ -49,7 +49,7 @@ mod tests {
             match (c, quote) {
                 (c, Some(open)) if c == open => quote = None,
                 ('"' | '\'', None) => quote = Some(c),
-                ('|' | '>' | '&' | ')' | ';', None) => break,
+                ('|' | '>' | '&' | ')' | ';' | '#', None) => break,
                 (' ', None) => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
                 _ => word.push(c),
             }

@@ -71,7 +71,7 @@ pub(crate) struct Global {
     /// Tell what would change, and change nothing
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
-    /// Wait until every running instance enforces the change, 30 seconds at most unless said; exit 7 if not
+    /// Wait until every instance enforces the change, 30 seconds at most unless said; exit 7 if not, or if nobody is there
     #[arg(long, global = true, value_name = "DURATION", value_parser = wait)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
     pub(crate) wait: Option<Duration>,

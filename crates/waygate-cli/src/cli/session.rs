@@ -17,7 +17,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
-    /// Give a server a name, and rules for its changes
+    /// Give a server a name, and rules for its changes; those of a name that is there stay unless they are given
     #[command(after_help = "Example:
   waygate context add prod --url https://waygate.example --confirm always --require-reason")]
     Add {
@@ -26,12 +26,13 @@ pub(crate) enum ContextCommand {
         /// Such as `https://waygate.example`
         #[arg(long)]
         url: String,
-        /// When large changes ask back: auto (where somebody can answer), always, or never
-        #[arg(long, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
-        confirm: Confirm,
-        /// Every change needs a reason
-        #[arg(long)]
-        require_reason: bool,
+        /// When changes ask back: auto (large ones, where somebody can answer), always (every one; without a terminal `--yes` is
+        /// needed), or never
+        #[arg(long, value_enum, value_name = "WHEN", hide_possible_values = true)]
+        confirm: Option<Confirm>,
+        /// Every change that takes a reason needs one; `--require-reason=false` takes that back
+        #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        require_reason: Option<bool>,
     },
     /// Choose the server by its name
     Use { name: String },
@@ -39,7 +40,7 @@ pub(crate) enum ContextCommand {
     List,
     /// Show the one in use
     Show,
-    /// Forget a name; the login at its server stays
+    /// Forget a name; of the one in use also that its server is chosen. The login there stays
     Remove { name: String },
 }
 

@@ -1,6 +1,5 @@
 //! `api`: one call as it is typed, with the token of the session and the exit codes of every command.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::value::RawValue;
@@ -9,15 +8,19 @@ use waygate_api::client::{Answer, Body, ClientError};
 use waygate_api::paths;
 
 use crate::cli::Api;
-use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context};
 use crate::error::{CliError, CliResult};
+use crate::input;
+use crate::printer::Output;
 
 /// What is shown as it is, beside JSON.
 const TEXTS: [&str; 2] = ["text/plain", "application/openmetrics-text"];
 
 pub(crate) async fn run(context: &Context, api: Api) -> CliResult {
     let Api { verb, path, fields, input } = api;
+    if matches!(context.printer.output, Output::Csv | Output::Name) {
+        return Err(CliError::usage("an answer of the API is shown as it is: with `-o json`, `jsonl` or `yaml`"));
+    }
     let (path, mut query) = parts(&path)?;
     if [paths::EVENTS, paths::STREAM].contains(&path.as_str()) {
         let error = format!("`{path}` goes on for ever");
@@ -32,11 +35,9 @@ pub(crate) async fn run(context: &Context, api: Api) -> CliResult {
         body = Some(Value::Object(Map::from_iter(fields)));
     }
     let connection = context.connect()?;
-    if !verb.is_safe() && confirm::asks_always(context)? {
-        confirm::agreed(context, &connection, &format!("`{verb} {path}`"), &[], &Weight::Ask)?;
-    }
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let answer = connection.client.call_raw(verb, &path, &query, body.as_ref(), &[]).await;
+    let client = if verb.is_safe() { &connection.client } else { connection.changing()? };
+    let answer = client.call_raw(verb, &path, &query, body.as_ref(), &[]).await;
     tell(context, &connection, answer.map_err(|error| connection.failure(error))?)
 }
 
@@ -48,7 +49,7 @@ fn tell(context: &Context, connection: &Connection, answer: Answer<Body>) -> Cli
         String::from_utf8_lossy(&bytes).lines().for_each(|line| printer.data(None, line));
     } else if media_type.starts_with("application/json") {
         let raw: Box<RawValue> = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-        connection.propagations.note_late(&raw);
+        connection.propagations.note_shown(&raw);
         printer.json(raw.get());
     } else if !bytes.is_empty() {
         return Err(malformed(format!("it is `{media_type}`, not JSON")));
@@ -64,6 +65,10 @@ fn parts(path: &str) -> CliResult<(String, Vec<(String, String)>)> {
     if !path.starts_with('/') {
         return Err(CliError::usage(format!("`{path}` is no path: it must begin with `/`, as `/api/routes` does")));
     }
+    if let Some(odd) = path.chars().find(|c| c.is_control() || c.is_whitespace()) {
+        let error = format!("`{path}` is no path: {} must be written as `{}`", odd.escape_default(), percent(odd));
+        return Err(CliError::usage(error));
+    }
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -71,6 +76,10 @@ fn parts(path: &str) -> CliResult<(String, Vec<(String, String)>)> {
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect();
     Ok((path.to_owned(), pairs))
+}
+
+fn percent(c: char) -> String {
+    paths::percent_encoded(&c.to_string())
 }
 
 /// `name=text`, or `name:=JSON`.
@@ -89,13 +98,8 @@ fn field(typed: &str) -> CliResult<(String, Value)> {
 
 fn document(path: &Path) -> CliResult<Value> {
     let name = path.display();
-    let text = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| CliError::usage(format!("cannot read `{name}`: {error}")))?;
+    let text = input::text(path, input::DOCUMENT)
+        .map_err(|error| CliError::usage(format!("cannot read `{name}`: {error}")))?;
     serde_json::from_str(&text).map_err(|error| CliError::usage(format!("`{name}` is not JSON: {error}")))
 }
 
@@ -121,6 +125,8 @@ mod tests {
         assert_eq!(path, "/api/audit");
         let expected = [("since", "10:00"), ("limit", "5"), ("total", "")];
         assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert!(parts("api/routes").is_err());
+        for bad in ["api/routes", "/api/routes\n", "/api/a b"] {
+            assert!(parts(bad).is_err(), "{bad}");
+        }
     }
 }

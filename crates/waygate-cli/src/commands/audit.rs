@@ -8,7 +8,7 @@ use waygate_core::Revision;
 use crate::cli::Audit;
 use crate::clock;
 use crate::commands::follow::Follower;
-use crate::commands::status::{ROWS, array};
+use crate::commands::status::{ROWS, anyone, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
 use crate::moment;
@@ -48,6 +48,7 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     let size = audit.page.per_page.unwrap_or(ROWS) as usize;
     // One more than is shown tells whether there is another page.
     let (raw, entries) = read(&connection, &filters, page * size + 1).await?;
+    anyone(&connection, scope.as_ref(), entries.is_empty()).await?;
     let more = entries.len() > page * size;
     let part = |count: usize| ((page - 1) * size).min(count)..(page * size).min(count);
     let (raw, entries) = (&raw[part(raw.len())], &entries[part(entries.len())]);

@@ -13,7 +13,7 @@ use crate::error::CliResult;
 pub(crate) async fn send(connection: &Connection, commands: &[Value]) -> CliResult<(Read<BatchAnswer>, Answer<()>)> {
     let body = json!({ "commands": commands });
     let answer: Answer<Box<RawValue>> =
-        connection.client.post(paths::BATCH, &body).await.map_err(|error| connection.failure(error))?;
-    let head = Answer { value: (), revision: answer.revision, notices: answer.notices };
+        connection.changing()?.post(paths::BATCH, &body).await.map_err(|error| connection.failure(error))?;
+    let head = Answer { value: (), revision: answer.revision, notices: answer.notices, changed: answer.changed };
     Ok((connection.read(answer.value)?, head))
 }

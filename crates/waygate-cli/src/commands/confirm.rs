@@ -3,6 +3,7 @@
 use crate::context::{Connection, Context, Source};
 use crate::credentials::{Config, ConfigFile, Confirm};
 use crate::error::{CliError, CliResult};
+use crate::printer;
 
 /// How a change is agreed to.
 #[derive(Debug, Clone)]
@@ -13,12 +14,29 @@ pub(crate) enum Weight {
     Retype(String),
 }
 
-/// Asks whether `what` may happen, after the lines that say what it reaches. Where nobody can answer, scripts go on,
-/// unless the context asks always.
+/// Before anything is sent: where the context asks always, every change needs a yes, and where nobody can answer, `--yes`
+/// is the only one.
 ///
 /// # Errors
 ///
-/// When the answer is no, or a script must say `--yes`. Nothing has been sent then.
+/// When nobody can answer.
+pub(crate) fn foreseen(context: &Context) -> CliResult {
+    if context.settings.yes || context.settings.dry_run || rule(context)? != Confirm::Always {
+        return Ok(());
+    }
+    if !context.can_ask() {
+        let error = "this context asks before every change, and there is nobody to ask; nothing has been sent";
+        return Err(CliError::usage(error).hint("`--yes` says yes"));
+    }
+    context.consent.want();
+    Ok(())
+}
+
+/// Asks whether `what` may happen, after the lines that say what it reaches. Where nobody can answer, scripts go on.
+///
+/// # Errors
+///
+/// When the answer is no. Nothing has been changed then.
 pub(crate) fn agreed(
     context: &Context,
     connection: &Connection,
@@ -30,12 +48,8 @@ pub(crate) fn agreed(
         return Ok(());
     }
     let rule = rule(context)?;
-    if rule == Confirm::Never || (rule == Confirm::Auto && !context.can_ask()) {
+    if rule == Confirm::Never || !context.can_ask() {
         return Ok(());
-    }
-    if !context.can_ask() {
-        let error = format!("{what} needs a yes: this context asks always, and there is no terminal to ask at");
-        return Err(CliError::usage(error).hint("`--yes` says it"));
     }
     let printer = &context.printer;
     printer.warn(&format!("{what} at {}", connection.server.place()));
@@ -43,17 +57,14 @@ pub(crate) fn agreed(
         printer.warn(&format!("  {line}"));
     }
     let agreed = match weight {
-        Weight::Ask => loop {
-            let answer = context.ask("Go on? [y/N]: ").unwrap_or_default().to_ascii_lowercase();
-            match answer.as_str() {
-                "y" | "yes" => break true,
-                "" | "n" | "no" => break false,
-                _ => printer.note("y or n"),
-            }
-        },
+        Weight::Ask => printer::agrees("Go on? [y/N]: "),
         Weight::Retype(word) => context.ask(&format!("Type `{word}` to go on: ")).is_some_and(|answer| answer == *word),
     };
-    if agreed { Ok(()) } else { Err(CliError::failed("nothing has been changed")) }
+    if !agreed {
+        return Err(CliError::failed("nothing has been changed"));
+    }
+    context.consent.give();
+    Ok(())
 }
 
 /// What has to be typed for a change of everything: the name of the server.
@@ -62,11 +73,6 @@ pub(crate) fn server_word(connection: &Connection) -> String {
         Source::Context(name) | Source::NamedContext(name) => name.clone(),
         _ => connection.server.url.origin().split("://").last().unwrap_or_default().to_owned(),
     }
-}
-
-/// Whether the context wants a yes to everything large.
-pub(crate) fn asks_always(context: &Context) -> CliResult<bool> {
-    Ok(rule(context)? == Confirm::Always)
 }
 
 fn rule(context: &Context) -> CliResult<Confirm> {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use crate::context::Context;
 use crate::credentials::{Config, ConfigFile};
 use crate::error::CliResult;
+use crate::printer::Format;
 
 /// What opens an address in the browser of the person at the terminal.
 #[cfg(target_os = "macos")]
@@ -20,7 +21,10 @@ pub(crate) fn run(context: &Context, print_url: bool) -> CliResult {
     // It is where people type their passwords.
     context.trusted(file.as_ref(), &config, &server)?;
     let url = server.url.join("/");
-    context.printer.data(None, &url);
+    match context.printer.format {
+        Format::Json => context.printer.json(&serde_json::json!({ "url": url }).to_string()),
+        Format::Table => context.printer.data(None, &url),
+    }
     if print_url || !context.can_ask() {
         return Ok(());
     }

@@ -6,7 +6,6 @@ pub(crate) mod plan;
 mod read;
 mod schema;
 
-use serde_json::value::RawValue;
 use waygate_api::document::Document;
 use waygate_api::paths;
 
@@ -49,7 +48,14 @@ pub(crate) async fn document(
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
-    Ok(connection.get::<Document>(paths::DOCUMENT, &query).await?.value)
+    let read =
+        connection.get::<Document>(paths::DOCUMENT, &query).await.map_err(|error| match error.is_about("revision") {
+            true => {
+                error.with_status(ExitStatus::NotFound).hint("`waygate history` lists changes with their revisions")
+            }
+            false => error,
+        });
+    Ok(read?.value)
 }
 
 pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
@@ -57,7 +63,7 @@ pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
     let applied = apply_all(context, apply).await;
     match applied {
         Ok(true) if detailed => {
-            propagation::tell(context).map_err(|error| error.with_status(ExitStatus::Failed))?;
+            propagation::tell(context, true).map_err(|error| error.with_status(ExitStatus::Failed))?;
             Err(CliError::outcome(ExitStatus::Usage))
         }
         Ok(_) => Ok(()),
@@ -104,9 +110,11 @@ async fn make_so(
     if !plan.unknown.is_empty() {
         if !manner.skip_unknown {
             let count = plan.unknown.len();
-            let error = CliError::new(ExitStatus::NotFound, format!("{count} routes are not known there"));
-            let error = plan.unknown.iter().take(20).fold(error, |error, route| error.hint(route.clone()));
-            return Err(error.hint("`--skip-unknown` leaves them out; services make routes known when they start"));
+            let error = CliError::new(ExitStatus::NotFound, format!("not known there: {count} of what is wanted"));
+            let error = plan.unknown.iter().take(20).fold(error, |error, subject| error.hint(subject.clone()));
+            let advice =
+                "`--skip-unknown` leaves it out; services make themselves and their routes known when they start";
+            return Err(error.hint(advice));
         }
         plan.unknown.iter().for_each(|route| context.printer.note(&format!("left out, not known there: {route}")));
     }
@@ -180,9 +188,13 @@ pub(crate) fn validate(context: &Context, documents: &Documents) -> CliResult {
 }
 
 pub(crate) fn schema(context: &Context) -> CliResult {
-    let raw = RawValue::from_string(schema::of_documents().to_string());
-    let raw = raw.map_err(|error| CliError::failed(error.to_string()))?;
-    context.printer.text(&render::json::laid_out(raw.get()));
+    let schema = schema::of_documents().to_string();
+    match context.printer.output {
+        Output::Csv | Output::Name => return Err(CliError::usage("a schema is JSON or YAML: `-o json` or `-o yaml`")),
+        Output::Yaml => context.printer.text(&render::yaml::of_json(&schema)),
+        Output::Jsonl => context.printer.text(&schema),
+        Output::Table | Output::Wide | Output::Json => context.printer.text(&render::json::laid_out(&schema)),
+    }
     Ok(())
 }
 

@@ -206,7 +206,7 @@ async fn instances(connection: &Connection, found: &mut Findings) {
             let told = format!("{} known, {behind} behind", all.len());
             if behind == 0 { found.good("instances", told) } else { found.odd("instances", told) }
         }
-        Err(error) if error.status == ExitStatus::NotFound => {}
+        Err(error) if error.is_missing() => {}
         Err(error) => found.bad("instances", &error),
     }
 }

@@ -1,5 +1,7 @@
 //! `explain`: what a request would get, and which layers say so.
 
+use std::net::IpAddr;
+
 use waygate_api::explain::{ExplainedLimit, ExplainedStep, Explanation};
 use waygate_api::paths;
 use waygate_core::RouteMethod;
@@ -22,6 +24,11 @@ pub(crate) async fn run(context: &Context, explain: Explain) -> CliResult {
     }
     if !path.starts_with('/') {
         return Err(CliError::usage(format!("`{path}` is no path: it must begin with `/`")));
+    }
+    if let Some(ip) = ip.as_deref().filter(|ip| ip.parse::<IpAddr>().is_err()) {
+        return Err(CliError::usage(format!(
+            "`--ip {ip}` is no address: expected one such as 10.0.0.7 or 2001:db8::1"
+        )));
     }
     let at = at.map(|at| moment::parse("--at", &at, clock::now())).transpose()?.map(|at| at.to_string());
     let mut query = vec![("service", service.as_str()), ("method", verb.as_str()), ("path", path.as_str())];

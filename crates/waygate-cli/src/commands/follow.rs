@@ -73,7 +73,8 @@ impl<'c> Follower<'c> {
 
     /// Waits before the next try; gives up where trying cannot help.
     pub(crate) async fn lost(&mut self, error: crate::error::CliError) -> CliResult {
-        if matches!(error.status, ExitStatus::Authentication | ExitStatus::NotFound | ExitStatus::Usage) {
+        let is_final = matches!(error.status, ExitStatus::Authentication | ExitStatus::NotFound | ExitStatus::Usage);
+        if is_final || error.is_missing() {
             return Err(error);
         }
         if !self.is_told {

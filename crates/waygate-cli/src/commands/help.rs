@@ -10,16 +10,20 @@ const TOPICS: [(&str, &str, &str); 5] = [
         "how routes are named",
         "Wherever a command takes a route:
 
-  /api/payments                        the one route with this path; asked, or refused, where there are several
+  /api/payments                        the one route with this path; refused, with the candidates, where there are several
   GET:/api/payments                    also as one word with a blank: 'GET /api/payments'
   payments-service:GET:/api/payments   of this service, whatever WAYGATE_SERVICE says
   payments-service:/api/payments
-  'GET:/api/*' 'payments-service:*'    patterns; every route that fits
-  /user/42                             an address: `status` finds its route /user/{id}; a switch asks first,
-                                       and without a terminal it names the route and changes nothing
+
+enable, disable and maintenance take several, and then also:
+
+  'GET:/api/*' 'payments-service:*'    patterns; every route that fits. `watch` and `status --match` take them as well
+  /user/42                             an address: on a terminal they ask whether its route /user/{id} is meant;
+                                       elsewhere they name it and change nothing. `status` shows that route
   -                                    names from stdin, one on a line
 
---service NAME limits all of them to a service; --all-methods takes every method of a path.
+With them a path that several routes have is asked about on a terminal, and --all-methods takes every method of it.
+--service NAME limits a command to a service, and a name that says another service is a mistake.
 A name that fits no route exits with 3 and says what may have been meant.",
     ),
     (
@@ -35,19 +39,19 @@ What looks back (--since, --changed-since, --until of the log, --to of `rollback
 the last time that it was so late, and there is `yesterday 18:00`.
 
 What has no offset is UTC. Times are shown in UTC; --local shows them in the zone of this machine, UTC beside it. JSON, YAML
-and CSV are always UTC.",
+and CSV are in UTC always.",
     ),
     (
         "exit-codes",
         "what scripts are told",
         "  0    done, already so, or the condition holds
   1    failed; `diff` and `status --check`: it differs
-  2    usage: nothing was sent
+  2    usage: what was typed cannot be meant, or needs a --yes; nothing was changed
   3    no such route or service
   4    a login is needed, or was refused
   5    conflict: ambiguous, always on, or changed in the meantime
   6    the control plane was not reached, or did not answer in time
-  7    stored, but not in force everywhere in time (--wait)
+  7    stored, but with --wait not confirmed in time by all instances, or by nobody because none is connected
   130  interrupted
 
 Several routes are one change: it is made as a whole or not at all, so that there is no code for a part.
@@ -81,7 +85,8 @@ asking. `waygate config show` prints each value and where it comes from.",
   table  for people; in a pipe aligned, whole and without colours
   wide   every column
   json   what the API answered    jsonl  one element on a line    yaml  the same
-  csv    every column, as stored  name   the names alone, for `xargs` and `waygate … -`
+  csv    every column of the table, its texts not escaped; on a terminal they are
+  name   the names alone, for `xargs` and `waygate … -`
 
 --columns route,status chooses columns of table, wide and csv; --no-headers leaves their names out.
 stdout is data only: notes, questions and errors are on stderr. With -o json an error is one object on stderr.

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::commands::confirm::Weight;
 use crate::commands::declare::plan::{Planner, Unnamed};
 use crate::commands::declare::{carry_out, document};
-use crate::commands::status::array;
+use crate::commands::status::{self, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
@@ -53,6 +53,7 @@ pub(crate) async fn list(context: &Context, history: History) -> CliResult {
             Cell::new(&entry.reason),
         ]);
     }
+    status::anyone(&connection, scope.as_ref(), table.is_empty()).await?;
     context.printer.list(&text, &table, "nothing has been changed");
     Ok(())
 }
@@ -91,13 +92,16 @@ pub(crate) async fn undo(context: &Context, undo: Undo) -> CliResult {
     go(context, &connection, &now, &whole(&wanted)?, &undo.reason).await
 }
 
-/// Goes back to what was at a revision; what has come since stays.
+/// Goes back to what was at a revision. Services and routes that have come since stay, as their code declares them.
 pub(crate) async fn rollback(context: &Context, rollback: Rollback) -> CliResult {
     let scope = service(rollback.service.name.as_deref())?;
     let scope = scope.as_ref().map(waygate_core::ServiceId::as_str);
     let at = match rollback.to.parse::<u64>() {
         Ok(_) => None,
-        Err(_) => Some(moment::past("--to", &rollback.to, clock::now())?),
+        Err(_) => Some(
+            moment::been("--to", &rollback.to, clock::now())
+                .map_err(|error| error.hint("or a revision: a number, as `waygate history` shows it"))?,
+        ),
     };
     let connection = context.connect()?;
     let revision = match at {
@@ -111,8 +115,13 @@ pub(crate) async fn rollback(context: &Context, rollback: Rollback) -> CliResult
             entries.first().ok_or_else(unknown)?.revision.0
         }
     };
-    let wanted = document(&connection, scope, Some(revision)).await?;
     let now = document(&connection, scope, None).await?;
+    // Of one service: also where it was not there yet, which is to be gone back to as well.
+    let mut wanted = document(&connection, None, Some(revision)).await?;
+    if let Some(scope) = scope {
+        wanted.global = None;
+        wanted.services.retain(|name, _| name == scope);
+    }
     go(context, &connection, &now, &wanted, &rollback.reason).await
 }
 

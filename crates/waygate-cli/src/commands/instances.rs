@@ -30,7 +30,7 @@ pub(crate) async fn list(context: &Context, scope: Option<&str>) -> CliResult {
         "Not applied",
     ]);
     for instance in &instances {
-        table.push(row(instance));
+        table.push_named(&instance.id, row(instance));
     }
     context.printer.list(raw.get(), &table, "no instances are known");
     Ok(())
@@ -42,7 +42,7 @@ pub(crate) async fn forget(context: &Context, id: &str, scope: Option<&str>) -> 
     let connection = context.connect()?;
     let query: Vec<(&str, &str)> = service.iter().map(|service| ("service", service.as_str())).collect();
     let answer: Answer<Box<RawValue>> =
-        connection.client.delete(&paths::instance(id), &query).await.map_err(|error| connection.failure(error))?;
+        connection.changing()?.delete(&paths::instance(id), &query).await.map_err(|error| connection.failure(error))?;
     let Read { raw, value } = connection.read::<InstanceForgotten>(answer.value)?;
     if context.printer.format == Format::Json {
         context.printer.json(raw.get());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use waygate_api::client::{Answer, ClientError};
+use waygate_api::client::{Answer, Client, ClientError};
 use waygate_api::error::ErrorCode;
 use waygate_api::paths;
 use waygate_api::routes::SwitchRequest;
@@ -104,7 +104,8 @@ async fn one(
     deed: Deed,
     body: &impl Serialize,
 ) -> CliResult {
-    let error = match switched(connection, route, deed.endpoint, body).await {
+    let client = connection.changing()?;
+    let error = match switched(client, route, deed.endpoint, body).await {
         Ok(answer) => return receipt(context, connection, answer, deed.planned),
         Err(error) => error,
     };
@@ -139,17 +140,18 @@ pub(crate) async fn send(
     body: &impl Serialize,
     planned: Option<Window>,
 ) -> CliResult {
-    let answer = switched(connection, route, endpoint, body).await.map_err(|error| connection.failure(error))?;
+    let client = connection.changing()?;
+    let answer = switched(client, route, endpoint, body).await.map_err(|error| connection.failure(error))?;
     receipt(context, connection, answer, planned)
 }
 
 async fn switched(
-    connection: &Connection,
+    client: &Client,
     route: &RouteSelector,
     endpoint: &str,
     body: &impl Serialize,
 ) -> Result<Answer<Box<RawValue>>, ClientError> {
-    connection.client.post(&paths::route(&route.to_string(), Some(endpoint)), body).await
+    client.post(&paths::route(&route.to_string(), Some(endpoint)), body).await
 }
 
 /// Switches several routes as one change, once that is agreed to.
@@ -186,6 +188,9 @@ async fn carry_out(
     };
     let commands: Vec<Value> = keys.iter().map(command).collect();
     let (Read { raw, value: answer }, head) = batch::send(connection, &commands).await?;
+    if head.changed == Some(false) {
+        context.nothing_changed();
+    }
     let printer = &context.printer;
     printer.answer(
         raw.get(),
@@ -196,6 +201,9 @@ async fn carry_out(
             }
         },
     );
+    if context.is_unchanged() {
+        printer.note("they were already so; nothing has been changed");
+    }
     head.notices.iter().for_each(|notice| printer.note(&format!("note: {notice}")));
     Ok(())
 }

@@ -81,7 +81,7 @@ async fn enable(context: &Context, scope: &Scope, switch: ScopeSwitch, allow_unk
     };
     let connection = context.connect()?;
     agree(context, &connection, scope, &body).await?;
-    let answer = connection.client.post(&scope.path(Some("enable")), &body).await;
+    let answer = connection.changing()?.post(&scope.path(Some("enable")), &body).await;
     let answer = answer.map_err(|error| {
         let failure = connection.failure(error);
         match failure.status {
@@ -147,7 +147,7 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
         || scope.table(view),
         |printer| {
             if view.changed != Some(false) {
-                printer.data(Some(Colour::Green), &format!("✓ {} DISABLED", scope.title()));
+                printer.data(Some(Colour::Green), &format!("{} {} DISABLED", context.sign(), scope.title()));
             }
         },
     );
@@ -173,7 +173,8 @@ async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String
     } else {
         let exempt = if view.exempt_paths.is_empty() { "(none)".to_owned() } else { view.exempt_paths.join(", ") };
         let title = scope.title();
-        context.printer.data(Some(Colour::Green), &format!("✓ exempt from {}: {exempt}", lower_first(&title)));
+        let told = format!("{} exempt from {}: {exempt}", context.sign(), lower_first(&title));
+        context.printer.data(Some(Colour::Green), &told);
         let state = if view.enabled { "ON" } else { "OFF" };
         context.printer.note(&format!("{title} is {state}, as before"));
     }

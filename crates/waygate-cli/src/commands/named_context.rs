@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context, command: ContextCommand) -> CliResult {
     match command {
         ContextCommand::Add { name, url, confirm, require_reason } => {
             let url: ServerUrl = url.parse().map_err(|error| CliError::usage(format!("{error}")))?;
-            add(context, &name, NamedContext { url: url.to_string(), confirm, require_reason })
+            add(context, &name, &url, confirm, require_reason)
         }
         ContextCommand::Use { name } => choose(context, &name),
         ContextCommand::List => list(context, false),
@@ -22,23 +22,42 @@ pub(crate) fn run(context: &Context, command: ContextCommand) -> CliResult {
     }
 }
 
-fn add(context: &Context, name: &str, named: NamedContext) -> CliResult {
+/// Rules that are not given stay what they were: a context must not lose them because its server has moved.
+fn add(
+    context: &Context,
+    name: &str,
+    url: &ServerUrl,
+    confirm: Option<Confirm>,
+    require_reason: Option<bool>,
+) -> CliResult {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || !name.chars().all(is_name) {
         return Err(CliError::usage(format!(
             "`{name}` is no name of a context: expected letters, digits, `-`, `_`, `.`"
         )));
     }
-    let url = named.url.clone();
-    Context::config_file()?.update(|config| {
+    let (before, now) = Context::config_file()?.update(|config| {
+        let before = config.context(name).cloned();
+        let kept = before.clone().unwrap_or_default();
+        let now = NamedContext {
+            url: url.to_string(),
+            confirm: confirm.unwrap_or(kept.confirm),
+            require_reason: require_reason.unwrap_or(kept.require_reason),
+        };
         let in_use = config.current_context().is_some_and(|(current, _)| current == name);
-        config.put_context(name, named);
+        config.put_context(name, now.clone());
         // A server that has moved is the one in use all the same.
-        if in_use && let Ok(server) = url.parse() {
-            config.use_context(name, &server);
+        if in_use {
+            config.use_context(name, url);
         }
+        (before, now)
     })?;
     context.printer.data(Some(Colour::Green), &format!("✓ the context {name} is {url}"));
+    if let Some(before) = before.filter(|before| *before != now) {
+        let reason = |named: &NamedContext| if named.require_reason { ", a reason is required" } else { "" };
+        let told = |named: &NamedContext| format!("{} (confirm {}{})", named.url, rule(named.confirm), reason(named));
+        context.printer.note(&format!("  it was {}; now {}", told(&before), told(&now)));
+    }
     context
         .printer
         .note(&format!("  choose it with `waygate context use {name}`, or for one command with `--context {name}`"));
@@ -64,8 +83,13 @@ fn remove(context: &Context, name: &str) -> CliResult {
     if config.context(name).is_none() {
         return Err(config.unknown_context(name));
     }
-    file.update(|config| config.remove_context(name))?;
+    let was_in_use = file.update(|config| config.remove_context(name))?;
     context.printer.data(Some(Colour::Green), &format!("✓ the context {name} is forgotten"));
+    if was_in_use {
+        let told =
+            "it was in use: no server is chosen any more; `waygate context use NAME` or `waygate config set-url URL`";
+        context.printer.warn(&format!("{told} chooses one"));
+    }
     Ok(())
 }
 

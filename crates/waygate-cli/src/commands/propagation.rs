@@ -14,46 +14,63 @@ use crate::printer::{Colour, Format};
 
 /// What answers have said about how far their changes have come. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Propagations(Arc<Mutex<Vec<Propagation>>>);
+pub(crate) struct Propagations(Arc<Mutex<Vec<Noted>>>);
+
+#[derive(Debug)]
+struct Noted {
+    propagation: Propagation,
+    /// The answer itself is shown, with this in it.
+    is_shown: bool,
+}
 
 impl Propagations {
     /// Takes note of what an answer says.
     pub(crate) fn note(&self, answer: &RawValue) {
+        self.push(answer, false);
+    }
+
+    /// Takes note of what an answer says that is shown as it is.
+    pub(crate) fn note_shown(&self, answer: &RawValue) {
+        self.push(answer, true);
+    }
+
+    /// Whether every change that was waited for has been confirmed by whoever it concerns.
+    pub(crate) fn are_proven(&self) -> bool {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !noted.is_empty() && noted.iter().all(|noted| is_in_force(&noted.propagation) && is_proven(&noted.propagation))
+    }
+
+    fn push(&self, answer: &RawValue, is_shown: bool) {
         if let Some(propagation) = said(answer) {
-            self.push(propagation);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Noted { propagation, is_shown });
         }
     }
 
-    /// Takes note of what an answer says, unless all is well: the answer itself is shown.
-    pub(crate) fn note_late(&self, answer: &RawValue) {
-        if let Some(propagation) = said(answer).filter(|propagation| !is_in_force(propagation)) {
-            self.push(propagation);
-        }
-    }
-
-    fn push(&self, propagation: Propagation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(propagation);
-    }
-
-    fn take(&self) -> Vec<Propagation> {
+    fn take(&self) -> Vec<Noted> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Tells what was waited for.
+/// Tells what was waited for. `is_owed` says that an answer must have told of it.
 ///
 /// # Errors
 ///
-/// [`ExitStatus::NotInForce`] when the time ran out before all instances enforced a change; it is stored all the same.
-pub(crate) fn tell(context: &Context) -> CliResult {
-    if context.settings.wait.is_none() {
+/// [`ExitStatus::NotInForce`] when the time ran out before all instances enforced a change, or nobody is there to confirm
+/// it; it is stored all the same.
+pub(crate) fn tell(context: &Context, is_owed: bool) -> CliResult {
+    if context.settings.wait.is_none() || context.settings.dry_run {
         return Ok(());
     }
+    let noted = context.propagations.take();
+    if noted.is_empty() && is_owed && !context.is_unchanged() {
+        let error = "stored, but the server does not say how far it has come: it may be of an older version";
+        return Err(CliError::new(ExitStatus::NotInForce, error));
+    }
     let mut late: Option<CliError> = None;
-    for propagation in context.propagations.take() {
+    for Noted { propagation, is_shown } in noted {
         if is_in_force(&propagation) {
             // Elsewhere it is part of the answer.
-            if context.printer.format == Format::Table {
+            if context.printer.format == Format::Table && !is_shown {
                 context.printer.data(Some(colour(&propagation)), &in_force(&propagation));
             }
             continue;
@@ -61,6 +78,7 @@ pub(crate) fn tell(context: &Context) -> CliResult {
         let error = late.get_or_insert_with(|| CliError::new(ExitStatus::NotInForce, not_in_force(&propagation)));
         let unnamed = (propagation.total - propagation.confirmed).saturating_sub(propagation.laggards.len());
         error.hints.extend(propagation.laggards.iter().map(named));
+        error.hints.extend(advice(&propagation).map(ToOwned::to_owned));
         if unnamed > 0 {
             error.hints.push(format!("and {unnamed} more; see `waygate instances`"));
         }
@@ -97,6 +115,14 @@ fn not_in_force(propagation: &Propagation) -> String {
         Some(Unproven::Unseen) => {
             format!("stored, but the server has not seen it come back from the store, so nothing is proven: {count}")
         }
+        Some(Unproven::Absent | Unproven::Unheard) => {
+            let nobody = nobody(propagation);
+            if propagation.total == 0 && propagation.unconfirmed == 0 {
+                format!("stored, but nobody has confirmed it: {nobody}{}", lost(propagation))
+            } else {
+                format!("stored, but not proven to be in force everywhere: {count}; {nobody}{}", lost(propagation))
+            }
+        }
         Some(Unproven::Incomplete) => format!(
             "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: {count}"
         ),
@@ -105,20 +131,53 @@ fn not_in_force(propagation: &Propagation) -> String {
 }
 
 fn in_force(propagation: &Propagation) -> String {
-    let Propagation { total, unconfirmed, lost, .. } = propagation;
-    let mut said = if *total == 0 { "stored; no instance could confirm it".to_owned() } else { count(propagation) };
-    if *unconfirmed > 0 {
-        let _ = write!(said, "; {unconfirmed} told that cannot confirm");
+    let mut said = match propagation {
+        Propagation { total: 0, unconfirmed: 0, .. } => "stored; it concerns no service".to_owned(),
+        Propagation { total: 0, .. } => "stored; no instance could confirm it".to_owned(),
+        _ => count(propagation),
+    };
+    if propagation.unconfirmed > 0 {
+        let _ = write!(said, "; {} told that cannot confirm", propagation.unconfirmed);
     }
-    if *lost > 0 {
-        let _ = write!(said, "; {lost} lost, which may still enforce what was before");
+    said + &lost(propagation)
+}
+
+fn lost(propagation: &Propagation) -> String {
+    match propagation.lost {
+        0 => String::new(),
+        lost => format!("; {lost} lost, which may still enforce what was before"),
     }
-    said
+}
+
+/// Who should have been there.
+fn nobody(propagation: &Propagation) -> String {
+    let heard = if propagation.unproven == Some(Unproven::Unheard) { "has ever registered" } else { "is connected" };
+    match propagation.absent.as_slice() {
+        [] => format!("no instance of any service {heard}"),
+        services => {
+            let services: Vec<String> = services.iter().map(|service| format!("`{service}`")).collect();
+            format!("no instance of {} {heard}", services.join(", "))
+        }
+    }
+}
+
+fn advice(propagation: &Propagation) -> Option<&'static str> {
+    match propagation.unproven? {
+        Unproven::Absent => {
+            Some("a service that is away takes it when it connects; `waygate instances` shows who is there")
+        }
+        Unproven::Unheard => Some("whoever comes takes it when it connects"),
+        _ => None,
+    }
+}
+
+/// Whether somebody has confirmed it and nobody is left who may do otherwise.
+fn is_proven(propagation: &Propagation) -> bool {
+    propagation.total > 0 && propagation.unconfirmed == 0 && propagation.lost == 0
 }
 
 fn colour(propagation: &Propagation) -> Colour {
-    let is_proven = propagation.total > 0 && propagation.unconfirmed == 0 && propagation.lost == 0;
-    if is_proven { Colour::Green } else { Colour::Yellow }
+    if is_proven(propagation) { Colour::Green } else { Colour::Yellow }
 }
 
 fn named(laggard: &Laggard) -> String {
@@ -150,13 +209,18 @@ mod tests {
             waited_ms: 12,
             unproven: None,
             laggards: Vec::new(),
+            absent: Vec::new(),
         }
     }
 
     #[test]
     fn g57_what_is_proven_is_told_from_what_is_only_stored() {
         assert_eq!(in_force(&propagation(3, 3, 0, 0)), "3/3 instances enforcing, 12 ms");
-        assert_eq!(in_force(&propagation(0, 0, 0, 0)), "stored; no instance could confirm it");
+        assert_eq!(in_force(&propagation(0, 0, 0, 0)), "stored; it concerns no service");
+        assert_eq!(
+            in_force(&propagation(0, 0, 2, 0)),
+            "stored; no instance could confirm it; 2 told that cannot confirm"
+        );
         assert_eq!(
             in_force(&propagation(1, 1, 2, 1)),
             "1/1 instances enforcing, 12 ms; 2 told that cannot confirm; 1 lost, which may still enforce what was before"
@@ -171,6 +235,21 @@ mod tests {
             "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: \
              1/1 instances enforcing, 12 ms"
         );
+        let away = |unproven, total, services: &[&str]| {
+            let absent = services.iter().map(ToString::to_string).collect();
+            not_in_force(&Propagation { unproven: Some(unproven), absent, ..propagation(total, total, 0, 1) })
+        };
+        assert_eq!(
+            away(Unproven::Absent, 0, &["pay"]),
+            "stored, but nobody has confirmed it: no instance of `pay` is connected; 1 lost, which may still enforce what was \
+             before"
+        );
+        assert_eq!(
+            away(Unproven::Absent, 2, &["pay", "orders"]),
+            "stored, but not proven to be in force everywhere: 2/2 instances enforcing, 12 ms; no instance of `pay`, `orders` \
+             is connected; 1 lost, which may still enforce what was before"
+        );
+        assert!(away(Unproven::Unheard, 0, &[]).contains("no instance of any service has ever registered"));
         let laggard = Laggard {
             service: "pay".to_owned(),
             instance: "one".to_owned(),

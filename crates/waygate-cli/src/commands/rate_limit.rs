@@ -7,13 +7,16 @@ mod shown;
 use serde_json::value::RawValue;
 use waygate_api::client::{Answer, ClientError};
 use waygate_api::paths;
-use waygate_api::rate_limits::{LimitState, LimitSwitched, LimitView};
-use waygate_core::{RouteSelector, ServiceId};
+use waygate_api::rate_limits::{LimitRequest, LimitState, LimitSwitched, LimitView};
+use waygate_core::{LimitExpression, RouteSelector, ServiceId};
 
 use crate::cli::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
-use crate::context::{Context, Read, selector, service};
+use crate::commands::confirm::{self, Weight};
+use crate::commands::status::anyone;
+use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
-use crate::printer::{Colour, Format};
+use crate::printer::Colour;
+use crate::render::table::{Cell, Table};
 
 /// What is limited.
 enum Target {
@@ -92,6 +95,14 @@ impl Target {
         }
     }
 
+    fn name(&self) -> String {
+        match self {
+            Self::Everything => "global".to_owned(),
+            Self::Service(service) => service.to_string(),
+            Self::Route(route) => route.to_string(),
+        }
+    }
+
     /// Where the limit is, and with an action where it is switched.
     fn path(&self, action: Option<&str>) -> String {
         let path = match self {
@@ -113,7 +124,8 @@ async fn set(context: &Context, target: &Target, settings: Box<LimitSettings>) -
         _ => target.path(None),
     };
     let connection = context.connect()?;
-    let answer: Answer<Box<RawValue>> = connection.client.post(&path, &body).await.map_err(|error| {
+    agree(context, &connection, target, &body).await?;
+    let answer: Answer<Box<RawValue>> = connection.changing()?.post(&path, &body).await.map_err(|error| {
         let failure = connection.failure(error);
         match failure.status {
             ExitStatus::NotFound => failure.hint("`--allow-unknown` takes one that is yet to come"),
@@ -121,13 +133,18 @@ async fn set(context: &Context, target: &Target, settings: Box<LimitSettings>) -
         }
     })?;
     let Read { raw, value: view } = connection.read::<LimitView>(answer.value)?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else {
-        let title = view.key.as_ref().map_or_else(|| target.title(), |key| format!("Rate limit of {key}"));
-        printer.data(Some(Colour::Green), &format!("✓ {title}: {}", shown::summary(&view)));
+    if view.changed == Some(false) {
+        context.nothing_changed();
     }
+    let printer = &context.printer;
+    printer.answer(
+        raw.get(),
+        || shown::limits(std::slice::from_ref(&view)),
+        |printer| {
+            let title = view.key.as_ref().map_or_else(|| target.title(), |key| format!("Rate limit of {key}"));
+            printer.data(Some(Colour::Green), &format!("{} {title}: {}", context.sign(), shown::summary(&view)));
+        },
+    );
     if view.changed == Some(false) {
         printer.note("it was already so");
     }
@@ -135,9 +152,33 @@ async fn set(context: &Context, target: &Target, settings: Box<LimitSettings>) -
     Ok(())
 }
 
+/// Asks back where the limit is of more than a route; one that admits nothing to anything is the largest there is.
+async fn agree(context: &Context, connection: &Connection, target: &Target, body: &LimitRequest) -> CliResult {
+    let only = match target {
+        Target::Route(_) => return Ok(()),
+        Target::Service(service) => Some(service),
+        Target::Everything => None,
+    };
+    let limit = body.settings.limit.as_str();
+    let admits_nothing =
+        limit.parse().is_ok_and(|limit: LimitExpression| limit.quotas().iter().any(|of| of.amount == 0));
+    let mut reach = Vec::new();
+    if context.can_ask() && !context.settings.yes && !context.settings.dry_run {
+        reach = super::reach::of(connection, only).await?;
+        if admits_nothing {
+            reach.push(format!("`{limit}` admits no request at all"));
+        }
+    }
+    let weight = match only {
+        None if admits_nothing => Weight::Retype(confirm::server_word(connection)),
+        _ => Weight::Ask,
+    };
+    confirm::agreed(context, connection, &format!("{}: {limit}", target.title()), &reach, &weight)
+}
+
 async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
     let connection = context.connect()?;
-    let client = &connection.client;
+    let client = connection.changing()?;
     let nothing = serde_json::json!({});
     let answer: Result<Answer<Box<RawValue>>, ClientError> = match to {
         Switch::Disable => client.post(&target.path(Some("disable")), &nothing).await,
@@ -147,19 +188,24 @@ async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
     };
     let answer = answer.map_err(|error| connection.failure(error))?;
     let Read { raw, value } = connection.read::<LimitSwitched>(answer.value)?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else {
-        let (colour, word) = match to {
-            Switch::Disable => (Colour::Yellow, "PAUSED"),
-            Switch::Enable => (Colour::Green, "RESUMED"),
-            Switch::Reset => (Colour::Green, "counts start afresh"),
-            Switch::Delete => (Colour::Green, "deleted"),
-        };
-        let several = if value.count > 1 { format!(" ({} limits)", value.count) } else { String::new() };
-        printer.data(Some(colour), &format!("✓ {}: {word}{several}", target.title()));
+    if !value.changed {
+        context.nothing_changed();
     }
+    let printer = &context.printer;
+    let (colour, word) = match to {
+        Switch::Disable => (Colour::Yellow, "PAUSED"),
+        Switch::Enable => (Colour::Green, "RESUMED"),
+        Switch::Reset => (Colour::Green, "counts start afresh"),
+        Switch::Delete => (Colour::Green, "deleted"),
+    };
+    printer.answer(
+        raw.get(),
+        || switched(target, word),
+        |printer| {
+            let several = if value.count > 1 { format!(" ({} limits)", value.count) } else { String::new() };
+            printer.data(Some(colour), &format!("{} {}: {word}{several}", context.sign(), target.title()));
+        },
+    );
     if !value.changed {
         printer.note("it was already so");
     }
@@ -168,15 +214,21 @@ async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
 }
 
 async fn get(context: &Context, target: &Target) -> CliResult {
-    let Read { raw, value } = context.connect()?.get::<LimitState>(&target.path(None), &[]).await?;
+    let connection = context.connect()?;
+    let Read { raw, value } = connection.get::<LimitState>(&target.path(None), &[]).await?;
     let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else if let Some(view) = &value.policy {
-        printer.table(&shown::one(view));
-    } else {
-        printer.note(&format!("{}: none is set", target.title()));
+    if let Target::Service(service) = target {
+        anyone(&connection, Some(service), value.policy.is_none()).await?;
     }
+    let views: &[LimitView] = value.policy.as_ref().map(std::slice::from_ref).unwrap_or_default();
+    printer.answer(
+        raw.get(),
+        || shown::limits(views),
+        |printer| match views {
+            [view] => printer.table(&shown::one(view)),
+            _ => printer.note(&format!("{}: none is set", target.title())),
+        },
+    );
     said(context, &value.policy.map(|view| view.unsupported_by).unwrap_or_default());
     Ok(())
 }
@@ -184,14 +236,17 @@ async fn get(context: &Context, target: &Target) -> CliResult {
 async fn get_route(context: &Context, route: &LimitedRoute) -> CliResult {
     let target = Target::route(route)?;
     let Read { raw, value } = context.connect()?.get::<LimitView>(&target.path(None), &[]).await?;
-    let printer = &context.printer;
-    if printer.format == Format::Json {
-        printer.json(raw.get());
-    } else {
-        printer.table(&shown::one(&value));
-    }
+    let views = std::slice::from_ref(&value);
+    context.printer.answer(raw.get(), || shown::limits(views), |printer| printer.table(&shown::one(&value)));
     said(context, &value.unsupported_by);
     Ok(())
+}
+
+/// What was switched, as a row.
+fn switched(target: &Target, word: &str) -> Table {
+    let mut table = Table::new(vec!["Limit", "Is"]);
+    table.push_named(target.name(), vec![Cell::new(target.name()), Cell::new(word)]);
+    table
 }
 
 fn said(context: &Context, lines: &[String]) {

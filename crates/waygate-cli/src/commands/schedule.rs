@@ -9,7 +9,7 @@ use waygate_api::schedules::Scheduled;
 
 use crate::cli::{Schedule, ScheduleCommand};
 use crate::clock;
-use crate::commands::status::array;
+use crate::commands::status::{anyone, array};
 use crate::context::{Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
@@ -72,6 +72,7 @@ async fn list(context: &Context, scope: Option<&str>) -> CliResult {
     let query: Vec<(&str, &str)> = scope.iter().map(|service| ("service", service.as_str())).collect();
     let connection = context.connect()?;
     let planned: Read<Vec<Scheduled>> = connection.get(paths::SCHEDULES, &query).await?;
+    anyone(&connection, scope.as_ref(), planned.value.is_empty()).await?;
     context.printer.list(planned.raw.get(), &table(&planned.value), "nothing is planned");
     Ok(())
 }
@@ -124,7 +125,10 @@ async fn cancel(context: &Context, route: &str, id: Option<u32>, scope: Option<&
     let path = paths::route(&route.to_string(), Some("schedule"));
     let id = id.map(|id| id.to_string());
     let query: Vec<(&str, &str)> = id.iter().map(|id| ("id", id.as_str())).collect();
-    let answer =
-        connection.client.delete::<Box<RawValue>>(&path, &query).await.map_err(|error| connection.failure(error))?;
+    let answer = connection
+        .changing()?
+        .delete::<Box<RawValue>>(&path, &query)
+        .await
+        .map_err(|error| connection.failure(error))?;
     super::lifecycle::receipt(context, &connection, answer, None)
 }

@@ -76,7 +76,7 @@ async fn instances(connection: &Connection) -> CliResult<BTreeMap<String, Counte
     let known = match connection.get::<Vec<InstanceView>>(paths::INSTANCES, &[]).await {
         Ok(known) => known.value,
         // An older server, or a caller that may not see them.
-        Err(error) if matches!(error.status, ExitStatus::NotFound | ExitStatus::Authentication) => Vec::new(),
+        Err(error) if error.is_missing() || error.status == ExitStatus::Authentication => Vec::new(),
         Err(error) => return Err(error),
     };
     for instance in known {

@@ -1,6 +1,6 @@
 //! `login`, `logout` and `whoami`.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,6 +14,7 @@ use crate::cli::Login;
 use crate::context::{Context, Server, Source, text_variable};
 use crate::credentials::{Config, ConfigFile, Session};
 use crate::error::{CliError, CliResult};
+use crate::input;
 use crate::moment;
 use crate::printer::{Colour, Format, ask_secret};
 use crate::render::table::{Cell, Table};
@@ -31,10 +32,10 @@ pub(crate) async fn login(context: &Context, login: Login) -> CliResult {
     }
     let username = match login.username.filter(|username| !username.is_empty()) {
         Some(username) => username,
-        None => context
-            .ask("Username: ")
-            .filter(|username| !username.is_empty())
-            .ok_or_else(|| CliError::usage("a username is needed: `waygate login USERNAME`"))?,
+        None => context.ask("Username: ").filter(|username| !username.is_empty()).ok_or_else(|| {
+            CliError::usage("a username is needed: `waygate login USERNAME`")
+                .hint("without a terminal: `printf %s \"$PASSWORD\" | waygate login USERNAME --password-stdin`")
+        })?,
     };
     let password = password(login.password, login.password_stdin)?;
     let connection = context.connect_to(server, None)?;
@@ -104,7 +105,8 @@ fn password(given: Option<String>, from_stdin: bool) -> CliResult<SecretString> 
     if !from_stdin && std::io::stdin().is_terminal() {
         return asked_password("Password: ");
     }
-    piped_password().map_err(|error| error.hint("or give it with `--password`"))
+    piped_password()
+        .map_err(|error| error.hint("pipe it in with `--password-stdin`, or set WAYGATE_TOKEN instead of logging in"))
 }
 
 /// A password that is typed without being shown.
@@ -120,9 +122,7 @@ pub(crate) fn piped_password() -> CliResult<SecretString> {
 }
 
 fn piped(what: &str) -> CliResult<SecretString> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
+    let text = input::piped(input::SECRET)
         .map_err(|error| CliError::usage(format!("cannot read the {what} from stdin: {error}")))?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if secret.is_empty() {

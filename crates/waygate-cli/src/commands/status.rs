@@ -82,9 +82,7 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
     let connection = context.connect()?;
     let (raw, routes) = routes(&connection, scope).await?;
     let printer = &context.printer;
-    if let (Some(service), true) = (scope, routes.is_empty()) {
-        known(&connection, service).await?;
-    }
+    anyone(&connection, scope, routes.is_empty()).await?;
     let (total, of_all) = (routes.len(), tally(&routes));
     let changed = match since {
         Some(since) => Some(around::changed(&connection, since, scope).await?),
@@ -164,8 +162,9 @@ pub(crate) async fn routes(
     Ok(routes.into_iter().unzip())
 }
 
-/// A service without routes is known by name only; an unknown one is not found.
-async fn known(connection: &Connection, service: &ServiceId) -> CliResult {
+/// Where nothing is there of a service, that may be because there is no such service: it is not found then.
+pub(crate) async fn anyone(connection: &Connection, scope: Option<&ServiceId>, is_empty: bool) -> CliResult {
+    let Some(service) = scope.filter(|_| is_empty) else { return Ok(()) };
     let services: Vec<String> = connection.get(paths::SERVICES, &[]).await?.value;
     if services.iter().any(|known| known == service.as_str()) {
         return Ok(());

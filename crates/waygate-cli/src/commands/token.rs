@@ -1,5 +1,6 @@
 //! `token`: tokens for services, and the list of all tokens.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use waygate_api::auth::{NewToken, TokenRequest, TokenView};
 use waygate_api::paths;
@@ -11,6 +12,12 @@ use crate::error::{CliError, CliResult};
 use crate::moment;
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
+
+/// That something was done, as the API says it.
+#[derive(Deserialize)]
+struct Done {
+    ok: bool,
+}
 
 pub(crate) async fn run(context: &Context, command: TokenCommand) -> CliResult {
     match command {
@@ -69,8 +76,12 @@ async fn revoke(context: &Context, id: &str) -> CliResult {
     }
     let connection = context.connect()?;
     let path = format!("{}/{}", paths::TOKENS, paths::percent_encoded(id.trim()));
-    let answer = connection.client.delete::<Box<RawValue>>(&path, &[]).await;
+    let answer = connection.changing()?.delete::<Box<RawValue>>(&path, &[]).await;
     let answer = answer.map_err(|error| connection.failure(error))?;
+    // Only the control plane's own words are believed: a proxy answers anything.
+    if !connection.read::<Done>(answer.value.clone())?.value.ok {
+        return Err(CliError::failed("the server does not say that the token has ended"));
+    }
     if context.printer.format == Format::Json {
         context.printer.json(answer.value.get());
         return Ok(());

@@ -6,6 +6,7 @@ use waygate_api::paths;
 use waygate_api::traffic::{RouteTraffic, TrafficView};
 
 use crate::cli::Top;
+use crate::commands::status::anyone;
 use crate::context::{Connection, Context, Read, service};
 use crate::error::{CliResult, ExitStatus};
 use crate::printer::{Colour, Format};
@@ -22,6 +23,7 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
     let printer = &context.printer;
     if top.once || !printer.terminal || !printer.output.is_for_people() {
         let Read { raw, value } = read(&connection, &query).await?;
+        anyone(&connection, service.as_ref(), value.routes.is_empty()).await?;
         if printer.format == Format::Json {
             printer.json(raw.get());
         } else {

@@ -34,6 +34,7 @@ pub(crate) async fn run(context: &Context, watch: Watch) -> CliResult {
             }
         };
         follower.is_well();
+        status::anyone(&connection, scope.as_ref(), known.is_none() && routes.is_empty()).await?;
         let wanted = |route: &RouteState| watch.pattern.as_ref().is_none_or(|pattern| fits(pattern, route));
         let (raw, routes): (Vec<_>, Vec<_>) = raw.into_iter().zip(routes).filter(|(_, route)| wanted(route)).unzip();
         match &known {

@@ -7,6 +7,7 @@ use waygate_api::client::{Answer, Client, ClientError};
 
 use crate::commands::propagation::Propagations;
 use crate::context::Server;
+use crate::context::consent::Consent;
 use crate::error::{CliError, CliResult};
 
 /// An API's answer as it came, and read.
@@ -19,9 +20,11 @@ pub(crate) struct Read<T> {
 /// A server that can be called.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// For what only reads, and for sessions.
     pub(crate) client: Client,
     pub(crate) server: Server,
     pub(crate) propagations: Propagations,
+    pub(super) consent: Consent,
 }
 
 impl Connection {
@@ -33,13 +36,23 @@ impl Connection {
         self.read(answer.value)
     }
 
+    /// The client for calls that change something. A context that asks always is answered first.
+    ///
+    /// # Errors
+    ///
+    /// When the answer is no.
+    pub(crate) fn changing(&self) -> CliResult<&Client> {
+        self.consent.ask(&self.server)?;
+        Ok(&self.client)
+    }
+
     /// A call that changes something; its answer and what the caller should know.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
     ) -> CliResult<(Read<T>, Vec<String>)> {
-        let answer = self.client.post(path, body).await.map_err(|error| self.failure(error))?;
+        let answer = self.changing()?.post(path, body).await.map_err(|error| self.failure(error))?;
         Ok((self.read(answer.value)?, answer.notices))
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn wants_colour() -> bool {
     variable("FORCE_COLOR").is_some_and(|wish| wish != "0")
 }
 
+/// A variable that is not blank, whatever it holds.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
+    std::env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty())
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{CliError, CliResult};
+use crate::input;
 
 /// Its name.
 const PROJECT_FILE: &str = ".waygate";
@@ -19,7 +20,7 @@ pub(super) fn server(directory: Option<&Path>) -> CliResult<Option<(String, Path
             continue;
         }
         let understood = |text: &String| text.lines().all(is_setting);
-        let text = std::fs::read_to_string(&path).ok().filter(understood).ok_or_else(|| {
+        let text = input::text(&path, input::SECRET).ok().filter(understood).ok_or_else(|| {
             CliError::usage(format!("cannot understand `{}`: expected lines like `KEY=value`", path.display()))
         })?;
         if let Some(url) = setting(&text, "WAYGATE_SERVER_URL") {

@@ -3,6 +3,7 @@
 use crate::context::{Context, Server, Source};
 use crate::credentials::{Config, ConfigFile};
 use crate::error::{CliError, CliResult};
+use crate::printer;
 
 impl Context {
     /// Lets a command go on to a server that is known here: chosen, named or logged in to before, or on this machine. About
@@ -23,15 +24,7 @@ impl Context {
                 .hint("for one command, `--yes` or `--server URL` says that it is meant"));
         }
         self.printer.warn(&told);
-        let agreed = loop {
-            let answer = self.ask("Trust it from now on? [y/N]: ").unwrap_or_default().to_ascii_lowercase();
-            match answer.as_str() {
-                "y" | "yes" => break true,
-                "" | "n" | "no" => break false,
-                _ => self.printer.note("y or n"),
-            }
-        };
-        if !agreed {
+        if !printer::agrees("Trust it from now on? [y/N]: ") {
             return Err(CliError::failed("nothing has been sent"));
         }
         file.map_or(Ok(()), |file| file.update(|config| config.trust(&server.url)))

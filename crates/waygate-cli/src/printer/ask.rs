@@ -21,6 +21,19 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     (read > 0).then(|| line.trim().to_owned())
 }
 
+/// Asks until the answer is yes or no; whoever says nothing has said no.
+pub(crate) fn agrees(question: &str) -> bool {
+    loop {
+        match ask(question).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "y" | "yes" => return true,
+            "" | "n" | "no" => return false,
+            _ => {
+                let _ = writeln!(std::io::stderr(), "y or n");
+            }
+        }
+    }
+}
+
 /// Asks for what is typed without being shown.
 ///
 /// # Errors
@@ -65,15 +78,14 @@ fn give_back_when_interrupted() -> std::io::Result<()> {
 }
 
 /// Columns and lines of the terminal; what terminals once had where it does not say.
-pub(super) fn size() -> (usize, usize) {
+pub(super) fn size() -> (u16, u16) {
+    let (mut columns, mut lines) = (0, 0);
     #[cfg(unix)]
-    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
-        && size.ws_col > 0
-        && size.ws_row > 0
-    {
-        return (size.ws_col.into(), size.ws_row.into());
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
+        (columns, lines) = (size.ws_col, size.ws_row);
     }
-    (80, 24)
+    let known = |told: u16, otherwise| if told > 0 { told } else { otherwise };
+    (known(columns, 80), known(lines, 24))
 }
 
 /// Whether a person can be asked.

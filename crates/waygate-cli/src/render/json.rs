@@ -65,6 +65,19 @@ pub(crate) fn lines(text: &str) -> String {
     }
 }
 
+/// Lines of the same JSON, with what a terminal would act on escaped as JSON does.
+pub(crate) fn inert(lines: &str) -> String {
+    let mut out = String::with_capacity(lines.len());
+    for c in lines.chars() {
+        if is_active(c) && c != '\n' {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// The same JSON without line breaks and blanks between its parts.
 fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -107,6 +120,7 @@ mod tests {
 
     #[test]
     fn elements_take_a_line_each() {
+        assert_eq!(inert("\"a\u{9b}\u{202e}\"\n2\n"), "\"a\\u009b\\u202e\"\n2\n");
         assert_eq!(lines("[{\"a\": \"x y\",\n \"b\": 1}, 2]"), "{\"a\":\"x y\",\"b\":1}\n2\n");
         assert_eq!(lines("{\"a\": \"\\\" \"}"), "{\"a\":\"\\\" \"}");
     }

@@ -91,14 +91,15 @@ impl Table {
         })
     }
 
-    /// Fits the terminal's width by wrapping, never by cutting, and by leaving out columns without a text.
-    pub(crate) fn boxed(&self, colour: bool, wide: bool) -> String {
+    /// Fits a width by wrapping, never by cutting, and by leaving out columns without a text.
+    pub(crate) fn boxed(&self, colour: bool, wide: bool, width: u16) -> String {
         let has_text = |column: &usize| {
             *column == 0 || self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell.text != EMPTY))
         };
         let columns: Vec<usize> = (0..self.columns(wide)).filter(has_text).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
         table.set_header(columns.iter().filter_map(|&column| self.header.get(column)));
         for row in &self.rows {
             table.add_row(columns.iter().filter_map(|&column| row.get(column)).map(|cell| {
@@ -190,7 +191,7 @@ mod tests {
     fn boxes_leave_out_columns_without_a_text() {
         let mut table = Table::new(vec!["Route", "Reason", "Envs"]);
         table.push(vec![Cell::new("/a"), Cell::new(""), Cell::new("dev")]);
-        let text = table.boxed(false, false);
+        let text = table.boxed(false, false, 80);
         assert!(text.contains("Envs") && !text.contains("Reason"), "{text}");
     }
 

@@ -46,7 +46,7 @@ fn what_cannot_be_called_is_refused_before_and_a_refusal_has_the_code_of_every_c
         (&["POST", "/api/global/enable", "-f", "shadow:=maybe"], 2),
         (&["POST", "/api/global/enable", "--input", "nosuch.json"], 2),
         (&["GET", "/api/nosuch"], 3),
-        (&["POST", "/api/global/enable", "-f", "reason:=7"], 1),
+        (&["POST", "/api/global/enable", "-f", "reason:=7"], 2),
         (&["GET", "/"], 1),
         (&["DELETE", "/api/instances/nosuch", "--dry-run"], 1),
     ] {

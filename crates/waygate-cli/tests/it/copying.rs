@@ -52,11 +52,31 @@ fn a_copy_goes_by_the_rules_of_where_it_goes_and_says_which_side_fails() {
     assert_eq!(prod.json(&["status", "/api/refunds"])["status"], json!("active"));
     assert_eq!(exit(copy(&["--server", &prod.url])), Some(2));
     assert_eq!(exit(home.run(&["copy", "--from", "prod", "--to", "prod", "--reason", "x"])), Some(2));
-    assert_eq!(exit(home.run(&["copy", "--from", "nosuch", "--to", "prod", "--reason", "x"])), Some(3));
+    assert_eq!(exit(home.run(&["copy", "--from", "nosuch", "--to", "prod", "--reason", "x", "--yes"])), Some(3));
     assert_eq!(exit(home.run(&["copy", "--from", "staging", "--to", "nosuch", "--reason", "x"])), Some(3));
     home.stop();
-    let down = home.run(&["copy", "--from", "staging", "--to", "prod", "--reason", "x"]);
+    let down = home.run(&["copy", "--from", "staging", "--to", "prod", "--reason", "x", "--yes"]);
     let text = shown(&down);
     assert_eq!(down.status.code(), Some(6), "{text}");
     assert!(text.contains(&home.url) && text.contains("the context `staging`"), "{text}");
+}
+
+#[test]
+fn what_is_not_known_there_is_left_out_whole_where_that_is_asked_for() {
+    let (home, prod) = two();
+    home.ok(&["sm", "enable", "batch", "--allow-unknown", "--reason", "x"]);
+    home.ok(&["srl", "set", "batch", "5/minute", "--allow-unknown"]);
+    home.ok(&["rl", "set", "payments-service:GET:/new", "5/minute", "--allow-unknown"]);
+    let copy = ["copy", "--from", "staging", "--to", "prod"];
+    let refused = home.run(&copy);
+    assert_eq!(refused.status.code(), Some(3), "{}", shown(&refused));
+    for subject in ["batch maintenance", "batch rate limit", "payments-service:GET:/new rate limit"] {
+        assert!(shown(&refused).contains(subject), "{subject}: {}", shown(&refused));
+    }
+    assert_eq!(prod.json(&["status", "/api/refunds"])["status"], "active");
+    let copied = home.ok(&[&copy[..], &["--skip-unknown"]].concat());
+    assert!(shown(&copied).contains("left out, not known there: batch maintenance"), "{}", shown(&copied));
+    assert_eq!(prod.json(&["status", "/api/refunds"])["status"], "disabled");
+    assert_eq!(prod.json(&["srl", "get", "payments-service"])["policy"]["limit"], "10/minute");
+    assert_eq!(prod.run(&["sm", "status", "batch"]).status.code(), Some(3));
 }

@@ -165,7 +165,7 @@ fn g31_undo_takes_back_what_nobody_has_changed_since() {
     let output = fleet.run(&["undo", &second]);
     assert_eq!(output.status.code(), Some(5), "{}", shown(&output));
     assert_eq!(fleet.json(&["status", "/api/refunds"])["reason"], "somebody else");
-    assert_eq!(fleet.run(&["undo", "999999"]).status.code(), Some(1));
+    assert_eq!(fleet.run(&["undo", "999999"]).status.code(), Some(3));
     assert_eq!(fleet.run(&["undo", "no-such-entry"]).status.code(), Some(3));
     let id = fleet.json(&["history"])[0]["id"].as_str().unwrap().to_owned();
     fleet.ok(&["undo", &id, "--dry-run"]);
@@ -222,9 +222,47 @@ fn rollback_goes_back_to_a_revision() {
     assert_ne!(String::from_utf8(fleet.ok(&["export"]).stdout).unwrap(), then);
     fleet.ok(&["rollback", "--to", &revision, "--reason", "bad night"]);
     assert_eq!(String::from_utf8(fleet.ok(&["export"]).stdout).unwrap(), then);
-    assert_eq!(fleet.run(&["rollback", "--to", "999999"]).status.code(), Some(1));
+    assert_eq!(fleet.run(&["rollback", "--to", "999999"]).status.code(), Some(3));
     assert_eq!(fleet.run(&["rollback", "--to", "2001-01-01"]).status.code(), Some(3));
     assert_eq!(fleet.run(&["rollback", "--to", "whenever"]).status.code(), Some(2));
     let at = String::from_utf8(fleet.ok(&["export", "--revision", &revision]).stdout).unwrap();
     assert_eq!(at, then);
+}
+
+/// Also where services and what is set for them had not been there yet.
+#[test]
+fn rollback_takes_all_back_that_was_set_since() {
+    let set_all = |fleet: &Fleet| {
+        for line in [
+            "disable /api/refunds --reason x",
+            "schedule orders-service:/api/payments --start 2099-01-01 --end 2h",
+            "env set payments-service:/api/payments dev --for 2d",
+            "sm enable payments-service --exempt /ready",
+            "sm exempt-add orders-service /ready",
+            "global enable --exempt /health",
+            "rl set /api/refunds 5/minute",
+            "rl set orders-service:ALL:/api/orders 5/minute",
+            "srl set payments-service 6/minute",
+            "srl set orders-service 7/minute",
+            "grl set 8/minute",
+        ] {
+            fleet.ok(&line.split(' ').collect::<Vec<_>>());
+        }
+    };
+    for to in ["0", "2"] {
+        let fleet = Fleet::open().with_services();
+        let before = fleet.json(&["export"]);
+        // At revision 2 both services were registered, at 0 none was.
+        set_all(&fleet);
+        // Of one service first, and nothing else.
+        fleet.ok(&["rollback", "--to", to, "--service", "payments-service"]);
+        let now = fleet.json(&["export"]);
+        assert_eq!(now["services"]["payments-service"], before["services"]["payments-service"], "{to}");
+        assert_ne!(now["services"]["orders-service"], before["services"]["orders-service"], "{to}");
+        assert_eq!(now["global"]["maintenance"]["enabled"], true);
+        fleet.ok(&["rollback", "--to", to]);
+        assert_eq!(fleet.json(&["export"]), before, "{to}");
+        let again = fleet.ok(&["rollback", "--to", to]);
+        assert!(shown(&again).contains("no change"), "{}", shown(&again));
+    }
 }

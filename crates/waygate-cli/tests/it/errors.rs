@@ -118,6 +118,7 @@ fn logins_are_asked_for_and_refused_with_their_own_code() {
         -- stdout
         -- stderr
         error: a username is needed: `waygate login USERNAME`
+          without a terminal: `printf %s "$PASSWORD" | waygate login USERNAME --password-stdin`
         "#);
     let output = fleet.command(&["status"]).env("WAYGATE_TOKEN", "made-up").output().unwrap();
     assert_snapshot!(fleet.plain(&shown(&output)), @r#"

@@ -18,7 +18,7 @@ const FAULTS: [(&str, i32); 5] = [("down", 6), ("stalled", 6), ("unauthorized", 
 const BETWEEN_TWO: &str = "copy";
 
 /// What needs no control plane.
-const LOCAL: [&str; 21] = [
+pub(crate) const LOCAL: [&str; 21] = [
     "config set-url",
     "config show",
     "context add",
@@ -62,7 +62,7 @@ fn value(id: &str, folder: &Path) -> Vec<String> {
 }
 
 /// The command line of a command, with what it requires and nothing else.
-fn line(command: &Value, folder: &Path) -> Vec<String> {
+pub(crate) fn line(command: &Value, folder: &Path) -> Vec<String> {
     let path = command["command"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
     let mut line: Vec<String> = path.collect();
     let name = line.join(" ");

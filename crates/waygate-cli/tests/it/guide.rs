@@ -96,9 +96,9 @@ fn a_service_in_the_environment_scopes_every_command() {
     assert_snapshot!(scoped(&["enable", "/api/payments"]), @r#"
         exit: 0
         -- stdout
-        ✓ payments-service:GET:/api/payments → ACTIVE
+        = payments-service:GET:/api/payments → ACTIVE
         -- stderr
-        stored at [URL]; `--wait` waits until every instance enforces it
+        it was already so; nothing has been changed
         "#);
     assert_snapshot!(scoped(&["current-service"]), @r#"
         exit: 0

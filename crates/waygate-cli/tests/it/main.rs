@@ -11,6 +11,7 @@
 mod acceptance;
 mod api;
 mod backup;
+mod consent;
 mod context;
 mod copying;
 mod credentials;
@@ -25,6 +26,7 @@ mod failures;
 mod following;
 mod guide;
 mod looking_back;
+mod mistakes;
 mod operations;
 mod output;
 mod radius;

@@ -22,7 +22,7 @@ pub(crate) fn typed_in(fleet: &Fleet, folder: &std::path::Path, command: &str, i
 }
 
 /// Runs a command on a terminal, with something typed.
-fn typed(fleet: &Fleet, command: &str, input: &str) -> Output {
+pub(crate) fn typed(fleet: &Fleet, command: &str, input: &str) -> Output {
     Fleet::fed(terminal(fleet, command), input)
 }
 

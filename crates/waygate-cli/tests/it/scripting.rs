@@ -166,7 +166,9 @@ fn a_script_is_asked_nothing_unless_the_context_asks_always() {
     }
     assert_eq!(fleet.json(&["global", "status"])["enabled"], false);
     assert_eq!(fleet.run(&["disable", "/api/refunds", "--context", "prod"]).status.code(), Some(2));
-    fleet.ok(&["disable", "/api/refunds", "--context", "prod", "--reason", "one route asks nothing"]);
+    assert_eq!(fleet.run(&["disable", "/api/refunds", "--context", "prod", "--reason", "x"]).status.code(), Some(2));
+    fleet.ok(&["disable", "/api/refunds", "--context", "prod", "--reason", "x", "--yes"]);
+    fleet.ok(&["disable", "/api/refunds", "--context", "prod", "--reason", "x", "--dry-run"]);
     fleet.ok(&["global", "enable", "--context", "prod", "--reason", "x", "--yes"]);
     assert_eq!(fleet.json(&["global", "status"])["enabled"], true);
 }

@@ -141,3 +141,26 @@ fn g47_a_login_where_a_file_chooses_the_server_says_so() {
     assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("chooses the server {}", other.url)));
     assert!(!String::from_utf8_lossy(&home.ok(&login).stderr).contains("chooses"));
 }
+
+/// Rules guard a production; they do not go because somebody types its URL again.
+#[test]
+fn a_context_keeps_its_rules_and_leaves_no_server_without_them() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["context", "add", "prod", "--url", &fleet.url, "--confirm", "always", "--require-reason"]);
+    let moved = fleet.ok(&["context", "add", "prod", "--url", "http://127.0.0.1:1"]);
+    assert!(shown(&moved).contains("it was") && shown(&moved).contains("confirm always"), "{}", shown(&moved));
+    fleet.ok(&["context", "add", "prod", "--url", &fleet.url]);
+    let listed = fleet.json(&["context", "list"]);
+    assert_eq!((&listed[0]["confirm"], &listed[0]["require_reason"]), (&"always".into(), &true.into()), "{listed}");
+    fleet.ok(&["context", "use", "prod"]);
+    assert_eq!(fleet.run(&["disable", "/api/refunds", "--reason", "x"]).status.code(), Some(2));
+
+    let removed = fleet.ok(&["context", "remove", "prod"]);
+    assert!(shown(&removed).contains("no server is chosen any more"), "{}", shown(&removed));
+    let shown_now = fleet.json(&["config", "show"]);
+    assert_eq!(shown_now["server_url"], "http://localhost:9000", "{shown_now}");
+    fleet.ok(&["context", "add", "prod", "--url", &fleet.url, "--confirm", "always", "--require-reason"]);
+    let lifted = fleet.ok(&["context", "add", "prod", "--url", &fleet.url, "--confirm=auto", "--require-reason=false"]);
+    assert!(shown(&lifted).contains("now"), "{}", shown(&lifted));
+    fleet.ok(&["disable", "/api/refunds", "--context", "prod"]);
+}

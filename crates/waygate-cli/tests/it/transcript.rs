@@ -27,6 +27,7 @@ const LINES: &[&str] = &[
     "context list",
     "context show",
     "context remove prod",
+    "config set-url [URL]",
     "login admin --password secret",
     "whoami",
     "current-service",

@@ -69,6 +69,17 @@ impl FromStr for LimitExpression {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.split([',', ';', '|']).filter_map(parts).any(|(_, count, _)| count == 0) {
+            let problem = format!("{} is no limit: a period of 0 is none; {LIMIT_GRAMMAR}", quote(text));
+            return Err(InvalidName(problem));
+        }
+        Self::stored(text)
+    }
+}
+
+impl LimitExpression {
+    /// What an earlier version has accepted and stored stays what it was then: a period of 0 was one of 1.
+    fn stored(text: &str) -> Result<Self, InvalidName> {
         let refused = || InvalidName(format!("{} is no limit: {LIMIT_GRAMMAR}", quote(text)));
         if text.len() > Self::LONGEST || !text.is_ascii() {
             return Err(refused());
@@ -90,7 +101,7 @@ impl TryFrom<String> for LimitExpression {
     type Error = InvalidName;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+        Self::stored(&text)
     }
 }
 
@@ -117,6 +128,13 @@ const LARGEST_AMOUNT: u64 = 1_000_000_000;
 pub(super) const LONGEST_PERIOD: u64 = 3650 * 86_400;
 
 fn parse_quota(term: &str) -> Option<Quota> {
+    let (amount, count, seconds) = parts(term)?;
+    let period_seconds = count.max(1).checked_mul(seconds)?;
+    (amount <= LARGEST_AMOUNT && period_seconds <= LONGEST_PERIOD).then_some(Quota { amount, period_seconds })
+}
+
+/// An amount, a count of units, and the seconds of the unit.
+fn parts(term: &str) -> Option<(u64, u64, u64)> {
     let (amount, rest) = leading_number(term.trim())?;
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('/').or_else(|| {
@@ -135,8 +153,7 @@ fn parse_quota(term: &str) -> Option<Quota> {
         "year" | "years" => 360 * 86_400,
         _ => return None,
     };
-    let period_seconds = count.max(1).checked_mul(seconds)?;
-    (amount <= LARGEST_AMOUNT && period_seconds <= LONGEST_PERIOD).then_some(Quota { amount, period_seconds })
+    Some((amount, count, seconds))
 }
 
 fn leading_number(text: &str) -> Option<(u64, &str)> {
@@ -166,11 +183,16 @@ mod tests {
         assert_eq!(read("3/2h"), [(3, 7200)]);
         assert_eq!(read("0/minute"), [(0, 60)]);
         assert_eq!(read("007/s"), [(7, 1)]);
-        assert_eq!(read("1/0 minute"), [(1, 60)]);
         assert_eq!(read("1/month"), [(1, 2_592_000)]);
         assert_eq!(read("1/year"), [(1, 31_104_000)]);
         assert_eq!(read("1000000000/3650 days"), [(1_000_000_000, 315_360_000)]);
         assert_eq!(read("Unlimited"), []);
+    }
+
+    #[test]
+    fn what_earlier_versions_have_stored_stays_what_it_was() {
+        let stored = LimitExpression::try_from("1/0 minute".to_owned()).unwrap();
+        assert_eq!(stored.quotas(), [Quota { amount: 1, period_seconds: 60 }]);
     }
 
     #[test]
@@ -203,6 +225,8 @@ mod tests {
             "unlimited;1/s",
             "1/99999999999 years",
             "1/3651 days",
+            "1/0 minute",
+            "5/s;1/0minutes",
             "1000000001/s",
             "18446744073709551616/s",
             "١/minute",

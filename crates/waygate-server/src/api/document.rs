@@ -48,7 +48,7 @@ fn revision(parameters: &Parameters) -> Result<Option<Revision>, ApiError> {
 /// Takes back one commit after the other, from the newest.
 async fn go_back(app: &App, state: &mut WholeState, to: Revision) -> Result<(), ApiError> {
     if to > state.cursor.revision {
-        let problem = format!("it is at revision {}", state.cursor.revision);
+        let problem = format!("there is no revision {to} yet: it is at {}", state.cursor.revision);
         return Err(ApiError::invalid_field("revision", problem));
     }
     let mut before = Some(state.cursor.revision.next());

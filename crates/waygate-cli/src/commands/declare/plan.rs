@@ -3,6 +3,8 @@
 mod limits;
 mod routes;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ pub(crate) enum Unnamed {
     Stays,
     /// Within the parts that the document has, it goes back to its default.
     GoesBack,
-    /// Limits go; routes that are not named stay. For documents of the past: what has come since is left alone.
+    /// It had not been there, or nobody had set it: what operators have set of it since goes. For documents of the past.
     IsOfLater,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct Step {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    /// Routes that are wanted otherwise than by default, and are not known.
+    /// What is wanted otherwise than by default, of services and routes that are not known.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -51,14 +53,22 @@ pub(crate) struct Planner<'p> {
 impl Planner<'_> {
     pub(crate) fn plan(&self, current: &Document, wanted: &Document) -> Plan {
         let mut plan = Plan::default();
+        let nothing = ServiceDocument::default();
         if let Some(global) = &wanted.global {
             let now = current.global.clone().unwrap_or_default();
             self.maintenance(None, now.maintenance.as_ref(), global.maintenance.as_ref(), &mut plan);
             self.limit(&limits::Subject::Global, now.rate_limit.as_ref(), global.rate_limit.as_ref(), &mut plan);
         }
-        for (name, service) in &wanted.services {
-            let nothing = ServiceDocument::default();
-            let now = current.services.get(name).unwrap_or(&nothing);
+        let mut names: BTreeSet<&String> = wanted.services.keys().collect();
+        if self.unnamed == Unnamed::IsOfLater {
+            names.extend(current.services.keys());
+        }
+        for name in names {
+            let service = wanted.services.get(name).unwrap_or(&nothing);
+            let Some(now) = current.services.get(name) else {
+                self.unknown(name, service, &mut plan);
+                continue;
+            };
             self.maintenance(Some(name), now.maintenance.as_ref(), service.maintenance.as_ref(), &mut plan);
             let subject = limits::Subject::Service(name);
             self.limit(&subject, now.rate_limit.as_ref(), service.rate_limit.as_ref(), &mut plan);
@@ -66,6 +76,22 @@ impl Planner<'_> {
             self.route_limits(name, now, service, &mut plan);
         }
         plan
+    }
+
+    /// Takes down what is wanted of a service that is not known; of the past, what is gone has nothing to go back to.
+    fn unknown(&self, name: &str, wanted: &ServiceDocument, plan: &mut Plan) {
+        if self.unnamed == Unnamed::IsOfLater {
+            return;
+        }
+        let off = MaintenanceDocument::default();
+        if wanted.maintenance.as_ref().is_some_and(|wanted| !same(&off, wanted)) {
+            plan.unknown.push(format!("{name} maintenance"));
+        }
+        if wanted.rate_limit.is_some() {
+            plan.unknown.push(format!("{name} rate limit"));
+        }
+        self.routes(name, &ServiceDocument::default(), wanted, plan);
+        plan.unknown.extend(wanted.route_limits.keys().map(|key| format!("{} rate limit", whole_key(name, key))));
     }
 
     fn maintenance(
@@ -78,8 +104,8 @@ impl Planner<'_> {
         let off = MaintenanceDocument::default();
         let wanted = match (wanted, self.unnamed) {
             (Some(wanted), _) => wanted,
-            (None, Unnamed::GoesBack) => &off,
-            (None, _) => return,
+            (None, Unnamed::GoesBack | Unnamed::IsOfLater) => &off,
+            (None, Unnamed::Stays) => return,
         };
         let now = now.unwrap_or(&off);
         let over = wanted.until.is_some_and(|until| until <= self.now);

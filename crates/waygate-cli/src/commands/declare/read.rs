@@ -1,7 +1,6 @@
 //! Documents, from files to something that can be meant.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,6 +8,7 @@ use waygate_api::document::{Document, FORM};
 
 use crate::commands::declare::check;
 use crate::error::{CliError, CliResult};
+use crate::input;
 
 /// Reads every document and makes one of them. Nothing may be said twice.
 ///
@@ -68,15 +68,9 @@ fn expanded(files: &[PathBuf]) -> CliResult<Vec<PathBuf>> {
 }
 
 fn text(path: &Path) -> CliResult<(String, String)> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        let read = std::io::stdin().read_to_string(&mut text);
-        return read
-            .map(|_| ("stdin".to_owned(), text))
-            .map_err(|error| CliError::usage(format!("cannot read the document from stdin: {error}")));
-    }
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| CliError::usage(format!("cannot read `{name}`: {error}")))?;
+    let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+    let text = input::text(path, input::DOCUMENT);
+    let text = text.map_err(|error| CliError::usage(format!("cannot read `{name}`: {error}")))?;
     Ok((name, text))
 }
 

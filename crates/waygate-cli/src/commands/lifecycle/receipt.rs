@@ -24,9 +24,15 @@ pub(crate) fn receipt(
     planned: Option<Window>,
 ) -> CliResult {
     let Read { raw, value: route } = connection.read::<RouteState>(answer.value)?;
+    if answer.changed == Some(false) {
+        context.nothing_changed();
+    }
     let printer = &context.printer;
     let table = || render::route::table(std::slice::from_ref(&route), false);
     printer.answer(raw.get(), table, |_| tell(context, &route, planned));
+    if context.is_unchanged() {
+        printer.note("it was already so; nothing has been changed");
+    }
     for notice in answer.notices {
         printer.note(&format!("note: {notice}"));
     }
@@ -35,7 +41,7 @@ pub(crate) fn receipt(
 
 pub(super) fn tell(context: &Context, route: &RouteState, planned: Option<Window>) {
     let printer = &context.printer;
-    let (line, kind) = told(route, planned, clock::now());
+    let (line, kind) = told(route, planned, clock::now(), context.sign());
     printer.data(Some(colour(kind)), &line);
     if !route.reason.is_empty() {
         printer.data(None, &format!("  Reason: {}", route.reason));
@@ -53,13 +59,13 @@ pub(super) fn tell(context: &Context, route: &RouteState, planned: Option<Window
 }
 
 /// What the route is now, in one line, and its status.
-fn told(route: &RouteState, planned: Option<Window>, now: Timestamp) -> (String, LifecycleKind) {
+fn told(route: &RouteState, planned: Option<Window>, now: Timestamp, done: &str) -> (String, LifecycleKind) {
     if let Some(window) = planned.or_else(|| next(route)).filter(|(start, _)| now < *start) {
         let times = times(window);
         return (format!("⏰ {} → {}, MAINTENANCE planned {times}", route.path, word(route.status)), route.status);
     }
     let sign = match route.status {
-        LifecycleKind::Active | LifecycleKind::Deprecated => "✓",
+        LifecycleKind::Active | LifecycleKind::Deprecated => done,
         LifecycleKind::Maintenance => "⚠",
         LifecycleKind::Disabled => "✗",
         LifecycleKind::EnvGated => "🔒",

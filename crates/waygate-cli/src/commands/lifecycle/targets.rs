@@ -1,7 +1,6 @@
 //! Which routes are meant, where more than one may be.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 
 use waygate_api::routes::RouteState;
 use waygate_core::{RouteKey, RouteSelector, ServiceId};
@@ -9,6 +8,7 @@ use waygate_core::{RouteKey, RouteSelector, ServiceId};
 use crate::commands::status;
 use crate::context::{Connection, Context, joined, selector};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::input;
 
 /// What was typed.
 #[derive(Debug)]
@@ -27,9 +27,7 @@ impl Targets {
         let mut patterns = Vec::new();
         for text in typed {
             if text == "-" {
-                let mut lines = String::new();
-                std::io::stdin()
-                    .read_to_string(&mut lines)
+                let lines = input::piped(input::NAMES)
                     .map_err(|error| CliError::usage(format!("cannot read routes from stdin: {error}")))?;
                 patterns.extend(lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned));
             } else {

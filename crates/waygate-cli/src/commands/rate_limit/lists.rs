@@ -10,7 +10,7 @@ use waygate_api::rate_limits::{HitView, LimitView};
 use super::{said, shown};
 use crate::cli::Page;
 use crate::commands::follow::Follower;
-use crate::commands::status::{ROWS, array};
+use crate::commands::status::{ROWS, anyone, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
 use crate::printer::Format;
@@ -26,6 +26,7 @@ pub(super) async fn limits(context: &Context, within: Option<&str>, page: &Page)
     let connection = context.connect()?;
     let rows: Vec<Box<RawValue>> = connection.get(paths::RATE_LIMITS, &query).await?.value;
     let all = rows.len();
+    anyone(&connection, within.as_ref(), all == 0).await?;
     let (rows, more) = one_page(rows, page);
     let printer = &context.printer;
     if printer.format == Format::Json {
@@ -62,6 +63,7 @@ pub(super) async fn hits(context: &Context, route: Option<&str>, within: Option<
     query.extend(within.as_ref().map(|service| ("service", service.as_str())));
     let connection = context.connect()?;
     let rows: Vec<Box<RawValue>> = connection.get(paths::RATE_LIMIT_HITS, &query).await?.value;
+    anyone(&connection, within.as_ref(), rows.is_empty()).await?;
     let (rows, more) = one_page(rows, page);
     let printer = &context.printer;
     if printer.format == Format::Json {

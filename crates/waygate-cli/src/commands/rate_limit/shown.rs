@@ -66,17 +66,21 @@ pub(super) fn limits(views: &[LimitView]) -> Table {
             Some(declared) => format!("{} (overrides {declared})", view.origin),
             None => view.origin.clone(),
         };
-        table.push(vec![
-            Cell::new(view.service.as_deref().unwrap_or_default()),
-            Cell::new(view.method.as_deref().unwrap_or_default()),
-            Cell::new(view.path.as_deref().unwrap_or_default()).coloured(Colour::Cyan),
-            Cell::new(&view.limit),
-            Cell::new(&view.algorithm),
-            Cell::new(&view.key_strategy),
-            Cell::new(if view.burst > 0 { view.burst.to_string() } else { String::new() }),
-            Cell::new(if view.enabled { "yes" } else { "no" }),
-            Cell::new(origin),
-        ]);
+        let name = view.key.as_ref().or(view.service.as_ref()).map_or("global", String::as_str);
+        table.push_named(
+            name,
+            vec![
+                Cell::new(view.service.as_deref().unwrap_or_default()),
+                Cell::new(view.method.as_deref().unwrap_or_default()),
+                Cell::new(view.path.as_deref().unwrap_or_default()).coloured(Colour::Cyan),
+                Cell::new(&view.limit),
+                Cell::new(&view.algorithm),
+                Cell::new(&view.key_strategy),
+                Cell::new(if view.burst > 0 { view.burst.to_string() } else { String::new() }),
+                Cell::new(if view.enabled { "yes" } else { "no" }),
+                Cell::new(origin),
+            ],
+        );
     }
     table
 }
@@ -96,18 +100,22 @@ pub(super) fn hits(views: &[HitView]) -> Table {
     ]);
     for view in views {
         let denied = if view.shadow { format!("{} (counted only)", view.count) } else { view.count.to_string() };
-        table.push(vec![
-            Cell::new(view.timestamp.strftime("%Y-%m-%d %H:%M:%S").to_string()),
-            Cell::new(view.service.as_deref().unwrap_or_default()),
-            Cell::new(&view.method),
-            Cell::new(&view.path).coloured(Colour::Cyan),
-            Cell::new(denied),
-            Cell::new(&view.limit),
-            Cell::new(&view.policy),
-            Cell::new(&view.key),
-            Cell::new(view.tier.as_deref().unwrap_or_default()),
-            Cell::new(&view.instance),
-        ]);
+        let service = view.service.as_deref().unwrap_or_default();
+        table.push_named(
+            format!("{service}:{}:{}", view.method, view.path),
+            vec![
+                Cell::new(view.timestamp.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+                Cell::new(view.service.as_deref().unwrap_or_default()),
+                Cell::new(&view.method),
+                Cell::new(&view.path).coloured(Colour::Cyan),
+                Cell::new(denied),
+                Cell::new(&view.limit),
+                Cell::new(&view.policy),
+                Cell::new(&view.key),
+                Cell::new(view.tier.as_deref().unwrap_or_default()),
+                Cell::new(&view.instance),
+            ],
+        );
     }
     table
 }

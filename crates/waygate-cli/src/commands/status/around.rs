@@ -105,7 +105,7 @@ async fn told<T: DeserializeOwned + Default>(
 ) -> CliResult<T> {
     match connection.get(path, query).await {
         Ok(read) => Ok(read.value),
-        Err(error) if matches!(error.status, ExitStatus::NotFound | ExitStatus::Authentication) => Ok(T::default()),
+        Err(error) if error.is_missing() || error.status == ExitStatus::Authentication => Ok(T::default()),
         Err(error) => Err(error),
     }
 }

@@ -97,8 +97,14 @@ async fn g57_wait_names_whoever_does_not_enforce_a_change() {
     let there = eventually(&world, |there| states(there).contains(&("orders-1", "lost")));
     let lost = there.iter().find(|one| one["id"] == "orders-1").unwrap();
     assert!(lost["applied"].is_number() && lost["connected"] == false, "{lost}");
-    let told = world.ok("disable orders-service:GET:/api/orders --wait=20s");
-    assert!(told.contains("1 lost, which may still enforce what was before"), "{told}");
+    // So that nobody is there who could confirm anything.
+    let output = world.ours("disable orders-service:GET:/api/orders --wait=300ms");
+    let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("nobody has confirmed it: no instance of `orders-service` is connected; 1 lost"), "{said}");
+    let output = world.ours("enable orders-service:GET:/api/orders --wait=300ms");
+    let told = told + String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("stored: orders-service:GET:/api/orders → ACTIVE") && !told.contains('✓'), "{told}");
     let table = world.ok("instances orders-service");
     assert!(table.contains("orders-1") && table.contains("lost") && table.contains("left"), "{table}");
 }
@@ -115,6 +121,8 @@ fn waiting_is_for_changes_and_has_bounds() {
     assert_eq!(world.ours("instances nowhere").status.code(), Some(3));
     let output = world.ours("instances");
     assert_eq!(succeeded("instances", &output), "", "that nobody is there is said beside the data");
-    let told = world.ok("sm enable batch --allow-unknown --wait");
-    assert!(told.contains("stored; no instance could confirm it"), "{told}");
+    let output = world.ours("sm enable batch --allow-unknown --wait");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("nobody has confirmed it: no instance of `batch` has ever registered"), "{said}");
 }

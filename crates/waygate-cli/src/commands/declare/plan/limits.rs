@@ -16,6 +16,13 @@ pub(super) enum Subject<'s> {
 impl Planner<'_> {
     pub(super) fn route_limits(&self, service: &str, now: &ServiceDocument, wanted: &ServiceDocument, plan: &mut Plan) {
         for (key, limit) in &wanted.route_limits {
+            let is_known = now.route_limits.contains_key(key) || now.routes.keys().any(|route| is_of(key, route));
+            if !is_known {
+                if self.unnamed != Unnamed::IsOfLater {
+                    plan.unknown.push(format!("{} rate limit", whole_key(service, key)));
+                }
+                continue;
+            }
             self.limit(&Subject::Route(whole_key(service, key)), now.route_limits.get(key), Some(limit), plan);
         }
         for (key, limit) in now.route_limits.iter().filter(|(key, _)| !wanted.route_limits.contains_key(*key)) {
@@ -54,6 +61,13 @@ impl Planner<'_> {
         }
         plan.push(subject.words(), told(now), told(wanted), commands, now.and_then(|now| now.changed_at));
     }
+}
+
+/// Whether a limit is that of a route: of its key, or of all methods of its path.
+fn is_of(limit: &str, route: &str) -> bool {
+    let path = |key: &str| key.find('/').map(|at| key[at..].to_owned());
+    let is_of_all = limit.starts_with('/') || limit.starts_with("ALL:");
+    limit == route || (is_of_all && path(limit) == path(route))
 }
 
 impl Subject<'_> {

@@ -22,16 +22,17 @@ impl Planner<'_> {
                 None => plan.unknown.push(subject),
             }
         }
-        if self.unnamed != Unnamed::GoesBack {
+        if self.unnamed == Unnamed::Stays {
             return;
         }
         let others = now
             .routes
             .iter()
-            .filter(|(key, route)| !wanted.routes.contains_key(*key) && !route.force_active && !route.declared);
+            .filter(|(key, route)| !wanted.routes.contains_key(*key) && !route.force_active && !is_untouched(route));
         for (key, route) in others {
             // What the code announces is the code's.
-            let plain = RouteDocument { deprecation: route.deprecation.clone(), ..default() };
+            let declared = self.unnamed == Unnamed::IsOfLater;
+            let plain = RouteDocument { deprecation: route.deprecation.clone(), declared, ..default() };
             self.route(whole_key(service, key), route, &plain, plan);
         }
     }
@@ -100,6 +101,11 @@ impl Planner<'_> {
             && wanted.windows.iter().all(|window| window.end <= self.now)
             && wanted.deprecation.is_none()
     }
+}
+
+/// Whether it is only what its code says.
+fn is_untouched(route: &RouteDocument) -> bool {
+    route.declared && route.temporary.is_none() && route.windows.is_empty()
 }
 
 fn default() -> RouteDocument {
