@@ -1,7 +1,7 @@
 //! Who is charged: from the facts about a caller to a counter.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher as _, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 
 use super::address::caller_bytes;
@@ -38,8 +38,13 @@ pub const DEFAULT_TIER_RESOLVER: &str = "plan";
 /// The header of the strategy `api_key`.
 pub const API_KEY_HEADER: &str = "x-api-key";
 
-/// A caller of one policy as its counters know him: 128 bits of a hash whose keys no caller knows.
-pub(crate) type Subject = [u64; 2];
+/// A caller of one policy as its counters know him: 128 bits, made of hashes whose keys no caller knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// Also says which shard.
+    pub(crate) high: u64,
+    pub(crate) low: u64,
+}
 
 /// Whom a policy charges for a request, and by which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +69,9 @@ pub(crate) struct Limit<'s> {
 pub(crate) struct SubjectHasher {
     /// For what operators write: fast.
     rules: foldhash::quality::RandomState,
-    /// For what callers send: two keyed `SipHash`es, together too wide for an accident, and not to be aimed at.
-    high: RandomState,
-    low: RandomState,
+    /// For what callers send: a keyed `SipHash`, not to be aimed at, and too wide for an accident among as many callers as
+    /// are counted at a time.
+    callers: RandomState,
 }
 
 /// What a caller goes by. The kinds never share a counter.
@@ -108,6 +113,27 @@ impl Caller<'_> {
             Self::Crowd => ("crowd", &[]),
         }
     }
+
+    /// The same in this process alone, shorter.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Everyone => 0,
+            Self::Address(_) => 1,
+            Self::NoAddress => 2,
+            Self::User(_) => 3,
+            Self::ApiKey(_) => 4,
+            Self::Header(_) => 5,
+            Self::Custom(_) => 6,
+            Self::Crowd => 7,
+        }
+    }
+}
+
+impl Hash for Subject {
+    /// A part is enough: it is a hash itself.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.low);
+    }
 }
 
 impl SubjectHasher {
@@ -123,16 +149,11 @@ impl SubjectHasher {
     }
 
     /// A caller, whoever charges him: the same for all policies that go by the same.
-    pub(crate) fn caller(&self, caller: &Caller<'_>) -> Subject {
-        let (kind, key) = caller.parts();
-        [&self.high, &self.low].map(|keys| {
-            let mut hasher = keys.build_hasher();
-            // The kind ends with what is in none of them, and the key with the text.
-            hasher.write(kind.as_bytes());
-            hasher.write_u8(0xff);
-            hasher.write(key);
-            hasher.finish()
-        })
+    pub(crate) fn caller(&self, caller: &Caller<'_>) -> u64 {
+        let mut hasher = self.callers.build_hasher();
+        hasher.write(caller.parts().1);
+        hasher.write_u8(caller.kind());
+        hasher.finish()
     }
 
     /// A caller of one policy. What operators write is mixed in fast: no caller can aim at what he does not know.
@@ -142,10 +163,10 @@ impl SubjectHasher {
         route: Option<&LocalKey>,
         generation: u64,
         tier: Option<&str>,
-        [high, low]: Subject,
+        caller: u64,
     ) -> Subject {
         let rules = self.rules.hash_one((layer, route, generation, tier));
-        [high ^ rules, low.wrapping_add(rules.rotate_left(32))]
+        Subject { high: caller ^ rules, low: caller.wrapping_add(rules.rotate_left(32)) }
     }
 }
 

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use self::shard::Shard;
 use super::caller::{Caller, CallerFacts, Charge, Limit, Subject, SubjectHasher};
-use super::charged::{Charged, Exceeded, Standing, longer, tighter};
+use super::charged::{Charged, Exceeded, longer};
 use super::line::{LAYERS, Line as AnyLine};
-use super::meter::{Meter, Nanos, nanos};
+use super::meter::{Meter, Nanos, Step, nanos};
 use crate::decide::LimitChain;
 
 /// The counters of one service in one process, of all its limits.
@@ -60,6 +60,13 @@ struct Locked<'c> {
     guards: [Option<MutexGuard<'c, Shard>>; LAYERS],
 }
 
+/// Where a caller stands with a quota after a request.
+struct Counted<'l, 's> {
+    limit: &'l Limit<'s>,
+    meter: Meter,
+    step: Step,
+}
+
 impl LocalCounters {
     /// The most counters by default.
     pub const DEFAULT_MOST: usize = 896_000;
@@ -99,23 +106,26 @@ impl LocalCounters {
         let mut counted = [false; LAYERS];
         for (line, counted) in lines.iter().zip(&mut counted) {
             let Some(line) = line else { continue };
-            let exceeded = self.exceeded(line, &mut locked, now);
-            *counted = exceeded.is_none();
-            let into = if line.is_shadow() { &mut shadow } else { &mut denial };
-            *into = longer(*into, exceeded);
+            match self.exceeded(line, &mut locked, now) {
+                None => *counted = true,
+                exceeded if line.is_shadow() => shadow = longer(shadow, exceeded),
+                exceeded => denial = longer(denial, exceeded),
+            }
         }
         if let Some(denial) = denial {
             return Charged::Exceeded(denial);
         }
-        let mut tightest = None;
+        let mut tightest: Option<(Counted<'_, 's>, &Line<'s>)> = None;
         for (line, counted) in lines.iter().zip(counted) {
             let Some(line) = line.as_ref().filter(|_| counted) else { continue };
-            self.count(line, &mut locked, now, |standing| {
-                if !line.is_shadow() {
-                    tightest = Some(tighter(tightest, standing));
+            self.count(line, &mut locked, |counted| {
+                if !line.is_shadow() && tightest.as_ref().is_none_or(|(known, _)| counted.step.is_tighter(&known.step))
+                {
+                    tightest = Some((counted, line));
                 }
             });
         }
+        let tightest = tightest.map(|(Counted { limit, meter, step }, line)| line.standing(limit, &meter, step, now));
         Charged::Admitted { tightest, shadow }
     }
 
@@ -168,14 +178,14 @@ impl LocalCounters {
     }
 
     /// Counts a request with each quota of a policy, and tells where the caller stands with it.
-    fn count<'s>(&self, line: &Line<'s>, locked: &mut Locked<'_>, now: Timestamp, mut tell: impl FnMut(Standing<'s>)) {
+    fn count<'l, 's>(&self, line: &'l Line<'s>, locked: &mut Locked<'_>, mut tell: impl FnMut(Counted<'l, 's>)) {
         let Charge::Subject(limit, subject) = &line.charge else { return };
         let instant = locked.now;
         let Some(shard) = locked.shard(subject) else { return };
         for (position, meter) in Meter::of(line.policy, limit.expression).enumerate() {
             let crowd = || self.crowd(line, limit, position);
             let step = shard.count(at_position(*subject, position), crowd, &meter, instant);
-            tell(line.standing(limit, &meter, step, now));
+            tell(Counted { limit, meter, step });
         }
     }
 
@@ -205,10 +215,12 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 /// The top bits choose the shard; the table within it uses others.
 fn shard_of(subject: &Subject) -> usize {
-    (subject[0] >> 58) as usize
+    (subject.high >> 58) as usize
 }
 
 /// The counter of a quota by its position in the limit, in the same shard.
 fn at_position(subject: Subject, position: usize) -> Subject {
-    [subject[0], subject[1].wrapping_add(position as u64)]
+    // An odd number, so that no two positions meet, and each bit has its part.
+    let apart = (position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Subject { low: subject.low.wrapping_add(apart), ..subject }
 }

@@ -70,6 +70,13 @@ impl Meter {
     }
 }
 
+impl Step {
+    /// Whether less is left than there, or as much for longer.
+    pub(crate) fn is_tighter(&self, other: &Self) -> bool {
+        (self.remaining, other.reset_after) < (other.remaining, self.reset_after)
+    }
+}
+
 impl Usage {
     /// Nothing used.
     pub fn new(algorithm: Algorithm) -> Self {
@@ -104,8 +111,7 @@ impl Usage {
         if capacity == 0 {
             return Step { allowed: false, remaining: 0, reset_after: Duration::from_nanos(meter.period()) };
         }
-        let used = self.used(meter, now);
-        let reset_after = if used == 0 { 0 } else { self.until_at_most(used.min(capacity) - 1, meter, now) };
+        let (used, reset_after) = self.stands(capacity, meter, now);
         Step {
             allowed: used < capacity,
             remaining: capacity.saturating_sub(used),
@@ -116,7 +122,7 @@ impl Usage {
     /// The step at `now` where no request passes. Where one does, nothing is worked out beyond that.
     pub(crate) fn denial(&self, meter: &Meter, now: Nanos) -> Option<Step> {
         let capacity = meter.capacity();
-        (capacity == 0 || self.used(meter, now) >= capacity).then(|| self.step(meter, now))
+        (capacity == 0 || self.uses(capacity, meter, now)).then(|| self.step(meter, now))
     }
 
     /// Adds one request. A log that may not grow makes do with less precision, to the caller's disadvantage.
@@ -165,26 +171,33 @@ impl Usage {
         }
     }
 
-    fn used(&self, meter: &Meter, now: Nanos) -> u64 {
-        if !self.is_of(meter.algorithm) {
-            return 0;
-        }
-        match &self.0 {
-            Used::Fixed(window) => window.used(meter, now),
-            Used::Sliding(window) => window.used(meter, now),
-            Used::Moving(log) => log.used(meter, now),
-            Used::Tokens(bucket) => bucket.used(meter, now),
-        }
+    /// Whether at least so much is used, which is more than nothing.
+    fn uses(&self, count: u64, meter: &Meter, now: Nanos) -> bool {
+        self.is_of(meter.algorithm)
+            && match &self.0 {
+                Used::Fixed(window) => window.used(meter, now) >= count,
+                Used::Sliding(window) => window.uses(count, meter, now),
+                Used::Moving(log) => log.used(meter, now) >= count,
+                Used::Tokens(bucket) => bucket.uses(count, meter, now),
+            }
     }
 
-    /// How long until at most `target` is used, where more is used now.
-    fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
-        match &self.0 {
-            Used::Fixed(window) => window.until_over(meter, now),
-            Used::Sliding(window) => window.until_at_most(target, meter, now),
-            Used::Moving(log) => log.until_at_most(target, meter, now),
-            Used::Tokens(bucket) => bucket.until_at_most(target, meter, now),
+    /// How much is used, and how long until it is less than that and than the capacity; 0 where nothing is used.
+    fn stands(&self, capacity: u64, meter: &Meter, now: Nanos) -> (u64, u64) {
+        if !self.is_of(meter.algorithm) {
+            return (0, 0);
         }
+        let less = |used: u64| used.min(capacity).saturating_sub(1);
+        let (used, until) = match &self.0 {
+            Used::Fixed(window) => (window.used(meter, now), window.until_over(meter, now)),
+            Used::Sliding(window) => window.stands(less, meter, now),
+            Used::Moving(log) => {
+                let used = log.used(meter, now);
+                (used, log.until_at_most(less(used), meter, now))
+            }
+            Used::Tokens(bucket) => bucket.stands(less, meter, now),
+        };
+        (used, if used == 0 { 0 } else { until })
     }
 }
 

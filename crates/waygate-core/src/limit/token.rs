@@ -12,12 +12,20 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
-        divided_up(self.missing(meter, now), meter.period())
+    /// Whether at least `count` tokens, and not none, are missing.
+    pub(crate) fn uses(&self, count: u64, meter: &Meter, now: Nanos) -> bool {
+        u128::from(count - 1) * u128::from(meter.period()) < self.missing(meter, now)
     }
 
-    pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
-        let surplus = self.missing(meter, now).saturating_sub(u128::from(target) * u128::from(meter.period()));
+    /// How many tokens are missing, and how long until there are only so many as `target` makes of that.
+    pub(crate) fn stands(&self, target: impl FnOnce(u64) -> u64, meter: &Meter, now: Nanos) -> (u64, u64) {
+        let missing = self.missing(meter, now);
+        let used = divided_up(missing, meter.period());
+        (used, self.until_at_most(target(used), missing, meter, now))
+    }
+
+    fn until_at_most(&self, target: u64, missing: u128, meter: &Meter, now: Nanos) -> u64 {
+        let surplus = missing.saturating_sub(u128::from(target) * u128::from(meter.period()));
         let ahead = settled(self.at, now, meter.period()) - now;
         ahead.saturating_add(divided_up(surplus, meter.quota.amount.max(1)))
     }
@@ -32,7 +40,7 @@ impl TokenBucket {
     }
 
     pub(crate) fn expires_at(&self, meter: &Meter) -> Nanos {
-        self.at.saturating_add(self.until_at_most(0, meter, self.at))
+        self.at.saturating_add(self.until_at_most(0, self.missing(meter, self.at), meter, self.at))
     }
 
     /// Tokens missing, in the `period`th part of one: a whole number that falls by `amount` each nanosecond.

@@ -52,23 +52,29 @@ struct View {
 }
 
 impl SlidingWindow {
-    pub(crate) fn used(&self, meter: &Meter, now: Nanos) -> u64 {
-        let view = self.at(meter, now);
-        view.current + share(view.previous, view.left, meter.period())
+    /// Whether at least `count` is used.
+    pub(crate) fn uses(&self, count: u64, meter: &Meter, now: Nanos) -> bool {
+        let View { previous, current, left, .. } = self.at(meter, now);
+        let Some(lacking) = count.checked_sub(current) else { return true };
+        // As `share` has it, without dividing.
+        u128::from(lacking) * u128::from(meter.period()) <= u128::from(previous) * u128::from(left)
     }
 
-    /// The share of the previous period falls as time passes; after the period's end, the current count does so.
-    pub(crate) fn until_at_most(&self, target: u64, meter: &Meter, now: Nanos) -> u64 {
+    /// How much is used, and how long until it is at most what `target` makes of that. The share of the previous period
+    /// falls as time passes; after the period's end, the current count does so.
+    pub(crate) fn stands(&self, target: impl FnOnce(u64) -> u64, meter: &Meter, now: Nanos) -> (u64, u64) {
         let period = meter.period();
+        let View { previous, current, left, ahead } = self.at(meter, now);
+        let used = current + share(previous, left, period);
         // The most that may be left of a period for a share of `count` that is at most `most`, rounded down.
         let left_for = |most: u64, count: u64| (share_up(most + 1, period, count) - 1).min(period);
-        let View { previous, current, left, ahead } = self.at(meter, now);
+        let target = target(used);
         let wait = match target.checked_sub(current) {
             Some(most) if previous > 0 => left - left_for(most, previous).min(left),
             Some(_) => 0,
             None => left + period - left_for(target, current),
         };
-        ahead + wait
+        (used, ahead + wait)
     }
 
     pub(crate) fn add(&mut self, meter: &Meter, now: Nanos) {
@@ -85,12 +91,15 @@ impl SlidingWindow {
     fn at(&self, meter: &Meter, now: Nanos) -> View {
         let period = meter.period();
         let settled = settled(self.latest, now, period);
-        let latest = self.latest.min(settled);
-        let (previous, current) = match settled / period - latest / period {
-            0 => (self.previous, self.current),
-            1 => (self.current, 0),
-            _ => (0, 0),
+        let into = settled % period;
+        let (begun, latest) = (settled - into, self.latest.min(settled));
+        let (previous, current) = if begun <= latest {
+            (self.previous, self.current)
+        } else if begun <= latest + period {
+            (self.current, 0)
+        } else {
+            (0, 0)
         };
-        View { previous, current, left: period - settled % period, ahead: settled - now }
+        View { previous, current, left: period - into, ahead: settled - now }
     }
 }
