@@ -143,14 +143,14 @@ async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revi
         Err(CommitError::Store(error)) => match inner.store.find(&first).await {
             Ok(Some(commit)) => Ok(Revision(commit.revision().0 + count - 1)),
             Err(unsafe_yet @ StoreError::Unacknowledged(_)) => Err(unsafe_yet.into()),
-            Ok(None) => Err(error.into()),
-            Err(_) => Err(unclear(error).into()),
+            // Not there yet: what was sent may still be on its way.
+            Ok(None) | Err(_) => Err(unclear(error).into()),
         },
         Err(conflict) => Err(conflict),
     }
 }
 
-/// The store has failed, and cannot be asked what came of it.
+/// The store has failed, and cannot say what will have come of it.
 fn unclear(error: StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(reason) => {

@@ -33,6 +33,8 @@ type Promised = BTreeMap<u64, Vec<String>>;
 /// A store, and whom to kill.
 struct Scene {
     backend: String,
+    /// The ids of the entries of its log, oldest first, as they were after the round before.
+    log: Vec<String>,
     _folder: Option<TempDir>,
     redis: Option<Redis>,
 }
@@ -41,12 +43,12 @@ impl Scene {
     fn on_file() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = format!("file:{}", folder.path().join("state.json").display());
-        Self { backend, _folder: Some(folder), redis: None }
+        Self { backend, log: Vec::new(), _folder: Some(folder), redis: None }
     }
 
     fn on_redis() -> Self {
         let redis = Redis::start();
-        Self { backend: redis.url(), _folder: None, redis: Some(redis) }
+        Self { backend: redis.url(), log: Vec::new(), _folder: None, redis: Some(redis) }
     }
 
     fn serve(&self) -> Process {
@@ -131,11 +133,16 @@ async fn round(scene: &mut Scene, number: u64) -> Promised {
     promised
 }
 
-/// Nothing that was promised is lost, nothing happened twice or out of order, and the state is what the log says.
-async fn check(scene: &Scene, number: u64, promised: &Promised) {
+/// Nothing that was promised is lost, nothing happened twice or out of order, the state is what the log says, and what
+/// earlier rounds have left is untouched.
+async fn check(scene: &mut Scene, number: u64, promised: &Promised) {
     let server = scene.serve();
     let audit = get(&server, &format!("{}?limit={LOOKED_AT}", paths::AUDIT)).await.body;
     let routes = get(&server, paths::ROUTES).await.body;
+    let log: Vec<String> =
+        audit.as_array().unwrap().iter().rev().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
+    assert!(log.starts_with(&scene.log), "round {number} has changed what was there: {:?}, now {log:?}", scene.log);
+    scene.log = log;
     let prefix = format!("r{number}-");
     let mut logged: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
     for entry in audit.as_array().unwrap().iter().rev() {
@@ -181,7 +188,7 @@ async fn crash(make: impl Fn() -> Scene) {
         }
         let promised = round(&mut scene, number).await;
         count += promised.values().map(Vec::len).sum::<usize>();
-        check(&scene, number, &promised).await;
+        check(&mut scene, number, &promised).await;
         if number % 50 == 49 {
             println!("{} rounds, {count} changes acknowledged, none lost and none made twice", number + 1);
         }
