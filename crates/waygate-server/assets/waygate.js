@@ -1,7 +1,8 @@
 // Makes the pages live and quick. Every page works without it: links lead to forms, forms are answered by pages.
 
 const base = document.body.dataset.base ?? "";
-const dialog = document.getElementById("dialog");
+// The sign-in page has none, and nothing of it to be made live.
+const dialog = document.getElementById("dialog") ?? document.createElement("dialog");
 const quick = { headers: { "X-Fragment": "1" }, credentials: "same-origin" };
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -148,7 +149,7 @@ function listen() {
 }
 async function lead() { for (;;) await listen(); }
 if (told) told.addEventListener("message", (event) => heard(event.data));
-if (navigator.locks) navigator.locks.request(`waygate ${base}`, lead); else lead();
+if (!dialog.isConnected) told?.close(); else if (navigator.locks) navigator.locks.request(`waygate ${base}`, lead); else lead();
 setInterval(() => {
   if (last && Date.now() - last > 35000) show("off", "Offline: what you see may be old");
 }, 5000);
@@ -163,7 +164,7 @@ function opened(page, from) {
   dialog.dataset.from = page.URL;
   dialog.replaceChildren(adopted(sheet));
   if (!dialog.open) dialog.showModal();
-  ($("[aria-invalid=true]", dialog) ?? $("[autofocus]", dialog) ?? $("input:not([type=hidden]), select, textarea, button", dialog))?.focus();
+  ($("[aria-invalid=true], #preview", dialog) ?? $("[autofocus]", dialog) ?? $("input:not([type=hidden]), select, textarea, button", dialog))?.focus();
   return true;
 }
 async function open(href, from) {
@@ -312,6 +313,13 @@ document.addEventListener("click", (event) => {
   if (pick) { for (const one of picked(pick)) one.checked = pick.checked; selection(); return; }
   if (event.target.closest?.("[data-all]")) { selection(); return; }
   if (event.target.closest?.("[data-unpick]")) { unpick(); return; }
+  const copy = event.target.closest?.("[data-copy]");
+  if (copy) {
+    const shown = $("pre", copy.parentElement);
+    navigator.clipboard?.writeText(shown.textContent).then(() => { copy.textContent = "Copied"; say("Copied."); }, () => getSelection().selectAllChildren(shown))
+      ?? getSelection().selectAllChildren(shown);
+    return;
+  }
   const said = event.target.closest?.("[data-reason]");
   if (said) { const field = $("[name=reason]", said.form); field.value = said.textContent; field.focus(); return; }
   const link = event.target.closest?.("a");
@@ -355,6 +363,7 @@ document.addEventListener("input", (event) => {
   pause = setTimeout(() => filter(event.target.form), 200);
 });
 document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-reveal]")) $("[name=password]", event.target.form).type = event.target.checked ? "text" : "password";
   const form = event.target.closest?.("[data-filter]");
   if (form && event.target.matches("select, input[type=checkbox]")) filter(form);
 });
@@ -462,6 +471,7 @@ function showHelp() {
   close.focus();
 }
 document.addEventListener("keydown", (event) => {
+  if (!dialog.isConnected) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(document.activeElement); return; }
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && dialog.open) { $("[data-submit]", dialog)?.click(); return; }
   const field = event.target.closest?.("input:not([type=checkbox]), textarea, select");

@@ -105,6 +105,12 @@ impl App {
         Ok(self.control.execute(command, principal.cause(clock::now())).await?)
     }
 
+    /// What a command would come to in the name of a caller. Nothing is changed.
+    pub(crate) async fn preview(&self, principal: &Principal, command: Command) -> Result<Applied, ApiError> {
+        let command = principal.within_reach(command, self).await?;
+        Ok(self.control.preview(&command, &principal.cause(clock::now())).await?)
+    }
+
     /// Takes down that somebody was not let in, and why.
     pub(crate) fn not_let_in(&self, reason: &'static str) {
         self.control.metrics().auth_failures.at([reason]).inc();

@@ -9,6 +9,7 @@ mod assets;
 mod audit;
 mod change;
 mod chart;
+mod difference;
 mod fleet;
 mod form;
 mod frame;
@@ -18,6 +19,7 @@ mod login;
 mod maintenance;
 mod overview;
 mod packed;
+mod preview;
 mod refusal;
 mod routes;
 mod schedule;
@@ -66,9 +68,12 @@ pub(crate) fn table() -> Vec<Page> {
         get(Operator, "/maintenance/{service}", maintenance::ask_service),
         post(Operator, "/maintenance/{service}", maintenance::carry_out_service),
         get(Viewer, "/fleet", fleet::pages::list),
-        get(Viewer, "/fleet/{service}/{instance}", fleet::pages::show),
-        get(Operator, "/fleet/{service}/{instance}/forget", fleet::pages::ask_to_forget),
-        post(Operator, "/fleet/{service}/{instance}/forget", fleet::pages::forget),
+        get(Viewer, "/fleet/revisions", fleet::revisions::list),
+        get(Viewer, "/fleet/{service}/{instance}", fleet::detail::show),
+        get(Operator, "/fleet/{service}/{instance}/anew", fleet::anew::ask),
+        post(Operator, "/fleet/{service}/{instance}/anew", fleet::anew::carry_out),
+        get(Operator, "/fleet/{service}/{instance}/forget", fleet::forget::ask),
+        post(Operator, "/fleet/{service}/{instance}/forget", fleet::forget::carry_out),
         get(Viewer, "/traffic", traffic::show),
         get(Viewer, "/traffic/export", traffic::export),
         get(Viewer, "/limits", limits::list),
@@ -79,6 +84,7 @@ pub(crate) fn table() -> Vec<Page> {
         get(Operator, "/schedule/new", schedule::plan::ask),
         post(Operator, "/schedule/new", schedule::plan::carry_out),
         get(Viewer, "/schedule/calendar.ics", schedule::calendar::export),
+        get(Viewer, "/schedule/{path_key}/{window}", schedule::window::show),
         get(Viewer, "/audit", audit::list),
         get(Viewer, "/audit/export", audit::export::export),
         get(Viewer, "/changes/{revision}", change::show),

@@ -42,6 +42,10 @@ pub(crate) trait Protocol: Send + 'static {
     fn call(&self) -> Chunk {
         Chunk::default()
     }
+    /// Whether this one client is to be told everything anew.
+    fn begins_anew(&self) -> bool {
+        false
+    }
     /// Everything up to a revision was handed to the connection.
     fn delivered(&self, revision: Revision);
     /// The last words; the client is to come back after a while.

@@ -226,6 +226,11 @@ impl Subscription {
         &self.subject
     }
 
+    /// Everything is due again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.position = None;
+    }
+
     /// Waits until something may be due.
     pub(crate) async fn woken(&mut self) {
         // The topic, and with it the sender, lives as long as this subscription.

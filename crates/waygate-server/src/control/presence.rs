@@ -12,6 +12,7 @@ mod publish;
 mod record;
 mod shares;
 mod standing;
+mod stays;
 mod table;
 mod unable;
 mod wait;
@@ -31,6 +32,7 @@ pub(crate) use self::present::{Arrival, Present};
 pub(crate) use self::record::Name;
 use self::record::{Heard, Instance};
 use self::standing::Measure;
+pub(crate) use self::stays::Stay;
 use self::table::Table;
 use crate::clock;
 use crate::control::ControlPlane;
@@ -65,6 +67,7 @@ struct Inner {
     /// Held while this node changes who has which share of divided limits.
     dividing: tokio::sync::Mutex<()>,
     arrivals: arrivals::Arrivals,
+    stays: stays::Stays,
     reader: publish::Reader,
     digests: standing::Digests,
     /// Services that had registered routes before this node was started.
@@ -86,6 +89,7 @@ impl Presence {
             unsaid: Notify::new(),
             dividing: tokio::sync::Mutex::default(),
             arrivals: arrivals::Arrivals::default(),
+            stays: stays::Stays::default(),
             reader: publish::Reader::default(),
             digests: standing::Digests::default(),
             known_before: known.map(|(service, _)| service.clone()).collect(),
@@ -125,6 +129,12 @@ impl Presence {
     pub(crate) fn confirmations(&self, instance: &InstanceView) -> Vec<(Revision, Timestamp)> {
         let (Ok(service), Ok(id)) = (instance.service.parse(), instance.id.parse()) else { return Vec::new() };
         self.0.arrivals.of(&Name { service, id })
+    }
+
+    /// The streams that an instance has had at this node lately, the newest first.
+    pub(crate) fn stays(&self, instance: &InstanceView) -> Vec<Stay> {
+        let (Ok(service), Ok(id)) = (instance.service.parse(), instance.id.parse()) else { return Vec::new() };
+        self.0.stays.of(&Name { service, id })
     }
 
     /// After how long an instance is asked for the next sign of life.

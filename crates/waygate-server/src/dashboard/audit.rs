@@ -65,7 +65,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn of(commit: &Commit, record: &Record, now: Timestamp) -> Self {
+    pub(super) fn of(commit: &Commit, record: &Record, now: Timestamp) -> Self {
         let cause = &commit.draft.cause;
         // What another installation's log said is told in its words.
         let imported = match &record.change {
@@ -144,7 +144,14 @@ async fn search(
             if found.len() == most {
                 return Ok((found, true));
             }
-            let parts = commit.draft.records.iter().filter(|record| visible(record)).take(PARTS).map(part).collect();
+            let parts = commit
+                .draft
+                .records
+                .iter()
+                .filter(|record| visible(record))
+                .take(PARTS)
+                .map(|record| part(record, None))
+                .collect();
             found.push(Shown { entry, parts });
         }
         before = page.commits.last().map(|commit| commit.revision());

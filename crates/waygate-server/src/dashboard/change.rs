@@ -1,19 +1,18 @@
 //! One change: who, why, and what it was before and after.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::Value;
 use waygate_api::error::ErrorCode;
-use waygate_core::{Change, Commit, Record, Revision};
+use waygate_core::{Commit, Record, Revision, State};
 use waygate_store::HistoryQuery;
 
 use crate::api::audit::may_see;
 use crate::dashboard::audit::Entry;
+use crate::dashboard::difference::{Difference, content, current, differences};
 use crate::dashboard::fleet::{Arrival, Fleet};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::undo::way_back;
@@ -41,12 +40,8 @@ pub(super) struct Part {
     pub(super) sentence: String,
     reason: String,
     pub(super) rows: Vec<Difference>,
-}
-
-pub(super) struct Difference {
-    pub(super) field: String,
-    pub(super) before: String,
-    pub(super) after: String,
+    /// Its subject is something else by now, and the rows say what.
+    moved_on: bool,
 }
 
 /// The change of that number, where the visitor may see any of it.
@@ -74,7 +69,7 @@ pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<R
     page(&ChangePage {
         frame: Frame::with(&visit, &state, Section::Audit, &fleet).await,
         entry,
-        parts: records.map(part).collect(),
+        parts: records.map(|record| part(record, Some(&state))).collect(),
         propagation,
         late: !complete,
         instances: fleet.arrivals(&visit, &commit),
@@ -84,77 +79,17 @@ pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<R
     })
 }
 
-pub(super) fn part(record: &Record) -> Part {
+/// What a record changed, beside what its subject is in a state.
+pub(super) fn part(record: &Record, state: Option<&State>) -> Part {
     let before = record.before.first().map(content).unwrap_or_default();
     let after = content(&record.change);
-    let mut rows = Vec::new();
-    compare("", &before, &after, &mut rows);
-    Part { sentence: sentence(record), reason: record.reason.clone(), rows }
-}
-
-/// What a change makes of its subject.
-fn content(change: &Change) -> Value {
-    let content = match change {
-        Change::RouteSet { route, .. } => serde_json::to_value(&**route),
-        Change::MaintenanceSet { maintenance, .. } => serde_json::to_value(maintenance),
-        Change::RateLimitSet { policy, .. } => serde_json::to_value(&**policy),
-        Change::TokenIssued { token, .. } => serde_json::to_value(&**token),
-        Change::RouteRemoved { .. }
-        | Change::RateLimitCleared { .. }
-        | Change::ServiceRemoved { .. }
-        | Change::TokenRevoked { .. }
-        | Change::WebhookSet { .. }
-        | Change::WebhookRemoved { .. }
-        | Change::Noted { .. } => Ok(Value::Null),
-    };
-    content.unwrap_or_default()
-}
-
-/// Lists the fields that differ, at whatever depth. What a change counts by itself is left out.
-fn compare(name: &str, before: &Value, after: &Value, rows: &mut Vec<Difference>) {
-    if before == after || matches!(name, "changed_at" | "generation" | "last_window" | "switched") {
-        return;
-    }
-    if before.is_object() || after.is_object() {
-        let fields = |value: &Value| {
-            value.as_object().into_iter().flat_map(|fields| fields.keys().cloned()).collect::<BTreeSet<_>>()
-        };
-        let names: BTreeSet<String> = fields(before).union(&fields(after)).cloned().collect();
-        for field in names {
-            let inner = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
-            compare(
-                &inner,
-                before.get(&field).unwrap_or(&Value::Null),
-                after.get(&field).unwrap_or(&Value::Null),
-                rows,
-            );
+    let now = state.and_then(|state| current(state, &record.change));
+    let mut rows = differences(&before, &after, now.as_ref());
+    let moved_on = rows.iter().any(|row| row.now.as_ref().is_some_and(|now| *now != row.after));
+    if !moved_on {
+        for row in &mut rows {
+            row.now = None;
         }
-        return;
     }
-    rows.push(Difference { field: name.to_owned(), before: shown(before), after: shown(after) });
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_difference_names_the_fields_that_differ() {
-        let mut rows = Vec::new();
-        let before = json!({"base": {"lifecycle": "active"}, "changed_at": 1, "same": 1});
-        let after = json!({"base": {"lifecycle": "disabled", "reason": "x"}, "changed_at": 2, "same": 1});
-        compare("", &before, &after, &mut rows);
-        let rows: Vec<_> = rows.iter().map(|row| (&*row.field, &*row.before, &*row.after)).collect();
-        assert_eq!(rows, [("base.lifecycle", "active", "disabled"), ("base.reason", "", "x")]);
-    }
+    Part { sentence: sentence(record), reason: record.reason.clone(), rows, moved_on }
 }

@@ -1,7 +1,11 @@
 //! Instances of services: who is there, and what they enforce.
 
+pub(super) mod anew;
 mod arrival;
+pub(super) mod detail;
+pub(super) mod forget;
 pub(super) mod pages;
+pub(super) mod revisions;
 
 use std::collections::BTreeMap;
 

@@ -3,17 +3,26 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use waygate_api::error::ErrorCode;
-use waygate_core::Revision;
+use waygate_core::{Command, Revision};
 
 use crate::app::App;
 use crate::control::Applied;
+use crate::dashboard::preview::Preview;
 use crate::dashboard::visit::{Visit, local, see_other};
 use crate::error::ApiError;
 
 /// The largest form, in bytes: a bulk change of a page of routes and a long list of exemptions fit.
 const LARGEST: usize = 256 << 10;
+
+/// Why a form is shown again.
+pub(super) enum Held {
+    /// What would come of it was asked for.
+    Preview(Preview),
+    Refused(ApiError),
+}
 
 /// A posted form of the visitor's own session.
 pub(super) struct Posted {
@@ -35,6 +44,18 @@ impl Posted {
 
     pub(super) fn is_checked(&self, name: &str) -> bool {
         self.text(name) == "true"
+    }
+
+    /// Carries out what the form asks for and leads on, or finds out what would come of it where only that is wanted.
+    pub(super) async fn carry_out(&self, asked: Result<Command, ApiError>) -> Result<Response, Held> {
+        let visit = &self.visit;
+        let command = asked.map_err(Held::Refused)?;
+        if self.is_checked("preview") {
+            let preview = Preview::of(visit, command).await.map_err(Held::Refused)?;
+            return Err(Held::Preview(preview));
+        }
+        let applied = visit.app.execute(&visit.principal, command).await.map_err(Held::Refused)?;
+        Ok(self.done(&applied))
     }
 
     /// The revision that the page has shown.
@@ -83,7 +104,7 @@ impl Posted {
     }
 
     /// Leads on after a change: back to where the visitor was, with the change's number.
-    pub(super) fn done(&self, applied: &Applied) -> axum::response::Response {
+    pub(super) fn done(&self, applied: &Applied) -> Response {
         let back = local(self.text("back"));
         let (path, query) = back.split_once('?').unwrap_or((back, ""));
         let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("done="));

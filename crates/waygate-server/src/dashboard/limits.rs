@@ -2,6 +2,8 @@
 
 pub(super) mod detail;
 mod edit;
+mod fields;
+mod foresight;
 mod target;
 mod words;
 

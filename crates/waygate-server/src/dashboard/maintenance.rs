@@ -9,7 +9,7 @@ use crate::api::names::NamedService;
 use crate::dashboard::form::Posted;
 use crate::dashboard::frame::Section;
 use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
-use crate::dashboard::visit::{Visit, local, page};
+use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, counted};
 use crate::error::ApiError;
 
@@ -38,23 +38,21 @@ pub(super) async fn stop(visit: Visit) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn carry_out_stop(posted: Posted) -> Result<Response, ApiError> {
-    let refused = match stop_now(&posted).await {
-        Ok(applied) => return Ok(posted.done(&applied)),
-        Err(refused) => refused,
+    let command = scope_to_stop(&posted).and_then(|scope| command(&posted, scope, None));
+    let held = match posted.carry_out(command).await {
+        Ok(answer) => return Ok(answer),
+        Err(held) => held,
     };
-    let mut sheet = stop_sheet(&posted.visit, &posted.visit.state()).await;
-    sheet.refill(|name| posted.text(name));
-    sheet.refuse(&posted.visit, refused).await
+    stop_sheet(&posted.visit, &posted.visit.state()).await.again(&posted, held).await
 }
 
-async fn stop_now(posted: &Posted) -> Result<crate::control::Applied, ApiError> {
-    let scope = match posted.text("scope") {
+fn scope_to_stop(posted: &Posted) -> Result<MaintenanceScope, ApiError> {
+    Ok(match posted.text("scope") {
         "" => MaintenanceScope::Global,
         service => {
             MaintenanceScope::Service(service.parse().map_err(|problem| ApiError::invalid_field("scope", problem))?)
         }
-    };
-    switch(posted, scope, None).await
+    })
 }
 
 async fn ask(visit: &Visit, scope: MaintenanceScope) -> Result<Response, ApiError> {
@@ -63,23 +61,16 @@ async fn ask(visit: &Visit, scope: MaintenanceScope) -> Result<Response, ApiErro
 }
 
 async fn carry_out(posted: Posted, scope: MaintenanceScope) -> Result<Response, ApiError> {
-    let expected = posted.expected()?;
-    let refused = match switch(&posted, scope.clone(), expected).await {
-        Ok(applied) => return Ok(posted.done(&applied)),
-        Err(refused) => refused,
+    let command = posted.expected().and_then(|expected| command(&posted, scope.clone(), expected));
+    let held = match posted.carry_out(command).await {
+        Ok(answer) => return Ok(answer),
+        Err(held) => held,
     };
     let visit = &posted.visit;
-    let mut sheet = sheet(visit, &visit.state(), &scope, posted.text("to") == "on").await?;
-    sheet.refill(|name| posted.text(name));
-    local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(visit, refused).await
+    sheet(visit, &visit.state(), &scope, posted.text("to") == "on").await?.again(&posted, held).await
 }
 
-async fn switch(
-    posted: &Posted,
-    scope: MaintenanceScope,
-    expected: Option<Revision>,
-) -> Result<crate::control::Applied, ApiError> {
+fn command(posted: &Posted, scope: MaintenanceScope, expected: Option<Revision>) -> Result<Command, ApiError> {
     let (to, reason) = if posted.text("to") == "off" {
         (MaintenanceSwitch::Off, posted.text("reason").to_owned())
     } else {
@@ -93,8 +84,7 @@ async fn switch(
         };
         (to, posted.required_reason()?)
     };
-    let command = Command::Maintenance { scope, to, reason, allow_unknown: false, expected };
-    posted.visit.app.execute(&posted.visit.principal, command).await
+    Ok(Command::Maintenance { scope, to, reason, allow_unknown: false, expected })
 }
 
 /// The form for one scope: off it is switched on, on it is ended, or edited where that is wished.
@@ -141,6 +131,7 @@ async fn sheet(visit: &Visit, state: &State, scope: &MaintenanceScope, edit: boo
         (false, false) => "Begin maintenance",
     };
     sheet.dangerous = !ends;
+    sheet.previews = true;
     Ok(sheet)
 }
 
@@ -155,6 +146,7 @@ async fn stop_sheet(visit: &Visit, state: &State) -> Sheet {
         vec![Field::new("scope", "Stop", Input::Choice(own.into_iter().chain(scopes).collect())), Field::reason(true)];
     sheet.fields.extend(asked(None));
     sheet.submit = "Stop now";
+    sheet.previews = true;
     sheet.dangerous = true;
     sheet
 }

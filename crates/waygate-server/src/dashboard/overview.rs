@@ -17,6 +17,7 @@ use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::spark::spark;
+use crate::dashboard::schedule::Day;
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, counted, distance, route_name};
 use crate::error::ApiError;
@@ -39,6 +40,7 @@ struct OverviewPage {
     services: Vec<Service>,
     latest: Vec<Latest>,
     chart: Chart,
+    day: Day,
     series: [(&'static str, &'static str); 5],
 }
 
@@ -98,6 +100,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, ApiError> {
         services: services.collect(),
         latest,
         chart: Chart::of(&traffic, "traffic", marks),
+        day: Day::around_now(&visit).await?,
         series: SERIES,
     })
 }

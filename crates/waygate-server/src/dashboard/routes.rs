@@ -18,6 +18,7 @@ pub(super) use self::filter::Filter;
 pub(super) use self::row::{Row, own_cause, status_of};
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::preview::origin;
 use crate::dashboard::routes::scope::Scope;
 use crate::dashboard::routes::sort::{By, Sort};
 use crate::dashboard::visit::{Visit, page};
@@ -171,11 +172,6 @@ fn columns(visit: &Visit, filter: &Filter) -> [Column; 4] {
         column("Traffic, 24 min", By::Traffic),
         column("Changed", By::Changed),
     ]
-}
-
-fn origin(visit: &Visit) -> String {
-    let scheme = if visit.client.secure { "https" } else { "http" };
-    format!("{scheme}://{}{}", visit.client.host.as_deref().unwrap_or("localhost:9000"), visit.base)
 }
 
 fn summary(rows: &[Row]) -> String {

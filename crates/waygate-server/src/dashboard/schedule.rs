@@ -2,10 +2,12 @@
 
 mod bar;
 pub(super) mod calendar;
+mod day;
 mod month;
 mod past;
 pub(super) mod plan;
 mod timeline;
+pub(super) mod window;
 
 use askama::Template;
 use axum::response::Response;
@@ -15,7 +17,8 @@ use jiff::{Span, ToSpan as _};
 use waygate_api::paths::path_key;
 use waygate_api::schedules::{Scheduled, ScheduledKind};
 
-use self::bar::Bar;
+use self::bar::{Bar, Stage};
+pub(super) use self::day::Day;
 use self::month::Week;
 use self::timeline::Timeline;
 use crate::api::schedules;
@@ -61,6 +64,8 @@ struct Row {
     key: String,
     what: String,
     link: Option<String>,
+    /// Its own page, where it has one.
+    own: Option<String>,
     kind: Option<Kind>,
     open: bool,
     shadow: bool,
@@ -87,7 +92,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
     let service = visit.parameters.service().ok().flatten().filter(|service| state.services.contains_key(service));
     let planned = schedules::planned(&visit.app, &visit.principal, service.as_ref(), None, visit.now).await?;
-    let (past, past_is_whole) = past::windows(&visit, service.as_ref()).await?;
+    let (past, past_is_whole) = past::windows(&visit, service.as_ref(), past::BACK, past::TIMES).await?;
     let bars: Vec<Bar> = planned.iter().map(|scheduled| Bar::of(&visit, scheduled)).chain(past.clone()).collect();
     let shape = if visit.parameters.text("view") == Some("month") { Shape::Month } else { Shape::Days };
     let today = TimeZone::UTC.to_datetime(visit.now).date();
@@ -147,6 +152,7 @@ impl Row {
             key: path_key(&format!("{:?} {what} {:?}", scheduled.kind, scheduled.id)),
             what,
             link: scheduled.route.as_deref().map(|route| format!("/routes/{}", path_key(route))),
+            own: scheduled.route.as_deref().zip(scheduled.id).map(|(route, id)| window::path_of(&path_key(route), id)),
             kind: scheduled.status.map(Kind),
             open: scheduled.open,
             shadow: scheduled.shadow,
@@ -175,15 +181,8 @@ fn actions(scheduled: &Scheduled) -> Vec<(String, &'static str)> {
         None => "/maintenance".to_owned(),
     };
     match (scheduled.kind, &route, scheduled.id) {
-        (ScheduledKind::Window, Some(id), Some(window)) => {
-            let edit = format!("/routes/{id}/reschedule?window={window}");
-            let cancel = format!("/routes/{id}/unschedule?window={window}");
-            if scheduled.open {
-                vec![(edit, "Extend…"), (cancel, "End now…")]
-            } else {
-                let begin = format!("{edit}&start=now");
-                vec![(edit, "Edit…"), (begin, "Start now…"), (cancel, "Cancel…")]
-            }
+        (ScheduledKind::Window, Some(id), Some(number)) => {
+            window::actions(id, number, if scheduled.open { Stage::Running } else { Stage::Upcoming })
         }
         (ScheduledKind::Switch, Some(id), _) => vec![(format!("/routes/{id}/enable"), "Enable now…")],
         (ScheduledKind::Maintenance, ..) => {

@@ -9,8 +9,10 @@ use waygate_store::HistoryQuery;
 
 use crate::api::audit::may_see;
 use crate::dashboard::audit::Entry;
+use crate::dashboard::form::{Held, Posted};
 use crate::dashboard::frame::{Frame, Section};
-use crate::dashboard::visit::{Visit, shown};
+use crate::dashboard::preview::Preview;
+use crate::dashboard::visit::{Visit, local, page, shown};
 use crate::dashboard::words::Kind;
 use crate::error::ApiError;
 
@@ -41,6 +43,10 @@ pub(super) struct Sheet {
     pub(super) outcome: Option<LifecycleKind>,
     /// Reasons that the visitor has given lately.
     pub(super) suggestions: Vec<String>,
+    /// It can be found out what would come of it.
+    pub(super) previews: bool,
+    /// That, where it was asked for.
+    pub(super) preview: Option<Preview>,
 }
 
 pub(super) struct Fact {
@@ -179,6 +185,8 @@ impl Sheet {
             conflict: None,
             outcome: None,
             suggestions: suggestions(visit).await,
+            previews: false,
+            preview: None,
         }
     }
 
@@ -193,6 +201,19 @@ impl Sheet {
     pub(super) fn refill<'f>(&mut self, typed: impl Fn(&str) -> &'f str) {
         for field in &mut self.fields {
             typed(field.name).clone_into(&mut field.value);
+        }
+    }
+
+    /// Shows the form again as it was filled in, with what came of it.
+    pub(super) async fn again(mut self, posted: &Posted, held: Held) -> Result<Response, ApiError> {
+        self.refill(|name| posted.text(name));
+        local(posted.text("back")).clone_into(&mut self.back);
+        match held {
+            Held::Preview(preview) => {
+                self.preview = Some(preview);
+                page(&self)
+            }
+            Held::Refused(refusal) => self.refuse(&posted.visit, refusal).await,
         }
     }
 

@@ -9,19 +9,18 @@ use axum::response::Response;
 use waygate_api::paths;
 use waygate_core::{Command, RouteKey, State};
 
-use crate::control::Applied;
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::form::{Posted, revision};
 use crate::dashboard::frame::Section;
 use crate::dashboard::routes::Filter;
-use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
+use crate::dashboard::sheet::{Fact, Sheet};
 use crate::dashboard::switch::act::Act;
 use crate::dashboard::switch::chosen::{Chosen, key_of};
-use crate::dashboard::visit::{Visit, local, page};
+use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Kind, counted, route_name};
 use crate::error::ApiError;
 
-pub(super) use self::plans::{overlapping, overlaps_again};
+pub(super) use self::plans::{ask_about_overlap, overlapping};
 
 /// The form to switch one route.
 pub(super) async fn ask(visit: Visit, Path((route, act)): Path<(String, String)>) -> Result<Response, ApiError> {
@@ -46,20 +45,13 @@ pub(super) async fn carry_out(path: Option<Path<(String, String)>>, posted: Post
         let act = Act::of(visit.parameters.text("do").unwrap_or_default())?;
         (act, many(visit, posted.all("route"))?)
     };
-    let refused = match switch(&posted, act, &chosen).await {
-        Ok(applied) => return Ok(posted.done(&applied)),
-        Err(refused) => refused,
+    let held = match posted.carry_out(command(&posted, act, &chosen).await).await {
+        Ok(answer) => return Ok(answer),
+        Err(held) => held,
     };
     let mut sheet = sheet(visit, &visit.state(), act, &chosen).await?;
-    sheet.refill(|name| posted.text(name));
-    if let Chosen::Fitting(_) = chosen {
-        // It is the routes as they are shown now that the form is about from here on.
-        let (state, fleet) = (visit.state(), Fleet::of(visit).await);
-        sheet.set("fits", chosen.find(visit, &state, &fleet, act)?.digest());
-    }
-    overlaps_again(&mut sheet, &refused);
-    local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(visit, refused).await
+    ask_about_overlap(&mut sheet, &posted, &held);
+    sheet.again(&posted, held).await
 }
 
 fn many<'r>(visit: &Visit, ticked: impl Iterator<Item = &'r str>) -> Result<Chosen, ApiError> {
@@ -69,7 +61,7 @@ fn many<'r>(visit: &Visit, ticked: impl Iterator<Item = &'r str>) -> Result<Chos
     Ok(Chosen::Ticked(ticked.map(key_of).collect::<Result<_, _>>()?))
 }
 
-async fn switch(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Applied, ApiError> {
+async fn command(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Command, ApiError> {
     let visit = &posted.visit;
     let (switches, reason) = (act.switches(posted)?, act.reason(posted)?);
     let state = visit.state();
@@ -77,7 +69,7 @@ async fn switch(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Applied, A
         let found = chosen.find(visit, &state, &Fleet::of(visit).await, act)?;
         let seen =
             posted.expected()?.ok_or_else(|| ApiError::invalid_body("the form does not say what it has shown"))?;
-        found.require_as_seen(posted.text("fits"), seen)?;
+        found.require_as_seen(posted.text("route"), seen)?;
         found.free.iter().map(|(key, route)| (key.clone(), Some(route.changed_at))).collect()
     } else {
         let subjects = posted.all("route").zip(posted.all("expected"));
@@ -96,12 +88,11 @@ async fn switch(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Applied, A
             expected,
         }));
     }
-    let command = match commands.len() {
-        0 => return Err(ApiError::invalid_body("no route is selected")),
-        1 => commands.remove(0),
-        _ => Command::All(commands),
-    };
-    visit.app.execute(&visit.principal, command).await
+    match commands.len() {
+        0 => Err(ApiError::invalid_body("no route is selected")),
+        1 => Ok(commands.remove(0)),
+        _ => Ok(Command::All(commands)),
+    }
 }
 
 async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Result<Sheet, ApiError> {
@@ -145,8 +136,7 @@ async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Resul
     sheet.facts.extend(found.left_out().map(|(why, names)| Fact::words(why, names)));
     sheet.fields = act.fields(only.map(|(_, route)| route));
     if let Chosen::Fitting(_) = chosen {
-        sheet.subjects = vec![(String::new(), state.cursor.revision.to_string())];
-        sheet.fields.push(Field::new("fits", "", Input::Fixed).value(found.digest()));
+        sheet.subjects = vec![(found.digest(), state.cursor.revision.to_string())];
     } else {
         let subject = |(key, route): &(RouteKey, &waygate_core::Route)| {
             (paths::path_key(&key.to_string()), route.changed_at.to_string())
@@ -160,6 +150,7 @@ async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Resul
         sheet.conflict = Some("There is nothing to change.".to_owned());
         sheet.fields.clear();
     }
+    sheet.previews = true;
     sheet.submit = if found.free.is_empty() { "" } else { act.submit() };
     sheet.dangerous = act.is_dangerous();
     Ok(sheet)

@@ -166,7 +166,7 @@ async fn sheet(visit: &Visit, state: &State, commit: &Commit) -> Sheet {
     let revision = commit.revision();
     let mut sheet = Sheet::new(visit, state, Section::Audit, format!("Take back r{revision}")).await;
     let visible = commit.draft.records.iter().filter(|record| may_see(&visit.principal, record));
-    for part in visible.take(MOST).map(part) {
+    for part in visible.take(MOST).map(|record| part(record, None)) {
         sheet.facts.push(Fact::words("Taken back", part.sentence));
         for row in part.rows {
             let was = if row.before.is_empty() { "nothing".to_owned() } else { row.before };

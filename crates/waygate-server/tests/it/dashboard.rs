@@ -3,6 +3,7 @@
 mod forms;
 mod frames;
 mod limits;
+mod previews;
 mod traffic;
 
 use reqwest::Method;

@@ -44,6 +44,10 @@ impl Protocol for Frames {
         Chunk::of(encode::SHARES)
     }
 
+    fn begins_anew(&self) -> bool {
+        self.present.begins_anew()
+    }
+
     fn delivered(&self, revision: Revision) {
         self.present.delivered(revision);
     }

@@ -140,6 +140,9 @@ impl<P: Protocol> Pump<P> {
     /// Finds out what is due, and encodes it where nobody else has.
     async fn turn(&mut self) {
         let now = Instant::now();
+        if self.is_called && self.protocol.begins_anew() {
+            self.subscription.begin_anew();
+        }
         let due = self.control.feed().due(&mut self.subscription);
         // Asked after the wake-up is seen: one that came in between would not come again.
         if self.control.feed().has_ended() {

@@ -70,6 +70,7 @@ impl Presence {
             ended: None,
             delivered: delivered.clone(),
         };
+        self.0.stays.begins(&name, number, process.clone(), now);
         let instance = table.own.entry(name.clone()).or_default();
         instance.connection = Some(Arc::new(connection));
         if !std::mem::replace(&mut instance.here, true) {
@@ -83,6 +84,24 @@ impl Presence {
         drop(table);
         self.tell();
         Present { presence: self.clone(), place: Some((name, number)), unlisted: None, delivered, nudge }
+    }
+
+    /// Has the stream of an instance begin anew with everything, where it has one here that can. Whether it has.
+    pub(crate) fn renew(&self, name: &Name) -> bool {
+        let mut table = self.table();
+        let Some((number, nudge)) = table.nudges.get(name).filter(|_| table.can_begin_anew(name)) else { return false };
+        let (number, nudge) = (*number, nudge.clone());
+        table.renewals.insert(name.clone());
+        drop(table);
+        self.0.stays.begins_anew(name, number, clock::now());
+        nudge.notify_one();
+        true
+    }
+
+    /// Whether an instance has a stream here that can begin anew.
+    pub(crate) fn can_renew(&self, name: &Name) -> bool {
+        let table = self.table();
+        table.nudges.contains_key(name) && table.can_begin_anew(name)
     }
 
     /// What counts as said by an instance that opens a stream until it says something: less than what is known of it,
@@ -121,9 +140,11 @@ impl Presence {
     }
 
     fn leave(&self, name: &Name, number: u64) {
+        self.0.stays.ends(name, number, clock::now());
         let mut table = self.table();
         if table.nudges.get(name).is_some_and(|(own, _)| *own == number) {
             table.nudges.remove(name);
+            table.renewals.remove(name);
         }
         let Some(instance) = table.own.get_mut(name) else { return };
         let Some(connection) = instance.connection.as_ref().filter(|own| own.number == number && instance.here) else {
@@ -146,7 +167,12 @@ impl Present {
         self.delivered.reach(revision);
     }
 
-    /// Waits until the shares of the instance have become others.
+    /// Whether the stream is to begin anew. It is said once.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.place.as_ref().is_some_and(|(name, _)| self.presence.table().renewals.remove(name))
+    }
+
+    /// Waits until the shares of the instance have become others, or its stream is to begin anew.
     pub(crate) async fn nudged(&self) {
         self.nudge.notified().await;
     }

@@ -11,6 +11,7 @@ use waygate_core::ServiceId;
 use super::record::{self, Heard, Instance, Name};
 use super::shares::Nudges;
 use super::{KEPT, KEPT_LEFT, is_past};
+use crate::clients::Client;
 
 /// How many instances a node knows first hand. There is always room for those with a stream: the rest is less.
 pub(super) const MOST: usize = 20_000;
@@ -40,6 +41,8 @@ pub(super) struct Table {
     /// What others had noted when it was read last; for when it cannot be.
     pub(super) others: BTreeMap<Name, Instance>,
     pub(super) nudges: Nudges,
+    /// Whose streams are to begin anew.
+    pub(super) renewals: BTreeSet<Name>,
     /// Counts the streams.
     pub(super) streams: u64,
     /// How many streams of each service there was no room for.
@@ -183,6 +186,12 @@ impl Table {
 
     pub(super) fn say(&mut self, name: &Name, which: Which) {
         self.unsaid.insert((name.clone(), which));
+    }
+
+    /// Whether the stream of an instance is one of ours: others are not asked to take everything twice.
+    pub(super) fn can_begin_anew(&self, name: &Name) -> bool {
+        let connection = self.own.get(name).filter(|own| own.here).and_then(|own| own.connection.as_ref());
+        connection.is_some_and(|connection| matches!(connection.client, Client::Ours))
     }
 
     /// What is known of an instance from other nodes and first hand.

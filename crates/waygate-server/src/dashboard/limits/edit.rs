@@ -8,17 +8,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
 use waygate_core::{
-    Algorithm, Cidr, Command, Enforcement, LimitExpression, LocalKey, OnBackendFailure, OnMissingKey, RateLimitPolicy,
-    RateLimitSwitch, Share, State, Tier,
+    Cidr, Command, Enforcement, LimitExpression, LocalKey, RateLimitPolicy, RateLimitSwitch, State, Tier,
 };
 
-use crate::control::Applied;
-use crate::dashboard::form::Posted;
+use crate::dashboard::fleet::Fleet;
+use crate::dashboard::form::{Held, Posted};
 use crate::dashboard::frame::Section;
+use crate::dashboard::limits::fields::asked;
+use crate::dashboard::limits::foresight;
 use crate::dashboard::limits::target::Target;
-use crate::dashboard::limits::words::{self, sentence};
-use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
-use crate::dashboard::visit::{Visit, local, page};
+use crate::dashboard::limits::words::sentence;
+use crate::dashboard::sheet::{Fact, Field, Sheet};
+use crate::dashboard::visit::{Visit, page};
+use crate::dashboard::words::counted;
 use crate::error::ApiError;
 
 /// What can be done to a limit.
@@ -46,6 +48,16 @@ impl Act {
         }
     }
 
+    /// What it is then, where that goes without the limit.
+    fn then(self) -> Option<&'static str> {
+        match self {
+            Self::Pause => Some("Not enforced until it is resumed: every request passes uncounted"),
+            Self::Resume => Some("Enforced again"),
+            Self::Reset => Some("The same limit; everybody begins anew, at every instance"),
+            Self::Set | Self::Remove => None,
+        }
+    }
+
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Set => ("Rate limit of", "Save"),
@@ -68,14 +80,28 @@ pub(in crate::dashboard) async fn carry_out(
 ) -> Result<Response, ApiError> {
     let (target, act) = read(&named)?;
     let visit = &posted.visit;
-    let refused = match change(&posted, &target, act).await {
-        Ok(applied) => return Ok(posted.done(&applied)),
-        Err(refused) => refused,
+    let command = change(&posted, &target, act);
+    let wanted = command.as_ref().ok().and_then(set);
+    let held = match posted.carry_out(command).await {
+        Ok(answer) => return Ok(answer),
+        Err(held) => held,
     };
-    let mut sheet = sheet(visit, &visit.state(), &target, act).await?;
-    sheet.refill(|name| posted.text(name));
-    local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(visit, refused).await
+    let held = match (held, wanted) {
+        (Held::Preview(mut preview), Some(policy)) => {
+            preview.notes.extend(foresight::notes(visit, &target, &policy));
+            Held::Preview(preview)
+        }
+        (held, _) => held,
+    };
+    sheet(visit, &visit.state(), &target, act).await?.again(&posted, held).await
+}
+
+/// The policy that a command sets.
+fn set(command: &Command) -> Option<RateLimitPolicy> {
+    match command {
+        Command::RateLimit { to: RateLimitSwitch::Set(policy), .. } => Some((**policy).clone()),
+        _ => None,
+    }
 }
 
 fn read(named: &[String]) -> Result<(Target, Act), ApiError> {
@@ -84,7 +110,7 @@ fn read(named: &[String]) -> Result<(Target, Act), ApiError> {
     Ok((target, Act::of(part(2))?))
 }
 
-async fn change(posted: &Posted, target: &Target, act: Act) -> Result<Applied, ApiError> {
+fn change(posted: &Posted, target: &Target, act: Act) -> Result<Command, ApiError> {
     let visit = &posted.visit;
     let to = match act {
         Act::Set => RateLimitSwitch::Set(Box::new(policy(posted, target.policy(&visit.state()))?)),
@@ -93,14 +119,13 @@ async fn change(posted: &Posted, target: &Target, act: Act) -> Result<Applied, A
         Act::Reset => RateLimitSwitch::Reset,
         Act::Remove => RateLimitSwitch::Delete,
     };
-    let command = Command::RateLimit {
+    Ok(Command::RateLimit {
         target: target.clone().into(),
         to,
         reason: posted.text("reason").to_owned(),
         allow_unknown: false,
         expected: posted.expected()?,
-    };
-    visit.app.execute(&visit.principal, command).await
+    })
 }
 
 /// The policy of the form. What the form does not ask for stays what it was.
@@ -171,82 +196,20 @@ async fn sheet(visit: &Visit, state: &State, target: &Target, act: Act) -> Resul
         };
         sheet.facts.push(Fact::words("Then", then));
     }
+    if let Some(words) = act.then() {
+        sheet.facts.push(Fact::words("Then", words));
+    }
+    let fleet = Fleet::of(visit).await;
+    let instances = match target.scope().service() {
+        Some(service) => fleet.count(service.as_str()),
+        None => state.services.keys().map(|service| fleet.count(service.as_str())).sum(),
+    };
+    sheet.facts.push(Fact::words("Instances to update", counted(instances, "instance")));
     sheet.subjects = vec![(String::new(), current.map_or(0, |current| current.changed_at.0).to_string())];
     sheet.fields = if act == Act::Set { asked(current) } else { Vec::new() };
     sheet.fields.push(Field::reason(false));
     sheet.submit = submit;
     sheet.dangerous = act == Act::Remove;
+    sheet.previews = act != Act::Reset;
     Ok(sheet)
-}
-
-fn asked(current: Option<&RateLimitPolicy>) -> Vec<Field> {
-    let missing = vec![
-        choice("", "As the key says"),
-        choice(OnMissingKey::Exempt.as_str(), "Let the request through"),
-        choice(OnMissingKey::FallbackIp.as_str(), "Count by address"),
-        choice(OnMissingKey::Block.as_str(), "Refuse the request"),
-    ];
-    let algorithms =
-        [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::MovingWindow, Algorithm::TokenBucket];
-    let shares = [Share::PerReplica, Share::Divided];
-    let failures = [OnBackendFailure::Local, OnBackendFailure::Open, OnBackendFailure::Closed];
-    let joined = |lines: Vec<String>| lines.join("\n");
-    let Some(known) = current.cloned().or_else(|| "unlimited".parse().ok().map(RateLimitPolicy::new)) else {
-        return Vec::new();
-    };
-    let mut fields = vec![
-        Field::new("limit", "Limit", Input::Text)
-            .hint("Such as 100/minute, or 10/second;1000/hour.")
-            .value(current.map(|current| current.limit.to_string()).unwrap_or_default())
-            .required(),
-        Field::new("algorithm", "Algorithm", chosen(algorithms, Algorithm::as_str, words::algorithm))
-            .value(known.algorithm.as_str()),
-        Field::new("key_strategy", "Counted per", Input::Text)
-            .hint("ip, user, api_key, global, custom, or header:NAME.")
-            .value(known.key_strategy.to_string()),
-        Field::new("on_missing_key", "Without the key", Input::Choice(missing))
-            .value(known.on_missing_key.map(OnMissingKey::as_str).unwrap_or_default()),
-        Field::new("burst", "Burst", Input::Text).hint("How many more pass at once.").value(known.burst.to_string()),
-        Field::new("share", "Instances", chosen(shares, Share::as_str, words::share)).value(known.share.as_str()),
-        Field::new(
-            "on_backend_failure",
-            "While shared counters, or the lease of a part, cannot be reached",
-            chosen(failures, OnBackendFailure::as_str, words::backend_failure),
-        )
-        .value(known.on_backend_failure.as_str()),
-        Field::new("exempt_routes", "Exempt routes", Input::Lines)
-            .hint("One a line: METHOD:/path, or /path.")
-            .value(joined(known.exempt_routes.iter().map(ToString::to_string).collect())),
-        Field::new("exempt_ips", "Exempt addresses", Input::Lines)
-            .hint("One address or range a line, such as 10.0.0.0/8.")
-            .value(joined(known.exempt_ips.iter().map(ToString::to_string).collect())),
-        Field::new("exempt_roles", "Exempt roles", Input::Lines)
-            .hint("One a line, as the service's code names them.")
-            .value(joined(known.exempt_roles.clone())),
-        Field::new("tiers", "Tiers", Input::Lines)
-            .hint("One a line: a name and its limit, such as gold 1000/minute. The first is for everybody else.")
-            .value(joined(known.tiers.iter().map(|tier| format!("{} {}", tier.name, tier.limit)).collect())),
-        Field::new("tier_resolver", "Tier named by", Input::Text)
-            .hint("What of a request names the tier; empty for the usual.")
-            .value(known.tier_resolver.clone().unwrap_or_default()),
-    ];
-    fields.extend(Field::ending("Ends"));
-    if let (Some(until), [.., choice, time]) = (known.until, &mut fields[..]) {
-        "time".clone_into(&mut choice.value);
-        time.value = until.strftime("%Y-%m-%dT%H:%M").to_string();
-    }
-    fields.push(Field::shadow().value(known.enforcement.is_shadow().to_string()));
-    fields
-}
-
-fn choice(name: &str, words: &str) -> (String, String) {
-    (name.to_owned(), words.to_owned())
-}
-
-fn chosen<T: Copy, const N: usize>(
-    all: [T; N],
-    name: impl Fn(T) -> &'static str,
-    words: impl Fn(T) -> &'static str,
-) -> Input {
-    Input::Choice(all.map(|one| choice(name(one), words(one))).to_vec())
 }

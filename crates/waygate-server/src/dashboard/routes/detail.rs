@@ -11,7 +11,7 @@ use crate::api::names::NamedRoute;
 use crate::dashboard::audit::Entry;
 use crate::dashboard::chart::marks::{Concern, Marks};
 use crate::dashboard::chart::{Chart, SERIES};
-use crate::dashboard::fleet::Fleet;
+use crate::dashboard::fleet::{Arrival, Fleet, Standing};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::{Row, status_of};
 use crate::dashboard::visit::{Visit, page};
@@ -37,6 +37,9 @@ struct RoutePage {
     deprecation: Option<Announced>,
     answer: Option<String>,
     history: Vec<Entry>,
+    /// How far what was last changed of it has come, and at which instances.
+    standing: Standing,
+    instances: Vec<Arrival>,
     chart: Chart,
     series: [(&'static str, &'static str); 5],
 }
@@ -99,6 +102,8 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
         }),
         answer: answer(kind),
         history: history(&visit, &key).await?,
+        standing: fleet.applied(key.service.as_str(), route.changed_at),
+        instances: fleet.arrived(&visit, &key.service, route.changed_at),
         chart: Chart::of(&traffic, "traffic", marks),
         series: SERIES,
     })

@@ -46,6 +46,18 @@ impl Row {
         self.lately = visit.app.traffic.lately(&self.key.service, &self.key.local, visit.now);
     }
 
+    /// The path in the parts between which it may be broken.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        let first = self
+            .path
+            .char_indices()
+            .skip(1)
+            .find(|(_, letter)| *letter == '/')
+            .map_or(self.path.len(), |(at, _)| at + 1);
+        let (first, rest) = self.path.split_at(first);
+        std::iter::once(first).chain(rest.split_inclusive('/'))
+    }
+
     pub(super) fn spark(&self) -> Option<String> {
         self.lately.as_ref().map(spark)
     }

@@ -17,7 +17,17 @@ pub(in crate::dashboard) fn spark(lately: &Lately) -> String {
     let all = sum(lately);
     let highest = lately.iter().flatten().map(Outcomes::total).max().unwrap_or(0).max(1);
     let mut paths: [String; SERIES.len()] = Default::default();
+    let mut ground = String::new();
     for (x, counts) in (0..).step_by(3).zip(lately) {
+        // Where somebody counted there is a ground, also where there was nothing.
+        if counts.is_some() {
+            if ground.ends_with(&format!("H{x}")) {
+                ground.truncate(ground.rfind('H').unwrap_or_default());
+            } else {
+                let _ = write!(ground, "M{x} {}.5", HEIGHT - 1);
+            }
+            let _ = write!(ground, "H{}", x + MINUTE);
+        }
         let mut top = HEIGHT;
         for (path, count) in paths.iter_mut().zip(stacked(counts.unwrap_or_default())).filter(|(_, count)| *count > 0) {
             let height = (count.saturating_mul(HEIGHT) / highest).max(1).min(top);
@@ -29,7 +39,7 @@ pub(in crate::dashboard) fn spark(lately: &Lately) -> String {
     let words = words(all);
     let mut svg = format!(
         "<svg class=\"spark\" viewBox=\"0 0 {width} {HEIGHT}\" width=\"{width}\" height=\"{HEIGHT}\" role=\"img\" \
-         aria-label=\"{words}\"><title>{words}</title>"
+         aria-label=\"{words}\"><title>{words}</title><path class=\"c-ground\" d=\"{ground}\"/>"
     );
     for ((name, _), path) in SERIES.iter().zip(&paths).filter(|(_, path)| !path.is_empty()) {
         let _ = write!(svg, "<path class=\"c-{name}\" d=\"{path}\"/>");
@@ -63,5 +73,9 @@ mod tests {
         assert!(svg.contains("class=\"c-allowed\" d=\"M69 1h2v19h-2z\""), "{svg}");
         assert!(svg.contains("class=\"c-limited\" d=\"M69 0h2v1h-2z\""), "{svg}");
         assert!(!svg.contains("c-blocked"), "{svg}");
+        assert!(svg.contains("class=\"c-ground\" d=\"M69 19.5H72\""), "what was measured has a ground: {svg}");
+        lately[22] = Some(Outcomes::default());
+        lately[2] = Some(Outcomes::default());
+        assert!(spark(&lately).contains("d=\"M6 19.5H9M66 19.5H72\""), "{}", spark(&lately));
     }
 }

@@ -5,6 +5,7 @@ use waygate_api::paths::path_key;
 use waygate_api::schedules::Scheduled;
 
 use crate::dashboard::schedule::subject;
+use crate::dashboard::schedule::window::path_of;
 use crate::dashboard::visit::Visit;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,11 @@ impl Bar {
         let set = scheduled.planned_at.unwrap_or(visit.now).min(visit.now);
         Self {
             what: subject(scheduled),
-            link: scheduled.route.as_deref().map(|route| format!("{}/routes/{}", visit.base, path_key(route))),
+            link: scheduled.route.as_deref().map(|route| {
+                let id = path_key(route);
+                let path = scheduled.id.map_or_else(|| format!("/routes/{id}"), |window| path_of(&id, window));
+                format!("{}{path}", visit.base)
+            }),
             start: scheduled.start.unwrap_or(set),
             end: scheduled.end,
             stage: if scheduled.open { Stage::Running } else { Stage::Upcoming },

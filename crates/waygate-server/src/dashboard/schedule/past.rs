@@ -6,24 +6,31 @@ use waygate_core::{Change, Commit, Record, Revision, Route, RouteKey, ServiceId,
 use waygate_store::HistoryQuery;
 
 use crate::api::audit::may_see;
-use crate::dashboard::schedule::bar::{Bar, Stage};
+use crate::dashboard::schedule::bar::Bar;
+use crate::dashboard::schedule::window::{path_of, stage_of_gone};
 use crate::dashboard::visit::Visit;
 use crate::error::ApiError;
 
 /// How far is looked back.
-const BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
+pub(super) const BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// How many commits are read at a time, and how often.
 const READ: usize = 1000;
-const TIMES: usize = 5;
+pub(super) const TIMES: usize = 5;
 /// How many are listed.
 const MOST: usize = 100;
 
-/// The windows that have ended or were taken back, the latest first, and whether that is all there is to tell.
-pub(super) async fn windows(visit: &Visit, service: Option<&ServiceId>) -> Result<(Vec<Bar>, bool), ApiError> {
-    let oldest = visit.now - BACK;
+/// The windows that have ended or were taken back in a time up to now, the latest first, and whether that is all there is
+/// to tell.
+pub(super) async fn windows(
+    visit: &Visit,
+    service: Option<&ServiceId>,
+    back: SignedDuration,
+    times: usize,
+) -> Result<(Vec<Bar>, bool), ApiError> {
+    let oldest = visit.now - back;
     let mut found = Vec::new();
     let mut before: Option<Revision> = None;
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let page = visit.app.control.history(HistoryQuery { before, limit: READ }).await?;
         for commit in &page.commits {
             if commit.draft.cause.at < oldest || found.len() >= MOST {
@@ -71,16 +78,10 @@ fn is_moved(commit: &Commit, position: usize, key: &RouteKey) -> bool {
 }
 
 fn bar(visit: &Visit, key: &RouteKey, window: &Window, at: Timestamp) -> Bar {
-    let (stage, end) = if window.end <= at {
-        (Stage::Done, window.end)
-    } else if window.start <= at {
-        (Stage::Ended, at)
-    } else {
-        (Stage::Cancelled, window.end)
-    };
+    let (stage, end) = stage_of_gone(window, at);
     Bar {
         what: key.to_string(),
-        link: Some(format!("{}/routes/{}", visit.base, path_key(&key.to_string()))),
+        link: Some(format!("{}{}", visit.base, path_of(&path_key(&key.to_string()), window.id))),
         start: window.start,
         end,
         stage,

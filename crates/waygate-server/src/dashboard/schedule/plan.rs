@@ -4,12 +4,11 @@ use axum::response::Response;
 use jiff::{RoundMode, TimestampRound, Unit};
 use waygate_core::{Command, Enforcement, RouteKey, RouteSelector, ServiceId, State, Switch};
 
-use crate::control::Applied;
 use crate::dashboard::form::Posted;
 use crate::dashboard::frame::Section;
 use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
-use crate::dashboard::switch::{overlapping, overlaps_again};
-use crate::dashboard::visit::{Visit, local, page};
+use crate::dashboard::switch::{ask_about_overlap, overlapping};
+use crate::dashboard::visit::{Visit, page};
 use crate::error::ApiError;
 
 pub(in crate::dashboard) async fn ask(visit: Visit) -> Result<Response, ApiError> {
@@ -18,18 +17,16 @@ pub(in crate::dashboard) async fn ask(visit: Visit) -> Result<Response, ApiError
 
 pub(in crate::dashboard) async fn carry_out(posted: Posted) -> Result<Response, ApiError> {
     let visit = &posted.visit;
-    let refused = match plan(&posted).await {
-        Ok(applied) => return Ok(posted.done(&applied)),
-        Err(refused) => refused,
+    let held = match posted.carry_out(plan(&posted)).await {
+        Ok(answer) => return Ok(answer),
+        Err(held) => held,
     };
     let mut sheet = sheet(visit, &visit.state()).await;
-    sheet.refill(|name| posted.text(name));
-    overlaps_again(&mut sheet, &refused);
-    local(posted.text("back")).clone_into(&mut sheet.back);
-    sheet.refuse(visit, refused).await
+    ask_about_overlap(&mut sheet, &posted, &held);
+    sheet.again(&posted, held).await
 }
 
-async fn plan(posted: &Posted) -> Result<Applied, ApiError> {
+fn plan(posted: &Posted) -> Result<Command, ApiError> {
     let visit = &posted.visit;
     let state = visit.state();
     let keys = keys(posted, &state)?;
@@ -43,8 +40,7 @@ async fn plan(posted: &Posted) -> Result<Applied, ApiError> {
     let command =
         |key: RouteKey| Command::Route { route: key.into(), to: to.clone(), reason: reason.to_owned(), expected: None };
     let mut commands: Vec<Command> = keys.into_iter().map(command).collect();
-    let command = if commands.len() == 1 { commands.remove(0) } else { Command::All(commands) };
-    visit.app.execute(&visit.principal, command).await
+    Ok(if commands.len() == 1 { commands.remove(0) } else { Command::All(commands) })
 }
 
 /// The routes that are named, and those of the service that is chosen.
@@ -96,5 +92,6 @@ async fn sheet(visit: &Visit, state: &State) -> Sheet {
         Field::shadow(),
     ];
     sheet.submit = "Plan it";
+    sheet.previews = true;
     sheet
 }

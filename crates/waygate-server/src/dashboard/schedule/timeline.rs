@@ -14,7 +14,7 @@ const DAYS: i64 = 7;
 /// A minute is one unit wide.
 const WIDTH: i64 = DAYS * 24 * 60;
 /// The height of bars that lie side by side, and the gap between them.
-const LANE: usize = 20;
+pub(super) const LANE: usize = 20;
 /// How many subjects are drawn.
 const MOST: usize = 60;
 
@@ -92,7 +92,7 @@ fn drawn(bars: &[&Bar], start: Timestamp, now: Timestamp) -> String {
 }
 
 /// Bars that overlap lie side by side: the lane of each, which are ordered by their beginnings.
-fn lanes(bars: &[&Bar]) -> Vec<usize> {
+pub(super) fn lanes(bars: &[&Bar]) -> Vec<usize> {
     let mut ends: Vec<Timestamp> = Vec::new();
     let place = |bar: &&Bar| {
         if let Some(lane) = ends.iter().position(|end| *end <= bar.start) {
@@ -105,12 +105,12 @@ fn lanes(bars: &[&Bar]) -> Vec<usize> {
     bars.iter().map(place).collect()
 }
 
-fn in_words(bar: &Bar) -> String {
+pub(super) fn in_words(bar: &Bar) -> String {
     let reason = if bar.reason.is_empty() { String::new() } else { format!(": {}", bar.reason) };
     format!("{} {} to {}{reason}", bar.stage.word(), Moment(bar.start).words(), Moment(bar.end).words())
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use waygate_api::error::ErrorCode;
 use waygate_core::{Lifecycle, LifecycleKind, Route, RouteKey, State, Switch, Window};
 
+use crate::dashboard::form::{Held, Posted};
 use crate::dashboard::sheet::{Fact, Field, Input, Sheet};
 use crate::dashboard::switch::act::Act;
 use crate::dashboard::visit::Visit;
@@ -45,10 +46,16 @@ pub(in crate::dashboard) fn overlapping<'k>(
     Ok(())
 }
 
-/// Asks whether an overlap is meant, where that is what a refusal is about.
-pub(in crate::dashboard) fn overlaps_again(sheet: &mut Sheet, refusal: &ApiError) {
-    let is_it = (refusal.status, refusal.body.code) == (StatusCode::BAD_REQUEST, ErrorCode::InvalidField);
-    if is_it && refusal.body.field.as_deref() == Some(OVERLAP) {
+/// Asks whether an overlap is meant, where that is what a refusal is about, and keeps the answer.
+pub(in crate::dashboard) fn ask_about_overlap(sheet: &mut Sheet, posted: &Posted, held: &Held) {
+    let is_refused = match held {
+        Held::Refused(refusal) => {
+            (refusal.status, refusal.body.code) == (StatusCode::BAD_REQUEST, ErrorCode::InvalidField)
+                && refusal.body.field.as_deref() == Some(OVERLAP)
+        }
+        Held::Preview(_) => false,
+    };
+    if is_refused || posted.is_checked(OVERLAP) {
         sheet.fields.push(Field::new(OVERLAP, "Plan it although it overlaps", Input::Check));
     }
 }

@@ -1,0 +1,88 @@
+//! The streams that instances have had at this node: the latest few of each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use waygate_api::instances::InstanceId;
+
+use super::record::Name;
+
+/// How many streams of an instance are kept.
+const KEPT: usize = 20;
+/// The most instances of which any are kept.
+const MOST: usize = 5000;
+
+/// One stream, from its beginning to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stay {
+    pub(crate) since: Timestamp,
+    /// `None` while it is open.
+    pub(crate) ended: Option<Timestamp>,
+    /// Which start of the instance had it, where that is said.
+    pub(crate) process: Option<InstanceId>,
+    /// When everything was told anew on it.
+    pub(crate) renewed: Option<Timestamp>,
+    number: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Stays(Mutex<BTreeMap<Name, VecDeque<Stay>>>);
+
+impl Stays {
+    pub(super) fn begins(&self, name: &Name, number: u64, process: Option<InstanceId>, at: Timestamp) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(name) && all.len() >= MOST {
+            all.pop_first();
+        }
+        let own = all.entry(name.clone()).or_default();
+        own.push_back(Stay { since: at, ended: None, process, renewed: None, number });
+        if own.len() > KEPT {
+            own.pop_front();
+        }
+    }
+
+    pub(super) fn ends(&self, name: &Name, number: u64, at: Timestamp) {
+        self.note(name, number, |stay| stay.ended = Some(at));
+    }
+
+    pub(super) fn begins_anew(&self, name: &Name, number: u64, at: Timestamp) {
+        self.note(name, number, |stay| stay.renewed = Some(at));
+    }
+
+    fn note(&self, name: &Name, number: u64, what: impl FnOnce(&mut Stay)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.get_mut(name).into_iter().flatten();
+        if let Some(stay) = own.rev().find(|stay| stay.number == number) {
+            what(stay);
+        }
+    }
+
+    /// The streams of an instance, the newest first.
+    pub(super) fn of(&self, name: &Name) -> Vec<Stay> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).into_iter().flatten().rev().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_told_from_each_other_and_the_latest_are_kept() {
+        let stays = Stays::default();
+        let name = Name { service: "pay".parse().unwrap(), id: "pay-1".parse().unwrap() };
+        let at = |second: usize| Timestamp::from_second(i64::try_from(second).unwrap()).unwrap();
+        stays.begins(&name, 1, None, at(1));
+        stays.begins(&name, 2, None, at(2));
+        // The older ends after the newer has begun.
+        stays.ends(&name, 1, at(3));
+        let told: Vec<_> = stays.of(&name).into_iter().map(|stay| (stay.since, stay.ended)).collect();
+        assert_eq!(told, [(at(2), None), (at(1), Some(at(3)))]);
+        for number in 3..40 {
+            stays.begins(&name, number, None, at(usize::try_from(number).unwrap()));
+        }
+        assert_eq!((stays.of(&name).len(), stays.of(&name)[0].since), (KEPT, at(39)));
+    }
+}
