@@ -6,14 +6,16 @@ import unittest
 
 import test_access
 import test_fleet
+import test_foresight
 import test_live
 import test_operate
 import test_plain
 import test_traffic
 import test_truth
+import test_walk
 from stage import PICTURES, Check, Stage
 
-MODULES = (test_truth, test_fleet, test_live, test_operate, test_traffic, test_plain, test_access)
+MODULES = (test_walk, test_truth, test_fleet, test_live, test_operate, test_traffic, test_foresight, test_plain, test_access)
 
 
 def tests(named):
@@ -24,11 +26,12 @@ def tests(named):
 
 
 def main(arguments):
-    if arguments and arguments[0] in ("--figures", "--tour"):
+    if arguments and arguments[0] == "--figures":
         import figures
-        import tour
 
-        return figures.main() if arguments[0] == "--figures" else tour.main()
+        return figures.main()
+    if arguments and arguments[0] == "--tour":
+        arguments = ["test_readme_leads"]
     begun = time.monotonic()
     suite = unittest.TestSuite(tests(arguments[0] if arguments else ""))
     Check.stage = Stage()

@@ -8,7 +8,7 @@ from world import REPOSITORY, USERS, World
 
 PICTURES = os.path.join(REPOSITORY, "target/dashboard-pictures")
 AXE = os.environ.get("WAYGATE_AXE", "")
-LIVENESS = 6
+LIVENESS = 12
 CATALOG = [f"/api/catalog/{number:02}" for number in range(1, 31)]
 
 

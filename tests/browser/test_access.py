@@ -51,12 +51,26 @@ class Access(Check):
     def test_34_axe_finds_nothing_in_a_dialog_and_in_the_palette(self):
         self.act(self.admin, "orders-service:GET:/api/orders", "disable", "INC-34")
         found = self.violations(self.admin, "dialog")
+        self.admin.click("dialog button[name=preview]")
+        until("it is previewed", lambda: self.admin.has("dialog #preview"))
+        self.admin.run("document.querySelectorAll('dialog details').forEach(fold => { fold.open = true; })")
+        found += self.violations(self.admin, "preview")
         self.admin.press(Keys.ESCAPE)
         self.admin.press("k", holding=[Keys.CONTROL])
         self.admin.type("#palette", "orders")
         until("something is found", lambda: self.admin.has("#palette-found a"))
         self.assertEqual(found + self.violations(self.admin, "palette"), [])
         self.admin.press(Keys.ESCAPE)
+
+    @unittest.skipUnless(os.path.exists(AXE), "axe-core is not there")
+    def test_34_axe_finds_nothing_on_the_page_of_a_window(self):
+        name = f"catalog:GET:{CATALOG[21]}"
+        self.world.route(name, "schedule", {"start": "2100-01-01T10:00:00Z", "end": "2100-01-01T11:00:00Z", "reason": "to be seen"})
+        number = next(one["id"] for one in self.world.call("GET", "/api/schedules") if one["route"] == name)
+        self.admin.go(f"/schedule/{key(name)}/{number}")
+        self.assertIn("to be seen", self.admin.text("#facts"))
+        self.assertEqual(self.violations(self.admin, "window"), [])
+        self.world.call("DELETE", f"/api/routes/{key(name)}/schedule")
 
     @unittest.skipUnless(os.path.exists(AXE), "axe-core is not there")
     def test_34_axe_finds_nothing_on_the_sign_in_page(self):
@@ -157,6 +171,7 @@ class Access(Check):
                 over = self.admin.run("return document.documentElement.scrollWidth - innerWidth")
                 if over > 0:
                     wide.append((page, width, over))
+            self.admin.picture(f"{PICTURES}/4k/{name_of(page)}.png")
             self.admin.size(320, 640)
             self.admin.picture(f"{PICTURES}/320/{name_of(page)}.png", whole=True)
         self.assertEqual(wide, [])
@@ -216,6 +231,9 @@ class Access(Check):
         self.admin.run("document.querySelector('tr[data-key] a').focus({focusVisible: true})")
         self.assertNotEqual(self.admin.run("return getComputedStyle(document.activeElement).outlineStyle"), "none")
         self.admin.picture(f"{PICTURES}/forced/routes.png")
+        for page in ("/", "/fleet", "/fleet/revisions", "/traffic", "/limits", "/schedule", "/audit", "/stop"):
+            self.admin.go(page)
+            self.admin.picture(f"{PICTURES}/forced/{name_of(page)}.png")
 
 
 def page_test(page):

@@ -32,10 +32,14 @@ class Fleet(Check):
             self.act(self.admin, ORDERS, "disable", "INC-16")
             self.confirm(self.admin)
             self.admin.eventually("Applied 2 of 3. Waiting for orders-3.", "#card")
+            row = "tr[data-key='/fleet/orders-service/orders-3']"
+            until("it is behind", lambda: (self.other.go("/fleet"), "Behind" in self.other.text(row))[1], 20)
+            self.assertIn("1 behind", self.other.text("#summary"))
             until("the card warns", lambda: self.admin.has("#card.late"), 20)
         finally:
             paused.resume()
         self.admin.eventually("Applied 3 of 3.", "#card", 20)
+        self.other.eventually("In sync", row, 20)
         self.world.route(ORDERS, "enable", {})
 
     def test_17_a_killed_instance_is_lost_on_an_open_page(self):

@@ -256,6 +256,22 @@ class Operate(Check):
         self.admin.click(".entry a[href^='/changes/']")
         until("it is the page of the change", lambda: self.admin.url().startswith("/changes/"))
 
+    def test_21_paging_keeps_the_filter(self):
+        name = "catalog:GET:/api/catalog/24"
+        for number in range(30):
+            self.world.route(name, "disable", {"reason": f"page {number}"})
+            self.world.route(name, "enable", {"reason": f"page {number}"})
+        self.admin.go(f"/audit?service=catalog&q=page")
+        first = self.admin.texts(".entry a[href^='/changes/']")
+        self.admin.click("a[rel=next]")
+        until("it is the next page", lambda: "before=" in self.admin.url())
+        for kept in ("service=catalog", "q=page"):
+            self.assertIn(kept, self.admin.url())
+        second = self.admin.texts(".entry a[href^='/changes/']")
+        self.assertEqual((len(set(first + second)), len(first) + len(second)), (60, 60), "each is on one page")
+        self.admin.reload()
+        self.assertEqual(self.admin.texts(".entry a[href^='/changes/']"), second)
+
     def test_35_the_palette_finds_instances_changes_and_pages(self):
         self.admin.go("/audit")
         self.admin.live()

@@ -6,10 +6,10 @@ import re
 import urllib.request
 
 from stage import CATALOG, Check
-from webdriver import until
+from webdriver import Keys, until
 from world import key
 
-PAGES = ["/", "/routes", "/fleet", "/traffic", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
+PAGES = ["/", "/routes", "/fleet", "/fleet/revisions", "/traffic", "/limits", "/schedule", "/audit", "/search?q=orders", "/stop", "/maintenance", "/nope",
          "/settings", "/settings/sessions", "/settings/tokens", "/settings/about", "/limits/global/all", "/limits/global/all/edit",
          "/schedule/new", "/schedule?view=month", "/routes?sort=-changed", "/routes/bulk?do=disable&all=true&q=catalog",
          "/maintenance/orders-service", f"/routes/{key('orders-service:GET:/api/orders')}",
@@ -68,6 +68,10 @@ class Plain(Check):
         browser.log("performance")
         for page in PAGES:
             browser.go(page)
+        self.dialogs(browser)
+        policy = browser.wait_for("fetch('/routes').then(r => arguments[0](r.headers.get('content-security-policy')))")
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
         events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
         asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
         elsewhere = [url for url in asked if not url.startswith(self.world.base) and not url.startswith(("data:", "chrome"))]
@@ -75,6 +79,40 @@ class Plain(Check):
         self.assertEqual(elsewhere, [])
         complaints = [entry["message"] for entry in browser.log() if "/nope" not in entry["message"]]
         self.assertEqual(complaints, [])
+
+    def dialogs(self, browser):
+        """Opens one of each kind."""
+        name = key("orders-service:GET:/api/orders")
+        for page, link in (("/routes?service=orders-service", f"a[href*='{name}/disable']"), ("/stop", "header a.alarm"),
+                           ("/limits", "a[href='/limits/global/all/edit']"), ("/schedule", "a[href^='/schedule/new']"),
+                           ("/fleet/orders-service/orders-1", "#head a.button")):
+            browser.go(page)
+            browser.live()
+            browser.click(link)
+            until("the dialog is open", lambda: browser.has("dialog[open] form") and browser.text("dialog"))
+            for field, text in (("reason", "why"), ("limit", "5/minute"), ("routes", "orders-service:GET:/api/orders")):
+                if browser.has(f"dialog [name={field}]"):
+                    browser.fill(f"dialog [name={field}]", text)
+            if browser.has("dialog button[name=preview]"):
+                browser.click("dialog button[name=preview]")
+                until("it is answered", lambda: browser.has("dialog #preview"))
+            browser.press(Keys.ESCAPE)
+            until("the dialog is closed", lambda: not browser.has("dialog[open]"))
+        browser.press("?")
+        until("the keys are shown", lambda: browser.has("dialog[open] .keys"))
+        browser.press(Keys.ESCAPE)
+
+    def test_33_a_page_takes_four_requests_at_most(self):
+        browser = self.stage.browser("admin")
+        for page in ("/", "/routes", "/traffic", "/audit"):
+            browser.go(page)
+            browser.live()
+            # What the module fetches later is no part of the page: the stream, and the page again as it has become.
+            asked = browser.run("return performance.getEntriesByType('resource').map(one => [one.initiatorType, one.name])")
+            parts = [name for kind, name in asked if kind != "fetch" and not name.endswith("/ui/events")]
+            self.assertLessEqual(1 + len(parts), 4, (page, asked))
+            self.assertGreaterEqual(len(parts), 2, (page, asked))
+            self.assertTrue(all(name.startswith(self.world.base) for _, name in asked), asked)
 
     def fetched(self, path):
         cookie = next(c for c in self.admin.do("GET", "/cookie") if c["name"] == "waygate_session")

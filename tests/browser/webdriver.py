@@ -139,6 +139,15 @@ class Browser:
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))
 
+    def drawing(self, path):
+        """What the window shows as SVG: a picture that is text."""
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "drawing.js"), encoding="utf-8") as file:
+            drawn = self.wait_for(file.read())
+        assert drawn.startswith("<svg"), drawn
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(drawn)
+
     def log(self, kind="browser"):
         return self.do("POST", "/se/log", {"type": kind})
 
@@ -161,23 +170,26 @@ class Browser:
     def has(self, selector):
         return bool(self.all(selector))
 
-    def text(self, selector="body"):
+    def read(self, selector, what):
+        """Something of an element. A live page may have replaced it between its being found and its being read."""
         for again in (True, True, False):
             try:
-                return self.do("GET", f"/element/{self.element(selector)}/text")
+                return self.do("GET", f"/element/{self.element(selector)}/{what}")
             except Refused as refused:
-                # A live page has just replaced it.
                 if "stale" not in str(refused) or not again:
                     raise
+
+    def text(self, selector="body"):
+        return self.read(selector, "text")
 
     def texts(self, selector):
         return self.run("return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.trim())", selector)
 
     def attribute(self, selector, name):
-        return self.do("GET", f"/element/{self.element(selector)}/attribute/{name}")
+        return self.read(selector, f"attribute/{name}")
 
     def property(self, selector, name):
-        return self.do("GET", f"/element/{self.element(selector)}/property/{name}")
+        return self.read(selector, f"property/{name}")
 
     def click(self, selector):
         until(f"`{selector}` can be clicked", lambda: self.do("POST", f"/element/{self.element(selector)}/click", {}) is None)
