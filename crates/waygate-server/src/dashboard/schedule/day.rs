@@ -60,7 +60,6 @@ impl Day {
         let mut bars: Vec<Bar> = planned.iter().map(|scheduled| Bar::of(visit, scheduled)).chain(past).collect();
         bars.retain(|bar| bar.meets(start, end));
         bars.sort_by_key(|bar| (bar.start, bar.end));
-        let changes = marks.entries.len();
         let timed = match bars.len() {
             1 => "1 window or timed switch".to_owned(),
             count => format!("{count} windows or timed switches"),
