@@ -60,8 +60,9 @@ use crate::completion::Shell;
   waygate config set-url http://localhost:9000
   waygate login admin --password secret
   waygate token create --service payments-service > payments.token
-    Start the service, which has the SDK, with these variables:
-    WAYGATE_SERVER_URL=http://localhost:9000 WAYGATE_APP_ID=payments-service WAYGATE_TOKEN=$(cat payments.token)
+    Start the service, which has the SDK, in a third terminal, with these variables:
+    WAYGATE_SERVER_URL=http://localhost:9000 WAYGATE_APP_ID=payments-service
+    WAYGATE_TOKEN=$(cat payments.token)
   waygate instances                            # the service is there
   waygate disable payments-service:GET:/api/payments --reason hotfix --wait
     \"1/1 instances enforcing\" is the proof: callers get 503 from now on.

@@ -48,13 +48,13 @@ pub(crate) async fn document(
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
-    let read =
-        connection.get::<Document>(paths::DOCUMENT, &query).await.map_err(|error| match error.is_about("revision") {
-            true => {
-                error.with_status(ExitStatus::NotFound).hint("`waygate history` lists changes with their revisions")
-            }
-            false => error,
-        });
+    let read = connection.get::<Document>(paths::DOCUMENT, &query).await.map_err(|error| {
+        if error.is_about("revision") {
+            error.with_status(ExitStatus::NotFound).hint("`waygate history` lists changes with their revisions")
+        } else {
+            error
+        }
+    });
     Ok(read?.value)
 }
 

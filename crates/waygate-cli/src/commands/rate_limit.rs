@@ -220,7 +220,7 @@ async fn get(context: &Context, target: &Target) -> CliResult {
     if let Target::Service(service) = target {
         anyone(&connection, Some(service), value.policy.is_none()).await?;
     }
-    let views: &[LimitView] = value.policy.as_ref().map(std::slice::from_ref).unwrap_or_default();
+    let views = value.policy.as_slice();
     printer.answer(
         raw.get(),
         || shown::limits(views),

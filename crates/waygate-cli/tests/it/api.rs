@@ -48,7 +48,7 @@ fn what_cannot_be_called_is_refused_before_and_a_refusal_has_the_code_of_every_c
         (&["GET", "/api/nosuch"], 3),
         (&["POST", "/api/global/enable", "-f", "reason:=7"], 2),
         (&["GET", "/"], 1),
-        (&["DELETE", "/api/instances/nosuch", "--dry-run"], 1),
+        (&["DELETE", "/api/instances/nosuch", "--dry-run"], 2),
     ] {
         let output = fleet.run(&[&["api"][..], arguments].concat());
         assert_eq!(output.status.code(), Some(exit), "{arguments:?}\n{}", shown(&output));

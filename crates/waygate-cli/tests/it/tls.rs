@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::context::Fleet;
+use crate::context::{Fleet, shown};
 
 /// A certificate and its key, in files that outlive the call.
 fn certificate(directory: &tempfile::TempDir) -> (PathBuf, PathBuf) {
@@ -42,4 +42,18 @@ fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
     let (exit, words) = exit_and_words(&mut fleet.command(&["services", "--ca", key]));
     assert_ne!(exit, Some(0), "{words}");
     assert!(words.contains("BEGIN CERTIFICATE"), "{words}");
+}
+
+/// A machine without certificates, as small images are, reaches a control plane beside it.
+#[test]
+fn a_plain_url_needs_no_authorities() {
+    let fleet = Fleet::open().with_services();
+    let nowhere = fleet.home.path().join("nowhere");
+    let run = |line: &[&str]| {
+        fleet.command(line).env("SSL_CERT_FILE", &nowhere).env("SSL_CERT_DIR", &nowhere).output().unwrap()
+    };
+    let plain = run(&["services", "-o", "name"]);
+    assert!(plain.status.success() && plain.stderr.is_empty(), "{}", shown(&plain));
+    let secret = run(&["services", "-S", "https://127.0.0.1:1"]);
+    assert!(!secret.status.success(), "{}", shown(&secret));
 }

@@ -72,15 +72,16 @@ async fn the_first_page_of_help_leads_from_nothing_to_a_proven_switch() {
     let serve = typed.next().unwrap().split('#').next().unwrap();
     let serve = format!("exec {serve} --port 0 --backend memory");
     let server = Process::start("waygate serve", &mut shell(folder.path(), &serve));
-    let (mut payments, mut told) = (None, String::new());
+    let (mut variables, mut payments, mut told) = (String::new(), None, String::new());
     for line in typed {
         let line = line.replace("http://localhost:9000", &server.url);
         if line.starts_with("WAYGATE_") {
-            let service = format!("export {line}; exec payments-service")
-                .replace("$(cat", "\"$(cat")
-                .replace("token)", "token)\"");
-            payments = Some(Process::start("the payments service", &mut shell(folder.path(), &service)));
+            variables = format!("{variables} {line}");
             continue;
+        }
+        if !variables.is_empty() && payments.is_none() {
+            let service = format!("export {variables}; exec payments-service");
+            payments = Some(Process::start("the payments service", &mut shell(folder.path(), &service)));
         }
         let begun = std::time::Instant::now();
         let output = loop {
