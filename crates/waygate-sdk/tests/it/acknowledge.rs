@@ -91,8 +91,11 @@ async fn one_that_ends_in_order_says_so() {
     service.shutdown().await;
     let one = server.instances().await.remove(0);
     assert_eq!(one["state"], "left", "it is told before the shutdown has ended: {one}");
-    let propagation = server.switch("disable").await;
+    let disable = waygate_sdk::api::paths::route("pay:GET:/api/payments", Some("disable"));
+    let answer = server.call(reqwest::Method::POST, &format!("{disable}?wait=100ms")).await;
+    let propagation = &answer["propagation"];
     assert_eq!((&propagation["total"], &propagation["lost"]), (&json!(0), &json!(0)), "{propagation}");
+    assert_eq!(propagation["absent"], json!(["pay"]), "nobody is there to enforce it");
     drop((app, service));
 
     let again = server.service("pay").instance("pod-1").start().unwrap();
