@@ -1,5 +1,5 @@
 //! An axum service with the guard against the same without it: requests per second over kept-alive connections, in
-//! turns, and the CPU time of the server for each request.
+//! turns, and the CPU time of the server for each request. A layer that does nothing tells what axum itself takes for any.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -20,6 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tower_layer::Identity;
 use waygate_sdk::axum::{GuardedRouter, get as guarded_get};
 use waygate_sdk::core::Algorithm;
 use waygate_sdk::{RateLimit, Waygate};
@@ -55,6 +56,10 @@ fn main() {
     let bare = Subject::start("without", |_| {
         Router::new().route("/health", get(health)).route("/accounts/{id}", get(account))
     });
+    let idle = Subject::start("with a layer that does nothing", |_| {
+        let router = Router::new().route("/health", get(health)).route("/accounts/{id}", get(account));
+        router.layer(Identity::new())
+    });
     let guarded = Subject::start("with", |waygate| {
         let router = GuardedRouter::new().route("/health", guarded_get(health));
         router.route("/accounts/{id}", guarded_get(account)).guard(waygate)
@@ -65,7 +70,7 @@ fn main() {
         router.route("/accounts/{id}", guarded_get(account).rate_limit(limit)).guard(waygate)
     });
     let load = Builder::new_current_thread().enable_all().build().unwrap();
-    for subject in [&guarded, &limited] {
+    for subject in [&idle, &guarded, &limited] {
         let (mut rates, mut costs, mut added) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let (floor, ours) = (bare.take(&load), subject.take(&load));
@@ -73,14 +78,16 @@ fn main() {
             costs.push(ours.cpu_each / floor.cpu_each);
             added.push(ours.cpu_each - floor.cpu_each);
         }
+        let (rate, cost, added) = (median(rates), median(costs), median(added));
         println!(
-            "layer {}: {:.1} % of the requests per second {}; CPU of the server for each request {:.1} %, {:+.0} ns",
+            "layer {}: {:.1} % of the requests per second {}; CPU of the server for each request {:.1} %, {added:+.0} ns",
             subject.name,
-            median(rates) * 100.0,
+            rate * 100.0,
             bare.name,
-            median(costs) * 100.0,
-            median(added)
+            cost * 100.0,
         );
+        let name = subject.name.replace(' ', "_");
+        println!("# {name}.rate {rate:.4}\n# {name}.cpu {cost:.4}\n# {name}.added_ns {added:.0}");
     }
 }
 

@@ -62,10 +62,18 @@ fn main() {
          of other services ({alone:.0} µs)",
         own / alone
     );
+    figure("one_of_many.ratio", own / alone);
     for name in ["ours", "nchan"] {
         let Some(peer) = Peer::start(name, &server) else { continue };
-        println!("{name}: {:.1} KiB for each of {most} idle streams", idle(&peer, most));
+        let each = idle(&peer, most);
+        println!("{name}: {each:.1} KiB for each of {most} idle streams");
+        figure(&format!("idle.{name}.kib"), each);
     }
+}
+
+/// What is written into the data file, by name.
+fn figure(name: &str, value: f64) {
+    println!("# {name} {value:.4}");
 }
 
 /// One change to `streams` streams, of all peers in turns.
@@ -82,12 +90,13 @@ fn fan_out(server: &Path, streams: usize, rounds: usize) {
     }
     for (name, rounds) in &taken {
         let over = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
-        let ratios = |other: &str| {
+        let ratio = |other: &str| {
             let pairs = rounds.iter().zip(taken.get(other)?).map(|(own, other)| own.last / other.last);
-            Some(format!(", {:.2} times {other}", median(pairs.collect())))
+            Some(median(pairs.collect()))
         };
-        let compared: String =
-            ["floor", "nchan"].into_iter().filter(|other| other != name).filter_map(ratios).collect();
+        let others = ["floor", "nchan"].into_iter().filter(|other| other != name);
+        let ratios: Vec<(&str, f64)> = others.filter_map(|other| Some((other, ratio(other)?))).collect();
+        let compared: String = ratios.iter().map(|(other, ratio)| format!(", {ratio:.2} times {other}")).collect();
         println!(
             "{streams} streams, {name}: last {:.2} ms{compared} (first {:.2}, median {:.2}, 99 % {:.2}; CPU {:.1} µs a \
              stream)",
@@ -97,6 +106,12 @@ fn fan_out(server: &Path, streams: usize, rounds: usize) {
             over(|figures| figures.nearly_all),
             over(|figures| figures.cpu) / f64::from(u32::try_from(streams).unwrap()),
         );
+        let key = format!("{streams}.{name}");
+        figure(&format!("{key}.last_ms"), over(|figures| figures.last));
+        figure(&format!("{key}.cpu_us"), over(|figures| figures.cpu) / f64::from(u32::try_from(streams).unwrap()));
+        for (other, ratio) in ratios {
+            figure(&format!("{key}.times_{other}"), ratio);
+        }
     }
 }
 
