@@ -151,6 +151,8 @@ fn questions_are_asked_again_until_they_are_answered() {
     terminal.types("echo \"global exit $?\"");
     terminal.shows("global exit 1\n");
     terminal.types("waygate sm enable payments-service --reason deploy --yes");
+    terminal.shows("ENABLED");
+    terminal.is_back();
     terminal.types("echo \"service exit $?\"");
     let screen = terminal.shows("service exit 0\n");
     let screen = fleet.plain(&screen).replace(&word, "[SERVER]");
