@@ -11,4 +11,7 @@ pub(crate) struct Top {
     /// Print once and end, as where the output is no terminal
     #[arg(long)]
     pub(crate) once: bool,
+    /// Whom limits have denied most in the last hour, instead of routes; nobody is named in full
+    #[arg(long)]
+    pub(crate) callers: bool,
 }

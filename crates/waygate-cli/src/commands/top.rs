@@ -1,9 +1,9 @@
-//! `top`: which routes have requests now, and what becomes of them.
+//! `top`: which routes have requests now, and what becomes of them; or whom limits deny.
 
 use std::time::Duration;
 
 use waygate_api::paths;
-use waygate_api::traffic::{RouteTraffic, TrafficView};
+use waygate_api::traffic::{CallerTraffic, RouteTraffic, TrafficView};
 
 use crate::cli::Top;
 use crate::commands::status::anyone;
@@ -15,10 +15,19 @@ use crate::render::table::{Cell, Table};
 /// How often the table is drawn anew.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// What the table is of.
+#[derive(Clone, Copy)]
+enum Shown {
+    Routes,
+    Callers,
+}
+
 pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
     let service = service(top.service.name.as_deref())?;
     let connection = context.connect()?;
-    let mut query = vec![("window", "1m")];
+    // Callers are told to the minute.
+    let shown = if top.callers { Shown::Callers } else { Shown::Routes };
+    let mut query = vec![("window", shown.window())];
     query.extend(service.iter().map(|service| ("service", service.as_str())));
     let printer = &context.printer;
     if top.once || !printer.terminal || !printer.output.is_for_people() {
@@ -27,7 +36,7 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
         if printer.format == Format::Json {
             printer.json(raw.get());
         } else {
-            show(context, &value);
+            show(context, shown, &value);
         }
         return Ok(());
     }
@@ -36,14 +45,14 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
         let title = match read(&connection, &query).await {
             Ok(Read { value, .. }) => {
                 last = Some(value);
-                "Requests of the last minute; Ctrl-C ends".to_owned()
+                format!("{}; Ctrl-C ends", shown.title())
             }
             Err(error) if last.is_none() || error.status == ExitStatus::Authentication => return Err(error),
             // Whoever looks on wants to see it come back.
             Err(error) => format!("{error}; trying again. This is of before:"),
         };
         let Some(view) = &last else { continue };
-        printer.screen(&title, &table(view), none(view));
+        printer.screen(&title, &shown.table(view), shown.none(view));
         if printer.is_unheard() || printer.unknown_column().is_some() {
             return Ok(());
         }
@@ -55,7 +64,41 @@ async fn read(connection: &Connection, query: &[(&str, &str)]) -> CliResult<Read
     connection.get::<TrafficView>(paths::TRAFFIC, query).await
 }
 
-fn table(view: &TrafficView) -> Table {
+impl Shown {
+    fn window(self) -> &'static str {
+        match self {
+            Self::Routes => "1m",
+            Self::Callers => "1h",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Routes => "Requests of the last minute",
+            Self::Callers => "Callers that limits have denied in the last hour",
+        }
+    }
+
+    fn table(self, view: &TrafficView) -> Table {
+        match self {
+            Self::Routes => routes(view),
+            Self::Callers => callers(view),
+        }
+    }
+
+    /// Nobody counting is something else than no requests.
+    fn none(self, view: &TrafficView) -> &'static str {
+        let is_measured = view.services.iter().any(|service| service.measured_seconds > 0);
+        match self {
+            Self::Routes if is_measured => "no requests in the last minute",
+            Self::Callers if is_measured => "no caller was reported to this server in the last hour",
+            Self::Routes => "no data: no service that counts requests has reported to this server in the last minute",
+            Self::Callers => "no data: no service that counts requests has reported to this server in the last hour",
+        }
+    }
+}
+
+fn routes(view: &TrafficView) -> Table {
     let mut table =
         Table::new(vec!["Service", "Route", "Requests/s", "Allowed", "Limited", "Blocked", "Gated", "Counts only"]);
     for route in &view.routes {
@@ -64,21 +107,26 @@ fn table(view: &TrafficView) -> Table {
     table
 }
 
-fn show(context: &Context, view: &TrafficView) {
-    let table = table(view);
-    if table.is_empty() {
-        context.printer.note(none(view));
-    } else {
-        context.printer.table(&table);
+fn callers(view: &TrafficView) -> Table {
+    let mut table = Table::new(vec!["Service", "Caller", "Limit of", "Denied", "At least"]);
+    for CallerTraffic { service, policy, caller, count, over } in &view.callers {
+        table.push(vec![
+            Cell::new(service).coloured(Colour::Cyan),
+            Cell::new(caller),
+            Cell::new(policy),
+            Cell::new(count.to_string()).coloured(Colour::Yellow),
+            Cell::new(count.saturating_sub(*over).to_string()),
+        ]);
     }
+    table
 }
 
-/// Nobody counting is something else than no requests.
-fn none(view: &TrafficView) -> &'static str {
-    if view.services.iter().any(|service| service.measured_seconds > 0) {
-        "no requests in the last minute"
+fn show(context: &Context, shown: Shown, view: &TrafficView) {
+    let table = shown.table(view);
+    if table.is_empty() {
+        context.printer.note(shown.none(view));
     } else {
-        "no data: no service that counts requests has reported to this server in the last minute"
+        context.printer.table(&table);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::context::Fleet;
+use crate::context::{Fleet, shown};
 
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -215,4 +215,27 @@ fn top_takes_the_room_that_there_is() {
     assert!(screen.starts_with("Requests of the last minute"), "{screen}");
     assert!(screen.contains("GET:/api/r"), "{screen}");
     terminal.presses("C-c");
+}
+
+/// Whom limits deny, as far as services name them; nobody being reported is not that nobody counts.
+#[test]
+fn top_names_callers_whom_limits_have_denied() {
+    let fleet = Fleet::open();
+    let state = serde_json::json!({"path": "pay:GET:/a", "service": "pay", "status": "active"});
+    fleet.post("/api/sdk/register", &serde_json::json!({"app_id": "pay", "states": [state]}));
+    let told = fleet.ok(&["top", "--callers"]);
+    assert!(shown(&told).contains("no data"), "{}", shown(&told));
+    let count = serde_json::json!({"method": "GET", "path": "/a", "allowed": 1, "limited": 7});
+    fleet.post("/api/sdk/traffic", &serde_json::json!({"app_id": "pay", "instance": "one", "counts": [count]}));
+    assert!(shown(&fleet.ok(&["top", "--callers"])).contains("no caller was reported"));
+    let caller = serde_json::json!({"policy": "GET:/a", "caller": "198.51.100.0/24", "count": 7, "over": 2});
+    fleet.post(
+        "/api/sdk/hits",
+        &serde_json::json!({"app_id": "pay", "instance": "one", "hits": [], "callers": [caller]}),
+    );
+    let told = fleet.ok(&["top", "--callers", "-o", "csv"]);
+    assert_eq!(
+        String::from_utf8(told.stdout).unwrap(),
+        "service,caller,limit_of,denied,at_least\npay,198.51.100.0/24,GET:/a,7,5\n"
+    );
 }
