@@ -13,8 +13,8 @@ use crate::error::ApiError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamOptions {
     /// How many streams are open at a time: 10,000, unless set. Whoever comes then is asked to come back later. A served
-    /// control plane ([`Server::serve`](crate::Server::serve)) leaves an eighth of its connections to other requests,
-    /// whatever is set here.
+    /// control plane ([`Server::serve`](crate::Server::serve)) leaves an eighth of its connections, or 1,024 of them, to
+    /// other requests, whatever is set here.
     pub most: usize,
     /// How long a stream lives, give or take a fifth, so that clients spread anew over the nodes of a control plane: an
     /// hour, unless set. The client is asked to come back and goes on where it was.

@@ -25,6 +25,8 @@ const TOKEN_EXPIRY: Duration = Duration::from_hours(24);
 const SDK_TOKEN_EXPIRY: Duration = Duration::from_hours(365 * 24);
 /// How many connections are served at a time, unless set: enough for the most streams, and an eighth for other requests.
 const MOST_CONNECTIONS: usize = 11_500;
+/// Other requests need no more, however many streams there are: theirs end soon where few are left.
+const MOST_OTHERS: usize = 1024;
 
 /// The settings of a server; see each method for its default.
 #[must_use = "settings are nothing before `build`"]
@@ -168,7 +170,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How many connections [`Server::serve`] holds at a time: 11,500, unless set. Further ones wait to be accepted.
+    /// How many connections [`Server::serve`] holds at a time: 11,500, unless set. Further ones wait to be
+    /// accepted. Where few are left, each ends with its answer, so that clients that keep theirs hold nobody up.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.most_connections = most;
         self
@@ -236,7 +239,7 @@ impl ServerBuilder {
         let presence = Presence::start(&control, self.instance_liveness);
         let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some(), allowed_hosts };
         let connections = Connections { tls, most: self.most_connections, write_timeout: self.streams.write_timeout };
-        let room = self.most_connections - self.most_connections / 8;
+        let room = self.most_connections - (self.most_connections / 8).min(MOST_OTHERS);
         let admission = Admission::new(StreamOptions { most: self.streams.most.min(room), ..self.streams });
         let app = App::new(control, authority, edge, webhooks, presence, admission);
         app.control.spawn(|ending| {

@@ -14,6 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -51,6 +53,9 @@ const CLOSING: Duration = Duration::from_millis(1500);
 /// fleet comes back at once.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const WAITING: i32 = 16_384;
+/// Where less than this part of all connections is left, each ends with its answer: clients that call now and then keep
+/// theirs for long, and would hold up whoever comes.
+const FEW_LEFT: usize = 16;
 /// How long to wait before accepting again when the system has no room for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -141,6 +146,8 @@ async fn accept(
                     router: router.clone(),
                     stopping: app.stopping.clone(),
                     write_timeout: how.write_timeout,
+                    room: room.clone(),
+                    few: how.most / FEW_LEFT,
                     place,
                 };
                 connections.spawn(connection.run(stream, how.tls.clone()));
@@ -160,6 +167,9 @@ struct Connection {
     router: Router,
     stopping: CancellationToken,
     write_timeout: Duration,
+    /// For how many more there is room, and how many are few.
+    room: Arc<Semaphore>,
+    few: usize,
     /// Held while the connection lives.
     place: OwnedSemaphorePermit,
 }
@@ -197,6 +207,13 @@ impl Connection {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(offer.clone());
             request.map(Body::new)
+        });
+        let (room, few) = (self.room, self.few);
+        let service = service.map_response(move |mut response: Response| {
+            if room.available_permits() < few {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
         });
         let mut served = http1::Builder::new()
             .timer(TokioTimer::new())

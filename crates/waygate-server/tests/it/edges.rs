@@ -101,6 +101,23 @@ async fn a_connection_beyond_the_bound_waits_for_its_turn() {
     assert!(second.read(&mut answer).await.unwrap() > 0);
 }
 
+/// Each instance of a service acknowledges over a connection that its client would keep.
+#[tokio::test]
+async fn connections_that_are_kept_do_not_hold_up_who_comes() {
+    let server = TestServer::start_with(|server| server.max_connections(32)).await;
+    let mut kept = Vec::new();
+    for _ in 0..100 {
+        let mut connection = TcpStream::connect(server.address()).await.unwrap();
+        connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 4096];
+        // Those that are kept would be closed for doing nothing after three times that.
+        let read = tokio::time::timeout(Duration::from_secs(10), connection.read(&mut answer));
+        let length = read.await.expect("a connection waits for others to end").unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..length]));
+        kept.push(connection);
+    }
+}
+
 #[tokio::test]
 async fn a_head_beyond_the_bound_is_refused() {
     let server = TestServer::start().await;

@@ -1,16 +1,16 @@
 //! How many connections there is room for.
 
-/// What is left to everything that is not a stream: at least so many connections.
-const OTHERS: usize = 64;
+/// What is left to everything that is not a stream: at least, and at most, so many connections.
+const OTHERS: (usize, usize) = (64, 1024);
 /// What the server needs besides connections: the store's files above all.
 const RESERVED: u64 = 128;
 
-/// How many connections to hold at a time for so many streams: an eighth more, as far as the system lets this process
-/// have them open.
+/// How many connections to hold at a time for so many streams: an eighth more, within bounds, as far as the system lets
+/// this process have them open.
 pub(super) fn connections_for(streams: usize) -> usize {
-    let wanted = streams + (streams / 7).max(OTHERS);
+    let wanted = streams + (streams / 7).clamp(OTHERS.0, OTHERS.1);
     let allowed = raise_open_files(wanted as u64 + RESERVED);
-    let room = usize::try_from(allowed.saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(OTHERS);
+    let room = usize::try_from(allowed.saturating_sub(RESERVED)).unwrap_or(usize::MAX).max(OTHERS.0);
     if room < wanted {
         tracing::warn!(
             connections = room,
