@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use waygate_core::WhenUnknown;
 
 use crate::answers::Answer;
+use crate::bypass::Bypass;
 use crate::caller::{ByAddress, Identity};
 use crate::denied::Denied;
 use crate::session::Credentials;
@@ -39,6 +40,7 @@ pub struct WaygateBuilder {
     rate_limit_backend: Option<String>,
     rate_limit_deadline: Duration,
     answer: Option<Answer>,
+    bypass: Bypass,
 }
 
 impl WaygateBuilder {
@@ -70,6 +72,7 @@ impl WaygateBuilder {
             rate_limit_backend: None,
             rate_limit_deadline: Self::RATE_LIMIT_DEADLINE,
             answer: None,
+            bypass: Bypass::default(),
         }
     }
 
@@ -216,6 +219,14 @@ impl WaygateBuilder {
         self
     }
 
+    /// Lets every request pass what would stop it, for a service on somebody's desk or a load test: it goes on following the
+    /// control plane and enforces nothing of it. The log says so at the start, [`Status::bypass`](crate::Status::bypass) does,
+    /// and operators are told: the instance counts as one that does not enforce, so that nobody waits for it in vain.
+    pub fn bypass(mut self, what: Bypass) -> Self {
+        self.bypass = self.bypass.and(what);
+        self
+    }
+
     /// What denied requests are answered, in place of the standard answer in JSON: a page, a redirect, any response. A
     /// route's own goes before. Made in the place of the handler, so it must not wait.
     ///
@@ -252,6 +263,7 @@ impl fmt::Debug for WaygateBuilder {
             .field("app_id", &self.app_id)
             .field("environment", &self.environment)
             .field("reconnect_delay", &self.reconnect_delay)
+            .field("bypass", &self.bypass)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::builder::WaygateBuilder;
+use crate::bypass::Bypass;
 use crate::error::BuildError;
 
 const SERVER_URL: &str = "WAYGATE_SERVER_URL";
@@ -24,6 +25,8 @@ const TRUSTED_PROXIES: &str = "WAYGATE_TRUSTED_PROXIES";
 const TRUSTED_HOPS: &str = "WAYGATE_TRUSTED_HOPS";
 const RATE_LIMIT_BACKEND: &str = "WAYGATE_RATE_LIMIT_BACKEND";
 const RATE_LIMIT_DEADLINE: &str = "WAYGATE_RATE_LIMIT_DEADLINE_MS";
+const BYPASS_LIFECYCLE: &str = "WAYGATE_BYPASS_LIFECYCLE";
+const BYPASS_RATE_LIMITS: &str = "WAYGATE_BYPASS_RATE_LIMITS";
 
 /// The longest reconnect delay: a day.
 const LONGEST_DELAY: f64 = 86_400.0;
@@ -99,7 +102,25 @@ fn read(variable: impl Fn(&'static str) -> Result<String, VarError>) -> Result<W
         let milliseconds = number(RATE_LIMIT_DEADLINE, &milliseconds, 1..=60_000, expected)?;
         builder = builder.rate_limit_deadline(Duration::from_millis(milliseconds));
     }
+    for (name, bypass) in [(BYPASS_LIFECYCLE, Bypass::lifecycle()), (BYPASS_RATE_LIMITS, Bypass::rate_limits())] {
+        if let Some(text) = optional(name)?
+            && is_yes(name, &text)?
+        {
+            builder = builder.bypass(bypass);
+        }
+    }
     Ok(builder)
+}
+
+fn is_yes(name: &'static str, text: &str) -> Result<bool, BuildError> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(BuildError::InvalidVariable {
+            name,
+            expected: "`true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`)",
+        }),
+    }
 }
 
 fn number<T: FromStr + PartialOrd>(
@@ -159,6 +180,24 @@ mod tests {
         }
         for bad in ["soon", "-1", "NaN", "inf", "1e9"] {
             assert!(message(&[(RECONNECT_DELAY, bad)]).contains("`WAYGATE_RECONNECT_DELAY`"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a43_what_is_said_to_be_off_is_off() {
+        for name in [BYPASS_LIFECYCLE, BYPASS_RATE_LIMITS] {
+            let read = |text: &str| read_from(&[&NEEDED[..], &[(name, text)]].concat());
+            let bypass = |text: &str| format!("{:?}", read(text).unwrap());
+            let off = bypass("false");
+            for text in ["0", "no", "off", "False", " OFF ", ""] {
+                assert_eq!(bypass(text), off, "{name}={text}");
+            }
+            for text in ["1", "yes", "on", "true", " ON "] {
+                assert_ne!(bypass(text), off, "{name}={text}");
+            }
+            for text in ["2", "enabled", "t", "null", "-"] {
+                assert!(read(text).unwrap_err().to_string().contains(name), "{name}={text}");
+            }
         }
     }
 

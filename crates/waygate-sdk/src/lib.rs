@@ -44,6 +44,7 @@
 //! - [`RateLimit`] and [`Identity`]: limits beside routes, and who counts as one caller. With the feature `redis-limits`
 //!   the replicas of a service share their counters: [`WaygateBuilder::rate_limit_backend`]. With the feature `metrics`
 //!   decisions and how the rules stand go to whatever recorder the program has installed: `Waygate::record_metrics`.
+//! - `Waygate::openapi`, with the feature `utoipa`: a service's document of OpenAPI that says what does not answer.
 //! - [`Control`] switches things at the control plane from within the service.
 //! - [`Source`]: following something else than a server over the network.
 
@@ -52,6 +53,7 @@ mod answers;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod builder;
+mod bypass;
 mod cache;
 mod caller;
 mod clock;
@@ -66,6 +68,8 @@ mod grpc;
 mod guard;
 mod limit;
 mod metrics;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod replica;
 mod report;
 mod respond;
@@ -83,6 +87,7 @@ mod traffic;
 mod waygate;
 
 pub use builder::WaygateBuilder;
+pub use bypass::Bypass;
 pub use caller::{Identity, PeerAddress, RequestHead};
 pub use control::{Control, ControlError};
 pub use declare::Routes;
@@ -99,13 +104,19 @@ pub use waygate_core as core;
 pub use waygate_core::WhenUnknown;
 
 /// The Rust code of the README and of the book compiles (`scripts/docs` looks that no page is forgotten).
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "metrics", feature = "testing", feature = "utoipa"))]
 mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
 
     #[doc = include_str!("../README.md")]
     struct OwnReadme;
+
+    #[doc = include_str!("../../../docs/howto/frameworks.md")]
+    struct Frameworks;
+
+    #[doc = include_str!("../../../docs/howto/watching.md")]
+    struct Watching;
 
     #[doc = include_str!("../../../docs/outages.md")]
     struct Outages;

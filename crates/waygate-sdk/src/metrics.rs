@@ -7,9 +7,16 @@ use waygate_core::{Charged, Denial, Pass};
 #[cfg(feature = "metrics")]
 use crate::clock;
 #[cfg(feature = "metrics")]
-use crate::status::{Phase, Status};
+use crate::metrics::definition as defined;
+#[cfg(feature = "metrics")]
+use crate::status::{Phase, SharedCounters, Status};
 #[cfg(feature = "metrics")]
 use crate::waygate::Waygate;
+
+#[cfg(feature = "metrics")]
+mod definition;
+#[cfg(all(test, feature = "metrics"))]
+mod reference;
 
 /// Counts a request that was stopped.
 pub(crate) fn denied(denial: &Denial<'_>) {
@@ -38,7 +45,7 @@ pub(crate) fn concluded(pass: &Pass<'_>, charged: Option<&Charged<'_>>) {
 
 #[cfg(feature = "metrics")]
 fn count(outcome: &'static str, layer: &'static str) {
-    ::metrics::counter!("waygate_sdk_decisions_total", "outcome" => outcome, "layer" => layer).increment(1);
+    ::metrics::counter!(defined::DECISIONS.name, "outcome" => outcome, "layer" => layer).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -47,20 +54,14 @@ fn count(_: &'static str, _: &'static str) {}
 #[cfg(feature = "metrics")]
 impl Waygate {
     /// Tells the recorder that the program has installed (crate [`metrics`](https://docs.rs/metrics)) how the rules stand,
-    /// by what [`Waygate::status`] says. Call it before the recorder's numbers are read, or every few seconds.
+    /// by what [`Waygate::status`] says. Call it before the recorder's numbers are read, or every few seconds; decisions
+    /// are counted as they are made, by the layer and [`Waygate::admit`].
     ///
-    /// | metric | kind | what it tells |
-    /// |---|---|---|
-    /// | `waygate_sdk_decisions_total` | counter | requests by `outcome` (`forwarded`, `maintenance`, `disabled`, `env_gated`, `limited`, and `shadow` for what only would have been stopped) and the `layer` that decided; counted by the tower layer as they come |
-    /// | `waygate_sdk_live` | gauge | 1 while changes arrive as they happen |
-    /// | `waygate_sdk_stale_seconds` | gauge | for how long changes have not arrived; 0 while they do |
-    /// | `waygate_sdk_rules_age_seconds` | gauge | how long ago the rules in force were last known to be the control plane's; left out where nobody knows |
-    /// | `waygate_sdk_revision` | gauge | the revision in force; left out while only declared states are known |
-    /// | `waygate_sdk_routes` | gauge | how many routes are declared |
-    /// | `waygate_sdk_registered` | gauge | 1 once the control plane knows all of them |
-    /// | `waygate_sdk_skipped_total` | counter | elements of frames that could not be read |
-    /// | `waygate_sdk_drifted_total` | counter | how often the rules differed from the control plane's, and were fetched anew |
+    #[doc = include_str!("metrics/reference.md")]
     pub fn record_metrics(&self) {
+        for definition in defined::ALL {
+            definition.describe();
+        }
         let status = self.status();
         let now = clock::now();
         let seconds = |since: jiff::Timestamp| now.duration_since(since).as_secs_f64().max(0.0);
@@ -69,12 +70,15 @@ impl Waygate {
             Phase::Starting => seconds(status.since),
             Phase::Stale { since, .. } => seconds(*since),
         };
-        ::metrics::gauge!("waygate_sdk_live").set(yes(status.phase == Phase::Live));
-        ::metrics::gauge!("waygate_sdk_stale_seconds").set(stale);
+        gauge(&defined::LIVE, yes(status.phase == Phase::Live));
+        gauge(&defined::STALE_SECONDS, stale);
         if let Some(as_of) = status.as_of {
-            ::metrics::gauge!("waygate_sdk_rules_age_seconds").set(seconds(as_of));
+            gauge(&defined::RULES_AGE_SECONDS, seconds(as_of));
         }
         record_rules(&status);
+        if let Some(shared) = &status.shared_counters {
+            record_shared_counters(shared);
+        }
     }
 }
 
@@ -82,12 +86,36 @@ impl Waygate {
 #[expect(clippy::cast_precision_loss, reason = "numbers of things stay below 2^53")]
 fn record_rules(status: &Status) {
     if let Some(cursor) = &status.cursor {
-        ::metrics::gauge!("waygate_sdk_revision").set(cursor.revision.0 as f64);
+        gauge(&defined::REVISION, cursor.revision.0 as f64);
     }
-    ::metrics::gauge!("waygate_sdk_routes").set(status.declared as f64);
-    ::metrics::gauge!("waygate_sdk_registered").set(yes(status.registered));
-    ::metrics::counter!("waygate_sdk_skipped_total").absolute(status.skipped);
-    ::metrics::counter!("waygate_sdk_drifted_total").absolute(status.drifted);
+    gauge(&defined::ROUTES, status.declared as f64);
+    gauge(&defined::REGISTERED, yes(status.registered));
+    gauge(&defined::REJECTED_ROUTES, status.rejected as f64);
+    gauge(&defined::UNMATCHED_ROUTES, status.unmatched.len() as f64);
+    counter(&defined::SKIPPED, status.skipped);
+    counter(&defined::DRIFTED, status.drifted);
+    counter(&defined::CACHE_FAILURES, status.cache_failures);
+}
+
+#[cfg(feature = "metrics")]
+fn record_shared_counters(shared: &SharedCounters) {
+    gauge(&defined::COUNTERS_REACHABLE, yes(shared.reachable));
+    counter(&defined::COUNTERS_OUTAGES, shared.outages);
+    for (outcome, requests) in
+        [("counted_locally", shared.counted_locally), ("let_through", shared.let_through), ("refused", shared.refused)]
+    {
+        ::metrics::counter!(defined::COUNTERS_UNANSWERED.name, "outcome" => outcome).absolute(requests);
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn gauge(definition: &definition::Definition, value: f64) {
+    ::metrics::gauge!(definition.name).set(value);
+}
+
+#[cfg(feature = "metrics")]
+fn counter(definition: &definition::Definition, value: u64) {
+    ::metrics::counter!(definition.name).absolute(value);
 }
 
 #[cfg(feature = "metrics")]

@@ -15,6 +15,7 @@ use waygate_core::{
 };
 
 use crate::acknowledge::{Enforced, Rejections};
+use crate::bypass::{Bypass, Bypassed};
 use crate::cache::Kept;
 use crate::clock;
 use crate::declare::Declared;
@@ -184,7 +185,8 @@ impl Replica {
             let model = self.model();
             (model.view.clone(), model.cursor.clone()?, model.rejections.list().to_vec())
         };
-        Some(Enforced { cursor, digest: Digest::of(&view), rejected })
+        let bypass = self.status.borrow().bypass;
+        Some(Enforced { cursor, digest: Digest::of(&view), rejected: bypass.told().chain(rejected).collect() })
     }
 
     /// Keeps account of what could not be applied.
@@ -296,6 +298,19 @@ impl Replica {
         self.status.subscribe()
     }
 
+    /// Changes what is bypassed.
+    pub(crate) fn bypass(&self, change: impl FnOnce(&mut Bypassed)) {
+        let mut model = self.model();
+        change(&mut model.bypassed);
+        self.put_in_force(&mut model);
+    }
+
+    /// Bypasses for good, and says so wherever this instance is told of.
+    pub(crate) fn bypass_always(&self, what: Bypass) {
+        self.bypass(|bypassed| bypassed.count(what, |count| count + 1));
+        self.status.send_modify(|status| status.bypass = status.bypass.and(what));
+    }
+
     fn declarations_changed(&self, model: &mut Model) {
         self.put_in_force(model);
         self.status.send_modify(|status| {
@@ -328,13 +343,6 @@ impl Replica {
     pub(crate) fn follow_script(&self) {
         self.scripted.store(true, Ordering::Relaxed);
         self.in_touch(Phase::Live);
-    }
-
-    /// Changes what is bypassed.
-    pub(crate) fn bypass(&self, change: impl FnOnce(&mut crate::testing::Bypassed)) {
-        let mut model = self.model();
-        change(&mut model.bypassed);
-        self.put_in_force(&mut model);
     }
 
     /// Makes the rules older, and the loss of touch longer ago.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use waygate_core::{Cursor, Environment, Holding};
 
+use crate::bypass::Bypass;
 use crate::clock;
 
 /// A moment of the SDK's life, from [`Waygate::status`](crate::Waygate::status).
@@ -25,6 +26,8 @@ pub struct Status {
     pub server: Option<String>,
     /// The environment that gates compare with.
     pub environment: Option<Environment>,
+    /// What this instance does not enforce, because its settings say so.
+    pub bypass: Bypass,
     /// How many routes the service has declared, those included that were observed in use.
     pub declared: usize,
     /// Whether the control plane knows all of them.
@@ -190,6 +193,7 @@ impl Status {
             cursor: None,
             server: None,
             environment,
+            bypass: Bypass::default(),
             declared: 0,
             registered: true,
             rejected: 0,

@@ -58,7 +58,6 @@ use waygate_api::rate_limits::HitReport;
 use waygate_api::traffic::Outcomes;
 use waygate_core::{Cause, Command, CommandError, Commit, Cursor, Draft, Plan, Platform, RouteSelector, State, plan};
 
-pub(crate) use self::bypass::Bypassed;
 pub use self::bypass::{Bypass, BypassScope};
 pub use self::script::{RouteScript, WideScript};
 use crate::builder::WaygateBuilder;

@@ -63,6 +63,7 @@ impl Waygate {
     /// | `WAYGATE_TRUSTED_HOPS` | how many of them stand one behind the other: [`WaygateBuilder::trusted_hops`] |
     /// | `WAYGATE_RATE_LIMIT_BACKEND` | such as `redis://redis:6379/1`: [`WaygateBuilder::rate_limit_backend`] |
     /// | `WAYGATE_RATE_LIMIT_DEADLINE_MS` | milliseconds: [`WaygateBuilder::rate_limit_deadline`] |
+    /// | `WAYGATE_BYPASS_LIFECYCLE`, `WAYGATE_BYPASS_RATE_LIMITS` | `true` or `false`: [`WaygateBuilder::bypass`] |
     ///
     /// A variable that is blank counts as not set.
     ///

@@ -77,6 +77,10 @@ impl WaygateBuilder {
             Some((Rules::Bootstrap, cache::bootstrap(file, &app_id)?))
         });
         let replica = Arc::new(Replica::new(environment, self.when_unknown, kept));
+        if !self.bypass.is_none() {
+            tracing::warn!(service.id = %app_id, "this instance is set to bypass {}: it enforces none of it", self.bypass);
+            replica.bypass_always(self.bypass);
+        }
         let callers = callers(self.identity, &self.trusted_proxies, self.hops)?;
         let answers = Answers::new(self.answer);
         let (hits, traffic) = (Hits::new(remote.is_some()), Traffic::new(remote.is_some()));
@@ -133,6 +137,7 @@ impl WaygateBuilder {
     pub(crate) fn scripted(self, clock: Clock) -> Result<Waygate, BuildError> {
         let (app_id, environment) = (self.app_id()?, self.own_environment()?);
         let replica = Arc::new(Replica::new(environment, self.when_unknown, None));
+        replica.bypass_always(self.bypass);
         let callers = callers(self.identity, &self.trusted_proxies, self.hops)?;
         let (counters, hits, traffic) = (LocalCounters::new(), Hits::new(true), Traffic::new(true));
         let gate = Arc::new(Gate { clock, counters, shared: None, callers, hits, traffic });

@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
-use waygate_sdk::{BuildError, Routes, Waygate};
+use waygate_sdk::{BuildError, Bypass, Routes, Waygate};
 
 use crate::end_to_end::{ControlPlane, payments, settings, status};
 use crate::script::eventually;
@@ -116,6 +116,25 @@ async fn a_control_plane_that_starts_again_is_told_anew() {
     let begun = tokio::time::Instant::now();
     server.eventually_instances(|there| there.first().is_some_and(|one| one["state"] == "in_sync")).await;
     assert!(begun.elapsed() < Duration::from_secs(14), "it has not waited for its next sign of life");
+}
+
+#[tokio::test]
+async fn a43_an_instance_that_bypasses_lets_everything_through_and_never_counts_as_enforcing() {
+    let server = ControlPlane::start().await;
+    let service = server.service("pay").instance("desk").bypass(Bypass::lifecycle()).start().unwrap();
+    let app = payments(&service);
+    assert!(service.ready(PATIENCE).await);
+    assert_eq!(service.status().bypass, Bypass::lifecycle());
+    let disable = waygate_sdk::api::paths::route("pay:GET:/api/payments", Some("disable"));
+    server.call(reqwest::Method::POST, &disable).await;
+    let there =
+        server.eventually_instances(|there| there[0]["rejected"].as_array().is_some_and(|all| all.len() == 1)).await;
+    assert_eq!(there[0]["rejected"][0]["what"], "lifecycle", "{there:?}");
+    let propagation = server.switch("maintenance").await;
+    assert_eq!((&propagation["confirmed"], &propagation["total"]), (&json!(0), &json!(1)), "{propagation}");
+    assert_eq!(status(&app, "/api/payments").await, 200);
+    assert_ne!(server.instances().await[0]["state"], "in_sync");
+    service.shutdown().await;
 }
 
 #[test]

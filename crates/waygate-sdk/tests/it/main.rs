@@ -11,6 +11,8 @@ mod layer;
 mod limits;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(all(feature = "testing", feature = "utoipa"))]
+mod openapi;
 mod proxy;
 mod script;
 #[cfg(feature = "testing")]

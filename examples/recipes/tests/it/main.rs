@@ -1,13 +1,19 @@
 //! The recipes as they are typed: each program with a real control plane and real requests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../src/bin/over-tonic/text.rs"]
+mod text;
+
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::uri::PathAndQuery;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
+use tonic::transport::Endpoint;
+use tonic::{Code, Status};
 use waygate_sdk::{Control, Waygate};
 use waygate_server::Server;
 use waygate_store::MemoryStore;
@@ -119,4 +125,54 @@ async fn a_service_of_hyper_is_guarded_and_its_callers_are_told_apart() {
     assert!(2 <= allowed, "only {allowed} of 2");
     recipe.disable("/hello/{name}").await;
     recipe.answers("/hello/ada", "*/*", &["503", "route_disabled"]).await;
+}
+
+async fn hello(recipe: &Recipe, name: &str) -> Result<String, Status> {
+    let channel = Endpoint::from_shared(format!("http://{}", recipe.address)).unwrap().connect_lazy();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    let method = PathAndQuery::from_static("/helloworld.Greeter/SayHello");
+    Ok(client.unary(tonic::Request::new(name.to_owned()), method, text::Text).await?.into_inner())
+}
+
+#[tokio::test]
+async fn calls_of_tonic_are_guarded_and_end_with_the_status_that_clients_know() {
+    let recipe = Recipe::start(env!("CARGO_BIN_EXE_over-tonic")).await;
+    let begun = Instant::now();
+    while hello(&recipe, "ada").await.ok().as_deref() != Some("hello ada") {
+        assert!(begun.elapsed() < PATIENCE, "it never answers");
+        sleep(Duration::from_millis(20)).await;
+    }
+    // As with hyper: the declared limit, and the registered one.
+    let mut allowed = 1;
+    let limited = loop {
+        match hello(&recipe, "ada").await {
+            Ok(_) => allowed += 1,
+            Err(status) => break status,
+        }
+        assert!(allowed <= 4, "more than 2 by the declared limit and 2 by the registered one");
+    };
+    assert_eq!(limited.code(), Code::ResourceExhausted, "{limited}");
+    assert!(limited.metadata().contains_key("grpc-retry-pushback-ms"), "{limited:?}");
+    recipe.disable("POST:/helloworld.Greeter/SayHello").await;
+    let stopped = loop {
+        let said = hello(&recipe, "ada").await;
+        match said {
+            Err(status) if status.code() != Code::ResourceExhausted => break status,
+            _ => assert!(begun.elapsed() < PATIENCE, "{said:?}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(stopped.code(), Code::Unavailable);
+    assert!(stopped.message().contains("by the test"), "{stopped}");
+}
+
+#[tokio::test]
+async fn a_document_of_openapi_says_what_does_not_answer() {
+    let recipe = Recipe::start(env!("CARGO_BIN_EXE_documented")).await;
+    let goes_away = "\"x-sunset\":\"2031-01-01t00:00:00z\"";
+    recipe.answers("/openapi.json", "*/*", &["200 ok", goes_away, "\"x-waygate-successor\":\"/orders\""]).await;
+    recipe.disable("/orders/{id}").await;
+    recipe.answers("/orders/7", "*/*", &["503", "by the test"]).await;
+    recipe.answers("/openapi.json", "*/*", &["\"x-waygate-status\":\"disabled\"", "by the test"]).await;
 }
