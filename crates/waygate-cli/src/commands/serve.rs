@@ -9,6 +9,7 @@ mod log;
 mod reference;
 mod secret;
 mod settings;
+mod traces;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     let check_only = serve.check_config;
     let file = serve.config.as_deref().map(FileSettings::read).transpose()?.unwrap_or_default();
     let mut settings = settings::resolve(serve, given_variable("WAYGATE_AUTH")?.as_deref(), file)?;
-    log::to_stderr(settings.log_format)?;
+    log::begin(settings.log_format)?;
     let addresses = resolved(&settings.host, settings.port).await?;
     let open_to_all = settings.users.is_none();
     let local = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());

@@ -1,5 +1,7 @@
 //! `deploy/`: what cannot be run here is read, and held against what is true of the programs.
 
+mod references;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -148,6 +150,15 @@ fn assert_sound(variables: &[(String, String)], arguments: &[&str]) {
     assert_eq!(output.status.code(), Some(0), "{variables:?} {}", shown(&output));
 }
 
+/// What `waygate hash-password` makes.
+fn hashed(home: &Path) -> String {
+    let mut hashing = waygate(home);
+    let hashing = hashing.arg("hash-password").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut hashing = hashing.spawn().unwrap();
+    std::io::Write::write_all(&mut hashing.stdin.take().unwrap(), b"correct horse\n").unwrap();
+    String::from_utf8(hashing.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+}
+
 const KEY: &str = "0123456789abcdef0123456789ABCDEF";
 
 #[test]
@@ -161,16 +172,7 @@ fn the_unit_starts_a_server_that_takes_its_settings() {
     let arguments: Vec<&str> = start.split(' ').collect();
     let output = waygate(home.path()).args(&arguments).output().unwrap();
     assert!(output.status.code() == Some(1) && shown(&output).contains("admin"), "{}", shown(&output));
-    let mut hashing = waygate(home.path());
-    let mut hashing = hashing
-        .arg("hash-password")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut hashing.stdin.take().unwrap(), b"correct horse\n").unwrap();
-    let hash = String::from_utf8(hashing.wait_with_output().unwrap().stdout).unwrap();
-    fs::write(home.path().join("waygate.toml"), settings.replace("replace this", hash.trim())).unwrap();
+    fs::write(home.path().join("waygate.toml"), settings.replace("replace this", &hashed(home.path()))).unwrap();
     assert_sound(&[], &arguments);
 }
 
@@ -238,6 +240,28 @@ fn images_and_pods_start_a_server_that_takes_its_settings() {
         variables.push((name, value));
     }
     assert_sound(&with(&variables.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>()), &["serve"]);
+}
+
+/// All of it, with files and a hash that there are.
+#[test]
+fn the_file_of_the_reference_is_taken() {
+    let home = tempfile::tempdir().unwrap();
+    let reference = text("docs/reference/config.md");
+    let example = reference.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let mut settings = example.to_owned();
+    for (file, content) in [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())] {
+        fs::write(home.path().join(file), content).unwrap();
+        let told = format!("/etc/waygate/{file}");
+        assert!(settings.contains(&told));
+        settings = settings.replace(&told, home.path().join(file).to_str().unwrap());
+    }
+    let shortened = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$…";
+    assert!(settings.contains(shortened));
+    settings = settings.replace(shortened, &hashed(home.path()));
+    let file = home.path().join("all.toml");
+    fs::write(&file, settings).unwrap();
+    assert_sound(&[], &["serve", "--config", file.to_str().unwrap()]);
 }
 
 #[test]

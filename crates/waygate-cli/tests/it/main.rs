@@ -38,6 +38,7 @@ mod supply;
 mod system;
 mod terminal;
 mod tls;
+mod traces;
 mod transcript;
 mod trust;
 mod upgrade;

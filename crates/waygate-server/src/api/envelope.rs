@@ -30,6 +30,8 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// How long an answer may take to begin; how long it goes on is not limited, since streams never end. Longer than
 /// bodies may take to arrive, whose refusal says more.
 const PATIENCE: Duration = Duration::from_secs(32);
+/// What the log calls the lines of requests, for those who want them: `WAYGATE_LOG=warn,waygate_server=info,waygate_server::request=debug`.
+const REQUESTS: &str = "waygate_server::request";
 /// On every answer, unless a handler has chosen its own: browsers are to guess, keep, frame, run and tell nothing.
 const PROTECTION: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -49,12 +51,17 @@ pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Nex
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = span_of(&id, request.headers());
     let mut response = match check_host(request.headers()) {
-        Ok(()) => timeout(PATIENCE + asked_wait(request.uri().query()), next.run(request).instrument(span))
+        Ok(()) => timeout(PATIENCE + asked_wait(request.uri().query()), next.run(request).instrument(span.clone()))
             .await
             .unwrap_or_else(|_| timed_out()),
         Err(refusal) => refusal.into_response(),
     };
-    app.control.metrics().answered(&method, answered.template(), response.status(), began.elapsed());
+    let (route, status, duration) = (answered.template(), response.status(), began.elapsed());
+    app.control.metrics().answered(&method, route, status, duration);
+    span.in_scope(|| {
+        let (status, duration_ms) = (status.as_u16(), duration.as_secs_f64() * 1e3);
+        tracing::debug!(target: REQUESTS, %method, route, status, duration_ms, "a request was answered");
+    });
     if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
         if refusal.status.is_server_error() {
             tracing::warn!(request.id = %id, %method, path, status = refusal.status.as_u16(), "{}", refusal.body.error);

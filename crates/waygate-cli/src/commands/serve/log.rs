@@ -1,18 +1,21 @@
-//! What the server says of itself, on stderr.
+//! What the server says of itself: lines on stderr, and spans for a collector.
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::cli::LogFormat;
+use crate::commands::serve::traces::Traces;
 use crate::context::text_variable;
 use crate::error::{CliError, CliResult};
 
 /// What is logged where `WAYGATE_LOG` and `RUST_LOG` say nothing.
 const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
 
-/// Begins to log. Lines that come of a request bear its id, and the trace that it is a part of.
-pub(super) fn to_stderr(format: LogFormat) -> CliResult {
+/// Begins to log, and to trace where there is a collector. Lines that come of a request bear its id, and the trace that it is a part of.
+pub(super) fn begin(format: LogFormat) -> CliResult {
     let filter = match text_variable("WAYGATE_LOG")? {
         Some(filter) => Some(filter),
         None => text_variable("RUST_LOG")?,
@@ -22,12 +25,12 @@ pub(super) fn to_stderr(format: LogFormat) -> CliResult {
             "WAYGATE_LOG and RUST_LOG take a filter such as `info` or `warn,waygate_server=debug`: {error}"
         ))
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let begun = match format {
-        LogFormat::Text => {
-            lines.with_ansi(std::io::stderr().is_terminal() && !crate::context::wants_plain()).try_init()
-        }
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal() && !crate::context::wants_plain()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
+    let traces = Traces::from_env()?.map(|traces| traces.with_filter(Traces::seen()));
+    let begun = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).try_init();
     begun.map_err(|error| CliError::failed(format!("cannot log: {error}")))
 }

@@ -27,6 +27,9 @@ caller named by `traceparent` (the command line passes `TRACEPARENT` of its envi
 {\"timestamp\":\"2026-12-01T10:00:00.000000Z\",\"level\":\"INFO\",\"message\":\"a change was committed\",\"revision\":7,\"actor\":\"ada\",\"platform\":\"cli\",\"target\":\"waygate_server::control\",\"span\":{\"request.id\":\"5b8f0d1c2e3a4b5c\",\"trace.id\":\"0af7651916cd43dd8448eb211c80319c\",\"span.parent\":\"b7ad6b7169203331\",\"name\":\"request\"}}
 ```
 
+`OTEL_EXPORTER_OTLP_ENDPOINT` (such as `http://localhost:4318`) names a collector that gets a span of each request by OTLP over HTTP in JSON,
+under the name of `OTEL_SERVICE_NAME` (`waygate` unless set).
+
 ## The file
 
 A file in TOML. A name that it does not know is refused with its line. All of it:
