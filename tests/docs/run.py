@@ -54,6 +54,9 @@ def environment():
         "TZ": "UTC",
         "TERM": "dumb",
         "CARGO_TERM_QUIET": "true",
+        # There is no network, and the lock file of the repository says what there is.
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_INCREMENTAL": "0",
         "CARGO_TARGET_DIR": str(target / "docs"),
         "WAYGATE_LOG": "warn",
     }
