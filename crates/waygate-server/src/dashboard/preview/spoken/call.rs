@@ -66,6 +66,7 @@ pub(super) fn call(command: &Command) -> Option<Vec<Value>> {
                     for (name, value) in written.into_iter().filter(|(name, _)| !own.contains(&name.as_str())) {
                         say(&name, value);
                     }
+                    say("key_strategy", json!(policy.key_strategy.to_string()));
                     say("shadow", json!(policy.enforcement.is_shadow()));
                     "set"
                 }
