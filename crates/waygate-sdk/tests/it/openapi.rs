@@ -86,7 +86,7 @@ fn a_document_follows_the_operator_for_as_long_as_it_lasts() {
     let plane = ControlPlane::new("shop");
     let _app = shop(&plane.waygate());
     let before = marked(&plane.waygate());
-    plane.route("DELETE:/orders/{id}").lasting(Duration::from_secs(60)).maintenance("audit");
+    plane.route("DELETE:/orders/{id}").lasting(Duration::from_mins(1)).maintenance("audit");
     plane.route("POST:/orders").in_shadow().disable("only counted");
     let now = marked(&plane.waygate());
     let expected = json!({
@@ -101,7 +101,7 @@ fn a_document_follows_the_operator_for_as_long_as_it_lasts() {
         before.as_object().unwrap().len() + 1,
         "the method is meant, and no shadow"
     );
-    plane.advance(Duration::from_secs(60));
+    plane.advance(Duration::from_mins(1));
     assert_eq!(marked(&plane.waygate()), before);
 }
 

@@ -142,8 +142,8 @@ impl Growing {
         ]);
         attributes.0.retain(|(_, value)| !value.is_null());
         let mut span = json!({
-            "traceId": if trace.is_null() { random::<16>().into() } else { trace },
-            "spanId": random::<8>(),
+            "traceId": if trace.is_null() { (random_id() + &random_id()).into() } else { trace },
+            "spanId": random_id(),
             "name": name.trim(),
             // A server's.
             "kind": 2,
@@ -161,12 +161,9 @@ impl Growing {
     }
 }
 
-/// An id, in hexadecimal.
-fn random<const BYTES: usize>() -> String {
-    let mut bytes = [0; BYTES];
-    // Without randomness it is zero, which collectors refuse.
-    let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// An id of a span, in hexadecimal; two of them are one of a trace. Without randomness it is zero, which collectors refuse.
+fn random_id() -> String {
+    format!("{:016x}", getrandom::u64().unwrap_or_default())
 }
 
 /// Since 1970, as text: numbers of JSON are not wide enough.
