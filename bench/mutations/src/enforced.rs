@@ -34,7 +34,7 @@ impl RequestFacts for Request {
         Some("/route/0")
     }
 
-    fn path(&self) -> &str {
+    fn path(&self) -> &'static str {
         "/route/0"
     }
 
