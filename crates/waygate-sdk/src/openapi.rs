@@ -37,7 +37,8 @@ impl Waygate {
     /// # use waygate_sdk::{Waygate, axum::{GuardedRouter, get}};
     /// # #[tokio::main] async fn main() -> Result<(), waygate_sdk::BuildError> {
     /// # let waygate = Waygate::builder("http://localhost:9000", "orders-service").start()?;
-    /// # let document = || utoipa::openapi::OpenApi::new(utoipa::openapi::Info::new("orders", "1"), Default::default());
+    /// # use utoipa::openapi::{Info, OpenApi, Paths};
+    /// # let document = || OpenApi::new(Info::new("orders", "1"), Paths::new());
     /// use axum::Json;
     ///
     /// // With utoipa's macros, `document()` is `ApiDoc::openapi()`.
