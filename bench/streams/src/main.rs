@@ -96,7 +96,8 @@ fn fan_out(server: &Path, streams: usize, rounds: usize) {
         };
         let others = ["floor", "nchan"].into_iter().filter(|other| other != name);
         let ratios: Vec<(&str, f64)> = others.filter_map(|other| Some((other, ratio(other)?))).collect();
-        let compared: String = ratios.iter().map(|(other, ratio)| format!(", {ratio:.2} times {other}")).collect();
+        let compared: Vec<String> = ratios.iter().map(|(other, ratio)| format!(", {ratio:.2} times {other}")).collect();
+        let compared = compared.concat();
         println!(
             "{streams} streams, {name}: last {:.2} ms{compared} (first {:.2}, median {:.2}, 99 % {:.2}; CPU {:.1} µs a \
              stream)",

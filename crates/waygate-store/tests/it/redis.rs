@@ -88,7 +88,6 @@ impl Server {
     }
 
     /// The file that it writes each change to.
-    #[expect(clippy::disallowed_methods, reason = "a test looks for a file")]
     pub(crate) fn append_only_file(&self) -> std::path::PathBuf {
         let folder = self.directory.path().join("appendonlydir");
         let files = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());

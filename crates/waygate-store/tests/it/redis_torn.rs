@@ -18,7 +18,6 @@ enum Afterwards {
     Nothing,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test damages a file")]
 fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
@@ -65,7 +64,7 @@ async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
             Afterwards::Commits(_) => assert_eq!(there, acknowledged, "{case}"),
             // What nobody was told of may have happened after all.
             Afterwards::SideTable | Afterwards::Nothing => {
-                assert!(there.starts_with(&acknowledged), "{case}: {there:?}")
+                assert!(there.starts_with(&acknowledged), "{case}: {there:?}");
             }
         }
         if matches!(afterwards, Afterwards::SideTable) {
@@ -102,7 +101,7 @@ async fn g22_a_torn_write_of_the_side_table_takes_nothing_from_what_is_acknowled
     let store = connect(&server.url(), "waygate").await;
     commit(&store, 1..3).await;
     let before = read(&server.append_only_file()).len();
-    let lease = SideValue::expiring("torn", std::time::Duration::from_secs(3600));
+    let lease = SideValue::expiring("torn", std::time::Duration::from_hours(1));
     assert!(store.side().swap("lease", None, Some(lease), now()).await.unwrap());
     let whole = read(&server.append_only_file());
     tear(&mut server, before, &whole, 17).await;
