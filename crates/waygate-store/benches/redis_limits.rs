@@ -128,6 +128,7 @@ async fn main() {
                 best.0,
                 best.1
             );
+            println!("# {name}.{} {:.3}", what.replace(' ', "_"), ratios[ROUNDS / 2]);
         }
     }
     println!("redis blocked: {:.0} a second, none of them asks Redis", blocked(&counters).await);

@@ -248,6 +248,10 @@ impl Store for RedisStore {
         Ok(())
     }
 
+    fn may_commit_late(&self) -> bool {
+        true
+    }
+
     fn trouble(&self) -> Option<String> {
         self.replica.trouble()
     }

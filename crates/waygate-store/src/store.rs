@@ -45,6 +45,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// without it, and closing twice is harmless.
     async fn close(&self) -> Result<(), StoreError>;
 
+    /// Whether a commit that failed with [`StoreError::Unavailable`] may still come to be after [`Store::find`] has not found
+    /// it: what was sent is on its way. Not so in this process, which is the default.
+    fn may_commit_late(&self) -> bool {
+        false
+    }
+
     /// Why it cannot take commits at the moment, as far as it has noticed by itself; `None` when all is well.
     fn trouble(&self) -> Option<String>;
 

@@ -143,7 +143,7 @@ async fn commit(inner: &Inner, base: &Cursor, drafts: Vec<Draft>) -> Result<Revi
         Err(CommitError::Store(error)) => match inner.store.find(&first).await {
             Ok(Some(commit)) => Ok(Revision(commit.revision().0 + count - 1)),
             Err(unsafe_yet @ StoreError::Unacknowledged(_)) => Err(unsafe_yet.into()),
-            // Not there yet: what was sent may still be on its way.
+            Ok(None) if !inner.store.may_commit_late() => Err(error.into()),
             Ok(None) | Err(_) => Err(unclear(error).into()),
         },
         Err(conflict) => Err(conflict),

@@ -86,6 +86,10 @@ impl Store for MeteredStore {
         self.store.timed("close", self.store.inner.close(), some_kind).await
     }
 
+    fn may_commit_late(&self) -> bool {
+        self.store.inner.may_commit_late()
+    }
+
     fn trouble(&self) -> Option<String> {
         self.store.inner.trouble()
     }

@@ -232,13 +232,16 @@ impl Replica {
                 continue;
             }
             let commit = Arc::new(self.commit_of(text, revision)?);
-            if is_missing {
+            if is_missing && revision <= state.cursor.revision {
                 log = CommitLog::new(commit.cursor.clone(), self.retention);
-                is_missing = false;
             } else {
+                if is_missing {
+                    log = CommitLog::new(state.cursor.clone(), self.retention);
+                }
                 self.check_place(&commit, log.newest())?;
                 log.push(commit.clone());
             }
+            is_missing = false;
             if revision > state.cursor.revision {
                 state.apply(&commit).map_err(|error| self.corrupt(&error))?;
             }

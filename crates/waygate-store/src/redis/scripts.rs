@@ -12,7 +12,8 @@
 //! effects happens at any later time: it sets what it sets absolutely, in an order in which nothing is believed before it
 //! is whole, and nothing is believed beyond `head`. (A stream of commits would not do: what was torn would keep its place
 //! from the commit that was acknowledged later.) And each has at least two effects, some of them twice: a single one would
-//! be written without an `EXEC`, and go with the torn write before it.
+//! be written without an `EXEC`, and go with the torn write before it. The exception is [`REPLACE`], which an operator runs
+//! by hand and which `docs/stores.md` tells to follow by a rewrite of the file where Redis died meanwhile.
 
 /// Begins a history where there is none. Keys: head, checkpoint, commits. Arguments: the cursor of the beginning, the
 /// empty state.
@@ -26,31 +27,39 @@ return 1
 /// What somebody who stands at a cursor has to learn. Keys as for [`BEGIN`]. Arguments: the cursor, its revision.
 ///
 /// Answers `after` with the newest cursor and the commits that follow; `all` with the newest cursor, start, checkpoint and
-/// every kept commit where the cursor is not of this history, or the commits that follow are gone; `none` where there is
+/// every kept commit where the cursor is not of this history, or some that follow are gone; `none` where there is
 /// no history. A commit that is missing is the empty text.
 pub(super) const READ: &str = r"
 local head = redis.call('HMGET', KEYS[1], 'cursor', 'start')
 if not head[1] then return {'none', '', '', '', {}} end
 if head[1] == ARGV[1] then return {'after', head[1], '', '', {}} end
-local newest, from = tonumber(string.match(head[1], ':(%d+):')), tonumber(string.match(head[2], ':(%d+):'))
+local newest, start = tonumber(string.match(head[1], ':(%d+):')), tonumber(string.match(head[2], ':(%d+):'))
+if newest - start > 10000000 then return redis.error_reply('ERR the head speaks of more commits than are ever kept') end
+local commits, whole = {}, true
+local function collect(from)
+  commits, whole = {}, true
+  for first = from + 1, newest, 1000 do
+    local revisions = {}
+    for revision = first, math.min(first + 999, newest) do
+      revisions[#revisions + 1] = string.format('%.0f', revision)
+    end
+    for _, entry in ipairs(redis.call('HMGET', KEYS[3], unpack(revisions))) do
+      whole = whole and entry
+      commits[#commits + 1] = entry and string.sub(entry, string.find(entry, ' ', 1, true) + 1) or ''
+    end
+  end
+end
 local at = tonumber(ARGV[2])
 local known = head[2] == ARGV[1]
-if not known and at > from and at < newest then
+if not known and at > start and at < newest then
   local entry = redis.call('HGET', KEYS[3], ARGV[2])
   known = entry and string.sub(entry, 1, #ARGV[1] + 1) == ARGV[1] .. ' '
 end
-if known then from = at end
-local commits = {}
-for first = from + 1, newest, 1000 do
-  local revisions = {}
-  for revision = first, math.min(first + 999, newest) do
-    revisions[#revisions + 1] = string.format('%.0f', revision)
-  end
-  for _, entry in ipairs(redis.call('HMGET', KEYS[3], unpack(revisions))) do
-    commits[#commits + 1] = entry and string.sub(entry, string.find(entry, ' ', 1, true) + 1) or ''
-  end
+if known then
+  collect(at)
+  if whole then return {'after', head[1], '', '', commits} end
 end
-if known then return {'after', head[1], '', '', commits} end
+collect(start)
 return {'all', head[1], head[2], redis.call('GET', KEYS[2]) or '', commits}
 ";
 
@@ -63,13 +72,13 @@ pub(super) const COMMIT: &str = r"
 local head = redis.call('HMGET', KEYS[1], 'cursor', 'start', 'checkpoint')
 if head[1] ~= ARGV[1] then return {0, ''} end
 if #ARGV == 2 then return {1, head[3]} end
+local covered = tonumber(string.match(head[3], ':(%d+):'))
+local oldest, gone = tonumber(string.match(head[2], ':(%d+):')), math.min(tonumber(ARGV[2]), covered)
 for index = 3, #ARGV, 3 do
   redis.call('HSET', KEYS[2], ARGV[index], ARGV[index + 1] .. ' ' .. ARGV[index + 2])
 end
 redis.call('HSET', KEYS[1], 'cursor', ARGV[#ARGV - 1])
-local covered = tonumber(string.match(head[3], ':(%d+):'))
-local oldest, gone = tonumber(string.match(head[2], ':(%d+):')), math.min(tonumber(ARGV[2]), covered)
-if gone > oldest then
+if gone > oldest and gone - oldest <= 10000000 then
   local last = redis.call('HGET', KEYS[2], string.format('%.0f', gone))
   if last then
     redis.call('HSET', KEYS[1], 'start', string.sub(last, 1, string.find(last, ' ', 1, true) - 1))
@@ -161,7 +170,8 @@ if ARGV[4] ~= '1' then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return 1
 end
-if ARGV[6] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), ARGV[1]) end
+-- What lasts gets an end far away, so that letting go of it is written whether or not there was one.
+redis.call('ZADD', KEYS[2], ARGV[6] ~= '0' and now + tonumber(ARGV[6]) or 9e15, ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[5])
 if ARGV[6] == '0' then redis.call('ZREM', KEYS[2], ARGV[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[5])
@@ -178,7 +188,7 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 
   redis.call('ZREM', KEYS[2], key)
 end
 for index = 1, #ARGV, 3 do
-  if ARGV[index + 2] ~= '0' then redis.call('ZADD', KEYS[2], now + tonumber(ARGV[index + 2]), ARGV[index]) end
+  redis.call('ZADD', KEYS[2], ARGV[index + 2] ~= '0' and now + tonumber(ARGV[index + 2]) or 9e15, ARGV[index])
   redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1])
   if ARGV[index + 2] == '0' then redis.call('ZREM', KEYS[2], ARGV[index]) end
 end

@@ -96,6 +96,20 @@ async fn entries_that_were_taken_away_shorten_the_log_or_refuse_the_start() {
     let after = commit(&fresh, 200..201).await;
     eventually(async || store.load().await.unwrap().cursor == after).await;
 
+    // Up to the checkpoint.
+    let behind = connect(&server.url(), "waygate").await;
+    server.tell(&["HDEL", "{waygate}:commits", "100"]).await;
+    let fresh = connect(&server.url(), "waygate").await;
+    assert_eq!(fresh.load().await.unwrap(), behind.load().await.unwrap());
+    let kept = fresh.history(all).await.unwrap().commits;
+    assert_eq!(kept.last().unwrap().revision().0, 101, "the first after the checkpoint is kept too");
+
+    server.tell(&["HSET", "{waygate}:head", "cursor", &after.to_string().replace(":131:", ":9007199254740996:")]).await;
+    let far = format!("{}?connect_timeout=0s", server.url());
+    let refused = RedisStore::connect(&far, RedisOptions::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("more commits than are ever kept"), "{refused:?}");
+    server.tell(&["HSET", "{waygate}:head", "cursor", &after.to_string()]).await;
+
     server.tell(&["HDEL", "{waygate}:commits", "110"]).await;
     let options = RedisOptions { prefix: "waygate".to_owned(), ..RedisOptions::default() };
     let refused = RedisStore::connect(&server.url(), options).await.unwrap_err();

@@ -15,6 +15,8 @@ enum Afterwards {
     /// So many commits in one batch.
     Commits(u64),
     SideTable,
+    /// Something lasting in the place of what was torn.
+    Lasting,
     Nothing,
 }
 
@@ -39,7 +41,13 @@ fn now() -> waygate_core::Timestamp {
 /// Ends the last write at many places, goes on, and kills Redis once more.
 async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
     let places = (before..whole.len()).step_by(step).chain([whole.len() - 1]);
-    let ways = [Afterwards::Commits(1), Afterwards::SideTable, Afterwards::Commits(6), Afterwards::Nothing];
+    let ways = [
+        Afterwards::Commits(1),
+        Afterwards::SideTable,
+        Afterwards::Lasting,
+        Afterwards::Commits(6),
+        Afterwards::Nothing,
+    ];
     for (cut, afterwards) in places.zip(ways.into_iter().cycle()) {
         let case = format!("cut at {} of {}, then {afterwards:?}", cut - before, whole.len() - before);
         server.kill();
@@ -52,6 +60,11 @@ async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
                 let value = Some(SideValue::lasting("later"));
                 assert!(store.side().swap("later", None, value, now()).await.unwrap(), "{case}");
             }
+            Afterwards::Lasting => {
+                let (side, value) = (store.side(), Some(SideValue::lasting("lasting")));
+                let known = side.value("lease", now()).await.unwrap();
+                assert!(side.swap("lease", known.as_deref(), value, now()).await.unwrap(), "{case}");
+            }
             Afterwards::Nothing => {}
         }
         let acknowledged = kept(&store).await;
@@ -63,12 +76,17 @@ async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
         match afterwards {
             Afterwards::Commits(_) => assert_eq!(there, acknowledged, "{case}"),
             // What nobody was told of may have happened after all.
-            Afterwards::SideTable | Afterwards::Nothing => {
+            Afterwards::SideTable | Afterwards::Lasting | Afterwards::Nothing => {
                 assert!(there.starts_with(&acknowledged), "{case}: {there:?}");
             }
         }
         if matches!(afterwards, Afterwards::SideTable) {
             assert_eq!(fresh.side().value("later", now()).await.unwrap().as_deref(), Some("later"), "{case}");
+        }
+        if matches!(afterwards, Afterwards::Lasting) {
+            let ends = server.tell(&["ZSCORE", "{waygate}:side_ends", "lease"]).await;
+            assert_eq!(fresh.side().value("lease", now()).await.unwrap().as_deref(), Some("lasting"), "{case}");
+            assert_eq!(ends, "nil", "{case}");
         }
         // The one that lived through it and the one that is new go on together.
         eventually(async || store.load().await.is_ok()).await;
@@ -105,6 +123,22 @@ async fn g22_a_torn_write_of_the_side_table_takes_nothing_from_what_is_acknowled
     assert!(store.side().swap("lease", None, Some(lease), now()).await.unwrap());
     let whole = read(&server.append_only_file());
     tear(&mut server, before, &whole, 17).await;
+}
+
+#[tokio::test]
+async fn g22_a_torn_deletion_takes_nothing_from_what_is_acknowledged_after_it() {
+    if !is_available() {
+        return;
+    }
+    let mut server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    commit(&store, 1..3).await;
+    let kept = Some(SideValue::lasting("torn"));
+    assert!(store.side().swap("lease", None, kept, now()).await.unwrap());
+    let before = read(&server.append_only_file()).len();
+    assert!(store.side().swap("lease", Some("torn"), None, now()).await.unwrap());
+    let whole = read(&server.append_only_file());
+    tear(&mut server, before, &whole, 11).await;
 }
 
 #[tokio::test]
