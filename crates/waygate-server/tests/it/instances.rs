@@ -248,7 +248,7 @@ async fn g11_an_instance_that_is_silent_is_lost_although_its_connection_is_open(
     assert_eq!((&there[0]["state"], &there[0]["connected"]), (&json!("left"), &json!(false)));
     assert_eq!((&there[1]["id"], &there[1]["connected"]), (&json!("silent"), &json!(true)));
     assert!(there[1]["applied"].is_number(), "what it may still enforce is told: {}", there[1]);
-    let propagation = disable(&admin, "50s").await;
+    let propagation = disable(&admin, "1s").await;
     assert_eq!((&propagation["total"], &propagation["lost"]), (&json!(0), &json!(1)), "{propagation}");
 
     silent.acknowledge(&server, json!({})).await;
