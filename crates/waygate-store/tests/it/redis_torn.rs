@@ -38,6 +38,17 @@ fn now() -> waygate_core::Timestamp {
     waygate_core::Timestamp::UNIX_EPOCH
 }
 
+/// A Redis with two commits, where there is one to test with.
+async fn begun() -> Option<(Server, RedisStore)> {
+    if !is_available() {
+        return None;
+    }
+    let server = Server::start().await;
+    let store = connect(&server.url(), "waygate").await;
+    commit(&store, 1..3).await;
+    Some((server, store))
+}
+
 /// Ends the last write at many places, goes on, and kills Redis once more.
 async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
     let places = (before..whole.len()).step_by(step).chain([whole.len() - 1]);
@@ -98,12 +109,7 @@ async fn tear(server: &mut Server, before: usize, whole: &[u8], step: usize) {
 
 #[tokio::test]
 async fn g22_a_torn_write_of_commits_takes_nothing_from_what_is_acknowledged_after_it() {
-    if !is_available() {
-        return;
-    }
-    let mut server = Server::start().await;
-    let store = connect(&server.url(), "waygate").await;
-    commit(&store, 1..3).await;
+    let Some((mut server, store)) = begun().await else { return };
     let before = read(&server.append_only_file()).len();
     commit(&store, 3..7).await;
     let whole = read(&server.append_only_file());
@@ -112,12 +118,7 @@ async fn g22_a_torn_write_of_commits_takes_nothing_from_what_is_acknowledged_aft
 
 #[tokio::test]
 async fn g22_a_torn_write_of_the_side_table_takes_nothing_from_what_is_acknowledged_after_it() {
-    if !is_available() {
-        return;
-    }
-    let mut server = Server::start().await;
-    let store = connect(&server.url(), "waygate").await;
-    commit(&store, 1..3).await;
+    let Some((mut server, store)) = begun().await else { return };
     let before = read(&server.append_only_file()).len();
     let lease = SideValue::expiring("torn", std::time::Duration::from_hours(1));
     assert!(store.side().swap("lease", None, Some(lease), now()).await.unwrap());
@@ -127,12 +128,7 @@ async fn g22_a_torn_write_of_the_side_table_takes_nothing_from_what_is_acknowled
 
 #[tokio::test]
 async fn g22_a_torn_deletion_takes_nothing_from_what_is_acknowledged_after_it() {
-    if !is_available() {
-        return;
-    }
-    let mut server = Server::start().await;
-    let store = connect(&server.url(), "waygate").await;
-    commit(&store, 1..3).await;
+    let Some((mut server, store)) = begun().await else { return };
     let kept = Some(SideValue::lasting("torn"));
     assert!(store.side().swap("lease", None, kept, now()).await.unwrap());
     let before = read(&server.append_only_file()).len();
