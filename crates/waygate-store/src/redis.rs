@@ -48,8 +48,8 @@ impl Default for RedisOptions {
 /// What is read is served from a copy in memory, which follows the history over a connection of its own, for ever
 /// again after each failure. So [`Store::watch`] and [`Store::history`] go on while Redis is away; [`Store::load`],
 /// [`Store::find`] and [`Store::commit`] ask Redis and fail within two seconds. A commit is as durable as Redis makes
-/// what it has answered for: at once with `appendfsync always`, within a second with `everysec`; a failover may lose
-/// what was not yet replicated.
+/// what it has answered for: at once with `appendfsync always`, within about two seconds with `everysec`; a failover may
+/// lose what was not yet replicated.
 ///
 /// # The URL
 ///
@@ -82,8 +82,8 @@ impl Default for RedisOptions {
 ///
 /// - **A batch is committed**: one script compares the base, its lineage included, and appends all or nothing.
 /// - **Redis is killed while it writes**: what it had answered for is there when it is back, and also after the next
-///   time, when a part of what it had not may come back too (see `scripts.rs`): it counts only where nothing else has
-///   taken its place.
+///   time, when a part of what it had not may come back too: it counts only where nothing else has taken its place. The
+///   exception is [`RedisStore::replace`]: where Redis dies in it, `BGREWRITEAOF` has to come before any other change.
 /// - **Every 100 commits**: whoever commits replaces the checkpoint. Commits beyond [`Retention`] go as others come,
 ///   never one that the checkpoint does not cover.
 /// - **Redis was emptied**: a new, empty history of another epoch begins. It is noticed within some seconds.
