@@ -84,7 +84,16 @@ pub(super) fn call(command: &Command) -> Option<Vec<Value>> {
     if !reason.is_empty() {
         say("reason", json!(reason));
     }
-    Some(vec![Value::Object(fields)])
+    let mut calls = vec![Value::Object(fields)];
+    // To set a limit is to put it in force; one that is paused stays so here.
+    if let Command::RateLimit { target, to: RateLimitSwitch::Set(policy), reason, expected, .. } = command
+        && !policy.enabled
+    {
+        let (target, reason, expected) = (target.clone(), reason.clone(), *expected);
+        let pause = Command::RateLimit { target, to: RateLimitSwitch::Pause, reason, allow_unknown: false, expected };
+        calls.extend(call(&pause)?);
+    }
+    Some(calls)
 }
 
 fn fields_of(to: &Switch) -> Option<Vec<(&'static str, Value)>> {

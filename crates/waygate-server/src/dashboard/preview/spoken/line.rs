@@ -1,14 +1,27 @@
 //! A command as arguments of the command line.
 
 use waygate_core::{
-    Command, Lifecycle, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitPolicy, RateLimitSwitch, Switch,
+    Command, DEFAULT_TIER_RESOLVER, Lifecycle, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitPolicy,
+    RateLimitSwitch, Switch,
 };
 
 /// Of how many routes one line is written.
 const MOST: usize = 20;
 
-/// `None` where it has none.
-pub(super) fn line(command: &Command) -> Option<String> {
+/// The lines that come to the same, one after the other; none where there are none.
+pub(super) fn lines(command: &Command) -> Vec<String> {
+    let mut lines: Vec<String> = line(command).into_iter().collect();
+    // To set a limit is to put it in force; one that is paused stays so here.
+    if let Command::RateLimit { target, to: RateLimitSwitch::Set(policy), .. } = command
+        && !policy.enabled
+        && !lines.is_empty()
+    {
+        lines.push(of_limit(target, "disable").join(" "));
+    }
+    lines
+}
+
+fn line(command: &Command) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     let reason = match command {
         Command::Route { route, to, reason, .. } => {
@@ -22,7 +35,7 @@ pub(super) fn line(command: &Command) -> Option<String> {
             });
             words.push(if matches!(to, MaintenanceSwitch::Off) { "disable" } else { "enable" }.to_owned());
             if let MaintenanceScope::Service(service) = scope {
-                words.push(service.to_string());
+                words.push(quoted(service.as_str()));
             }
             if let MaintenanceSwitch::On { exempt, include_force_active, until, enforcement } = to {
                 words.extend(
@@ -35,11 +48,6 @@ pub(super) fn line(command: &Command) -> Option<String> {
             reason
         }
         Command::RateLimit { target, to, reason, .. } => {
-            let of = match target {
-                LimitTarget::Global => vec!["grl".to_owned()],
-                LimitTarget::Service(service) => vec!["srl".to_owned(), service.to_string()],
-                LimitTarget::Route(route) => vec!["rl".to_owned(), quoted(&route.to_string())],
-            };
             let verb = match to {
                 RateLimitSwitch::Set(_) => "set",
                 RateLimitSwitch::Pause => "disable",
@@ -47,11 +55,9 @@ pub(super) fn line(command: &Command) -> Option<String> {
                 RateLimitSwitch::Reset => "reset",
                 RateLimitSwitch::Delete => "delete",
             };
-            words.push(of[0].clone());
-            words.push(verb.to_owned());
-            words.extend(of.into_iter().skip(1));
+            words = of_limit(target, verb);
             let RateLimitSwitch::Set(policy) = to else { return Some(words.join(" ")) };
-            words.extend(of_policy(policy));
+            words.extend(of_policy(policy)?);
             reason
         }
         // Several routes that are switched alike are one line.
@@ -71,9 +77,27 @@ pub(super) fn line(command: &Command) -> Option<String> {
         _ => return None,
     };
     if !reason.is_empty() {
-        words.extend(["--reason".to_owned(), quoted(reason)]);
+        words.extend(option("reason", reason));
     }
     Some(words.join(" "))
+}
+
+fn of_limit(target: &LimitTarget, verb: &str) -> Vec<String> {
+    let (group, of) = match target {
+        LimitTarget::Global => ("grl", None),
+        LimitTarget::Service(service) => ("srl", Some(quoted(service.as_str()))),
+        LimitTarget::Route(route) => ("rl", Some(quoted(&route.to_string()))),
+    };
+    [group.to_owned(), verb.to_owned()].into_iter().chain(of).collect()
+}
+
+/// An option with its value. What begins with a dash would be taken for another option.
+fn option(name: &str, value: &str) -> Vec<String> {
+    if value.starts_with('-') {
+        vec![format!("--{name}={}", quoted(value))]
+    } else {
+        vec![format!("--{name}"), quoted(value)]
+    }
 }
 
 fn of_switch(route: &str, to: &Switch) -> Option<Vec<String>> {
@@ -84,6 +108,10 @@ fn of_switch(route: &str, to: &Switch) -> Option<Vec<String>> {
                 Lifecycle::Active => words.extend(["enable".to_owned(), route.to_owned()]),
                 Lifecycle::Disabled => words.extend(["disable".to_owned(), route.to_owned()]),
                 Lifecycle::Maintenance => words.extend(["maintenance".to_owned(), route.to_owned()]),
+                // What begins with a dash is no argument.
+                Lifecycle::EnvGated(allowed) if allowed.iter().any(|name| name.as_str().starts_with('-')) => {
+                    return None;
+                }
                 Lifecycle::EnvGated(allowed) => {
                     words.extend(["env".to_owned(), "set".to_owned(), route.to_owned()]);
                     words.extend(allowed.iter().map(|name| quoted(name.as_str())));
@@ -104,9 +132,13 @@ fn of_switch(route: &str, to: &Switch) -> Option<Vec<String>> {
     Some(words)
 }
 
-fn of_policy(policy: &RateLimitPolicy) -> Vec<String> {
+/// `None` where the command line cannot say all of it.
+fn of_policy(policy: &RateLimitPolicy) -> Option<Vec<String>> {
+    if policy.tier_resolver.as_deref().is_some_and(|resolver| resolver != DEFAULT_TIER_RESOLVER) {
+        return None;
+    }
     let mut words = vec![quoted(policy.limit.as_str())];
-    let mut say = |name: &str, value: &str| words.extend([format!("--{name}"), quoted(value)]);
+    let mut say = |name: &str, value: &str| words.extend(option(name, value));
     say("algorithm", policy.algorithm.as_str());
     say("key", &policy.key_strategy.to_string());
     if let Some(rule) = policy.on_missing_key {
@@ -131,7 +163,7 @@ fn of_policy(policy: &RateLimitPolicy) -> Vec<String> {
     }
     words.extend(ending(policy.until));
     words.extend(policy.enforcement.is_shadow().then(|| "--shadow".to_owned()));
-    words
+    Some(words)
 }
 
 fn ending(until: Option<jiff::Timestamp>) -> Vec<String> {
