@@ -143,7 +143,11 @@ impl FromRequest<App> for Posted {
         let form =
             axum::Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, Body::from(bytes)), app);
         let expected = "expected a form (`application/x-www-form-urlencoded`)";
-        let axum::Form(pairs) = form.await.map_err(|_| ApiError::invalid_body(expected))?;
+        let axum::Form(mut pairs) = form.await.map_err(|_| ApiError::invalid_body(expected))?;
+        // Browsers send every end of a line as two signs.
+        for (_, value) in pairs.iter_mut().filter(|(_, value)| value.contains('\r')) {
+            *value = value.replace("\r\n", "\n");
+        }
         let posted = Self { visit, pairs };
         app.authority.require_own_form(&posted.visit.principal, posted.text("csrf"))?;
         Ok(posted)

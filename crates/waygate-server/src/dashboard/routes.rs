@@ -178,6 +178,9 @@ fn summary(rows: &[Row]) -> String {
     let of = |kind: LifecycleKind| rows.iter().filter(|row| row.kind.0 == kind).count();
     let mut services: Vec<&str> = rows.iter().map(|row| row.service.as_str()).collect();
     services.dedup();
+    if rows.is_empty() {
+        return "No route.".to_owned();
+    }
     let total = format!("{} in {}.", counted(rows.len(), "route"), counted(services.len(), "service"));
     let parts = [
         (LifecycleKind::Disabled, "disabled"),

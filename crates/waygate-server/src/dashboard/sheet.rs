@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
-use waygate_core::{Change, LifecycleKind, Revision, State};
+use waygate_core::{Change, Revision, State};
 use waygate_store::HistoryQuery;
 
 use crate::api::audit::may_see;
@@ -39,8 +39,8 @@ pub(super) struct Sheet {
     pub(super) dangerous: bool,
     /// What stands in the way: somebody has changed it meanwhile, or the visitor is to think twice.
     pub(super) conflict: Option<String>,
-    /// What callers get then, where that is certain.
-    pub(super) outcome: Option<LifecycleKind>,
+    /// What the form is about is already what it asks for.
+    pub(super) is_so: bool,
     /// Reasons that the visitor has given lately.
     pub(super) suggestions: Vec<String>,
     /// It can be found out what would come of it.
@@ -183,7 +183,7 @@ impl Sheet {
             cancel: "Cancel",
             dangerous: false,
             conflict: None,
-            outcome: None,
+            is_so: false,
             suggestions: suggestions(visit).await,
             previews: false,
             preview: None,
@@ -221,12 +221,7 @@ impl Sheet {
     pub(super) async fn refuse(mut self, visit: &Visit, refusal: ApiError) -> Result<Response, ApiError> {
         if refusal.body.code == ErrorCode::RevisionConflict {
             let between = self.came_between(visit).await.unwrap_or_default();
-            let is_so = self.outcome.is_some_and(|outcome| {
-                self.facts
-                    .iter()
-                    .any(|fact| fact.name == "Now" && matches!(fact.value, Value::Status(Kind(now)) if now == outcome))
-            });
-            let rest = if is_so {
+            let rest = if self.is_so {
                 "It is already what you wanted: there is nothing to do, unless your reason is to stand there."
             } else {
                 "Nothing was overwritten; what it is now stands below."

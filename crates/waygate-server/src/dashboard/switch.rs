@@ -7,12 +7,13 @@ mod plans;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use waygate_api::paths;
-use waygate_core::{Command, RouteKey, State};
+use waygate_api::routes::RouteState;
+use waygate_core::{Command, Route, RouteKey, State};
 
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::form::{Posted, revision};
 use crate::dashboard::frame::Section;
-use crate::dashboard::routes::Filter;
+use crate::dashboard::routes::{Filter, status_of};
 use crate::dashboard::sheet::{Fact, Sheet};
 use crate::dashboard::switch::act::Act;
 use crate::dashboard::switch::chosen::{Chosen, key_of};
@@ -95,6 +96,29 @@ async fn command(posted: &Posted, act: Act, chosen: &Chosen) -> Result<Command, 
     }
 }
 
+/// What callers get of a route, and why.
+fn now(visit: &Visit, state: &State, key: &RouteKey, route: &Route) -> Vec<Fact> {
+    let Some(known) = state.services.get(&key.service) else { return Vec::new() };
+    let (kind, cause) = status_of(visit, state, known, key, route);
+    let why = (!cause.is_empty()).then(|| Fact::words("Why", cause));
+    std::iter::once(Fact::status("Now", kind)).chain(why).collect()
+}
+
+/// That a maintenance lies over the route, whatever is done to it.
+fn over(visit: &Visit, state: &State, key: &RouteKey, route: &Route) -> Option<Fact> {
+    let (global, service) = (&state.global.maintenance, &state.services.get(&key.service)?.maintenance);
+    let view = RouteState::of(key, route, global, service, visit.now);
+    let of = match view.cause.as_deref() {
+        Some("global_maintenance") => "everything",
+        Some("service_maintenance") => key.service.as_str(),
+        _ => return None,
+    };
+    Some(Fact::words(
+        "Before that",
+        format!("The maintenance of {of} has to end: until then callers get it, and not this"),
+    ))
+}
+
 async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Result<Sheet, ApiError> {
     let fleet = Fleet::of(visit).await;
     let found = chosen.find(visit, state, &fleet, act)?;
@@ -113,17 +137,17 @@ async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Resul
     }
     if let Some((key, route)) = only {
         sheet.facts.push(Fact::words("Service", key.service.as_str()));
-        sheet.facts.push(Fact::status("Now", Kind(route.status(visit.now))));
-        let reason = route.effective(visit.now).reason();
-        if !reason.is_empty() {
-            sheet.facts.push(Fact::words("Why", reason));
-        }
+        sheet.facts.extend(now(visit, state, key, route));
     } else if !found.free.is_empty() {
         sheet.facts.push(Fact::words("Routes", found.names()));
     }
-    if let Some(kind) = act.outcome() {
+    let outcome = only.map_or_else(|| act.outcome(), |(_, route)| act.outcome_for(route, visit.now));
+    if let Some(kind) = outcome {
         sheet.facts.push(Fact::status("Then", Kind(kind)));
-        sheet.outcome = Some(kind);
+        sheet.is_so = only.is_some_and(|(_, route)| route.status(visit.now) == kind);
+    }
+    if let Some((key, route)) = only {
+        sheet.facts.extend(over(visit, state, key, route));
     }
     if let Some(answer) = act.answer() {
         sheet.facts.push(Fact::words("Callers get", answer));
@@ -138,9 +162,8 @@ async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Resul
     if let Chosen::Fitting(_) = chosen {
         sheet.subjects = vec![(found.digest(), state.cursor.revision.to_string())];
     } else {
-        let subject = |(key, route): &(RouteKey, &waygate_core::Route)| {
-            (paths::path_key(&key.to_string()), route.changed_at.to_string())
-        };
+        let subject =
+            |(key, route): &(RouteKey, &Route)| (paths::path_key(&key.to_string()), route.changed_at.to_string());
         sheet.subjects = found.free.iter().map(subject).collect();
     }
     if let Some((_, route)) = only {

@@ -5,6 +5,7 @@ mod frames;
 mod limits;
 mod previews;
 mod traffic;
+mod truth;
 
 use reqwest::Method;
 

@@ -1,6 +1,7 @@
 //! What can be done to a route from the pages.
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use waygate_api::error::ErrorCode;
 use waygate_core::{
     Deprecation, Effective, Enforcement, Environment, Lifecycle, LifecycleKind, Route, Switch, Temporary,
@@ -83,6 +84,16 @@ impl Act {
             Self::Env => Some(LifecycleKind::EnvGated),
             Self::Deprecate => Some(LifecycleKind::Deprecated),
             Self::Schedule | Self::Reschedule | Self::Unschedule | Self::Undeprecate => None,
+        }
+    }
+
+    /// The same for one route, with what stays of it.
+    pub(super) fn outcome_for(self, route: &Route, now: Timestamp) -> Option<LifecycleKind> {
+        match self {
+            Self::Enable if route.deprecation.is_some() => Some(LifecycleKind::Deprecated),
+            // It is announced also while the route does not answer.
+            Self::Deprecate if route.status(now) != LifecycleKind::Active => Some(route.status(now)),
+            _ => self.outcome(),
         }
     }
 
