@@ -33,7 +33,7 @@ impl Stays {
     pub(super) fn begins(&self, name: &Name, number: u64, process: Option<InstanceId>, at: Timestamp) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.contains_key(name) && all.len() >= MOST {
-            all.pop_first();
+            drop_oldest(&mut all);
         }
         let own = all.entry(name.clone()).or_default();
         own.push_back(Stay { since: at, ended: None, process, renewed: None, number });
@@ -65,6 +65,13 @@ impl Stays {
     }
 }
 
+/// Drops the instance whose last stream has ended first, or, where all are open, has begun first.
+fn drop_oldest(all: &mut BTreeMap<Name, VecDeque<Stay>>) {
+    let age = |own: &VecDeque<Stay>| own.back().map(|stay| (stay.ended.is_none(), stay.ended.unwrap_or(stay.since)));
+    let oldest = all.iter().min_by_key(|(_, own)| age(own)).map(|(name, _)| name.clone());
+    oldest.and_then(|name| all.remove(&name));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +91,24 @@ mod tests {
             stays.begins(&name, number, None, at(usize::try_from(number).unwrap()));
         }
         assert_eq!((stays.of(&name).len(), stays.of(&name)[0].since), (KEPT, at(39)));
+    }
+    #[test]
+    fn the_instance_that_has_gone_first_makes_room() {
+        let stays = Stays::default();
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let named =
+            |number: usize| Name { service: "pay".parse().unwrap(), id: format!("{number:05}").parse().unwrap() };
+        for number in 0..MOST {
+            stays.begins(&named(number), 1, None, at(i64::try_from(number).unwrap()));
+        }
+        stays.ends(&named(4000), 1, at(9000));
+        stays.ends(&named(3000), 1, at(9001));
+        stays.begins(&named(MOST), 1, None, at(9002));
+        let known = |number| !stays.of(&named(number)).is_empty();
+        assert!(!known(4000), "it has ended first");
+        assert!(known(0) && known(3000) && known(MOST), "others stay, whatever they are called");
+        stays.begins(&named(3000), 2, None, at(9003));
+        stays.begins(&named(MOST + 1), 1, None, at(9004));
+        assert!(!known(0) && known(3000), "all are open: the one that has begun first");
     }
 }
