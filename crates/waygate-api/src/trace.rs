@@ -11,6 +11,7 @@ use std::str::FromStr;
 /// let trace: TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
 /// assert_eq!(trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
 /// assert_eq!(trace.parent_id(), "b7ad6b7169203331");
+/// assert!(trace.is_sampled());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceParent(String);
@@ -23,6 +24,7 @@ pub struct InvalidTraceParent;
 /// Where the parts of a `traceparent` are.
 const TRACE: std::ops::Range<usize> = 3..35;
 const PARENT: std::ops::Range<usize> = 36..52;
+const FLAGS: std::ops::Range<usize> = 53..55;
 const LENGTH: usize = 55;
 
 impl TraceParent {
@@ -34,6 +36,12 @@ impl TraceParent {
     /// Names what the caller was doing: 16 hexadecimal digits.
     pub fn parent_id(&self) -> &str {
         self.0.get(PARENT).unwrap_or_default()
+    }
+
+    /// Whether the caller tells its own part of the trace to a collector.
+    pub fn is_sampled(&self) -> bool {
+        let flags = self.0.get(FLAGS).and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        flags.is_some_and(|flags| flags & 1 == 1)
     }
 }
 

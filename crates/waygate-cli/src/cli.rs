@@ -41,7 +41,9 @@ pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLi
 pub(crate) use routes::{
     Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, Wait,
 };
-pub(crate) use serve::{Backend, LogFormat, RedisAddress, Serve};
+pub(crate) use serve::{
+    Backend, Bounded, EXPIRIES, LIFETIMES, LIVENESSES, LogFormat, PORTS, RedisAddress, STREAMS, Serve, Whole,
+};
 pub(crate) use session::{ConfigCommand, ContextCommand, Login, TokenCommand};
 pub(crate) use top::Top;
 

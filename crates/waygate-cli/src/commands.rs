@@ -21,6 +21,7 @@ mod import;
 mod instances;
 mod lifecycle;
 mod maintenance;
+mod mistake;
 mod named_context;
 pub(crate) mod propagation;
 mod rate_limit;
@@ -64,6 +65,7 @@ pub(crate) fn run() -> ExitStatus {
     let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
+            let error = mistake::told(&whole, error);
             // Help and versions are no errors; clap knows which stream each belongs on.
             let _ = error.print();
             // Under `--detailed-exitcode` 2 says that something has changed.

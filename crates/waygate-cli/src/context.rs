@@ -251,7 +251,7 @@ impl Context {
             dry_run: self.settings.dry_run,
             wait: self.settings.wait,
             observer: self.settings.verbose.then_some(printer::tell_call),
-            headers: trace()?.into_iter().map(|trace| (headers::TRACEPARENT, trace)).collect(),
+            headers: trace()?.into_iter().map(|trace| (headers::TRACEPARENT.to_owned(), trace)).collect(),
             ..ClientOptions::default()
         };
         let client = Client::new(server.url.clone(), &options).and_then(|client| client.with_token(token));

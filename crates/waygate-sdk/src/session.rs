@@ -64,7 +64,7 @@ impl Session {
             platform: Some("sdk"),
             app_id: Some(app_id.to_string()),
             timeout: Self::PATIENCE,
-            headers: introduction,
+            headers: introduction.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             ca_certificates,
             ..ClientOptions::default()
         };

@@ -144,7 +144,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the address is not understood.
+    /// [`StoreError::Refused`] when the address is not understood.
     pub fn describe_url(url: &str) -> Result<String, StoreError> {
         Ok(Link::new(url)?.describe())
     }

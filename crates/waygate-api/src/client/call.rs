@@ -63,11 +63,13 @@ impl Client {
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         let mut fixed = HeaderMap::new();
-        let pairs =
-            [(headers::PLATFORM, options.platform.map(ToOwned::to_owned)), (headers::APP_ID, options.app_id.clone())];
+        let pairs = [(headers::PLATFORM, options.platform), (headers::APP_ID, options.app_id.as_deref())];
         let given = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        for (name, value) in given.chain(options.headers.iter().cloned()) {
-            fixed.insert(HeaderName::from_static(name), header_value(name, &value)?);
+        let more = options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in given.chain(more) {
+            let parsed = name.parse::<HeaderName>();
+            let parsed = parsed.map_err(|_| ClientError::Setup(format!("`{name}` is no name of a header")))?;
+            fixed.insert(parsed, header_value(name, value)?);
         }
         let authorities = authorities(options.ca_certificates.as_deref())?;
         let builder = reqwest::Client::builder();

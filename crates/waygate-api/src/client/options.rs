@@ -21,7 +21,7 @@ pub struct ClientOptions {
     /// Sent as `X-Waygate-App-Id`.
     pub app_id: Option<String>,
     /// Sent with every call besides.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     /// How long the answer to a change waits until instances enforce it, as `?wait=…`; whole milliseconds.
     pub wait: Option<Duration>,
     /// Ask that nothing be changed: calls other than reads only tell what they would come to. The endpoint has to know

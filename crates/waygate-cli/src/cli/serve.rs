@@ -5,7 +5,57 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use waygate_core::Cidr;
+
+pub(crate) const PORTS: Whole<u16> = Whole { least: 0, most: u16::MAX, of: "a whole number" };
+/// Of tokens; a hundred years.
+pub(crate) const EXPIRIES: Whole<u64> = Whole { least: 1, most: 3_155_760_000, of: "seconds" };
+pub(crate) const LIVENESSES: Whole<u64> = Whole { least: 1, most: 86_400, of: "seconds" };
+pub(crate) const STREAMS: Whole<u32> = Whole { least: 1, most: 1_000_000, of: "a whole number" };
+pub(crate) const LIFETIMES: Whole<u64> = Whole { least: 10, most: 604_800, of: "seconds" };
+
+/// Which numbers a setting takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole<N> {
+    least: N,
+    most: N,
+    of: &'static str,
+}
+
+/// A number of such a setting.
+pub(crate) trait Bounded:
+    Copy + FromStr + PartialOrd + TryFrom<i64> + fmt::Display + fmt::Debug + Send + Sync + 'static
+{
+}
+
+impl<N> Bounded for N where
+    N: Copy + FromStr + PartialOrd + TryFrom<i64> + fmt::Display + fmt::Debug + Send + Sync + 'static
+{
+}
+
+impl<N: Bounded> Whole<N> {
+    /// Reads flags and variables.
+    fn parser(self) -> impl TypedValueParser<Value = N> {
+        move |text: &str| text.trim().parse().ok().filter(|number| self.has(number)).ok_or_else(|| self.wanted())
+    }
+
+    /// Takes what a file has.
+    pub(crate) fn taken(self, given: i64) -> Result<N, String> {
+        N::try_from(given)
+            .ok()
+            .filter(|number| self.has(number))
+            .ok_or_else(|| format!("{}; got `{given}`", self.wanted()))
+    }
+
+    fn has(&self, number: &N) -> bool {
+        (self.least..=self.most).contains(number)
+    }
+
+    pub(crate) fn wanted(&self) -> String {
+        format!("expected {}, from {} to {}", self.of, self.least, self.most)
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -16,7 +66,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "WAYGATE_HOST", hide_env_values = true)]
     pub(crate) host: Option<String>,
     /// The port to listen on; 0 picks a free one [default: 9000]
-    #[arg(long, env = "WAYGATE_PORT", hide_env_values = true)]
+    #[arg(long, env = "WAYGATE_PORT", hide_env_values = true, value_parser = PORTS.parser())]
     pub(crate) port: Option<u16>,
     /// Where state is kept: memory, file:PATH, or redis://HOST:PORT/DB, rediss://… or redis+sentinel://HOST,HOST/NAME with --secret-key [default: file:waygate-state.json]
     #[arg(long, env = "WAYGATE_BACKEND", hide_env_values = true)]
@@ -29,23 +79,23 @@ pub(crate) struct Serve {
     pub(crate) secret_key: Option<String>,
     /// How long tokens of people last, in seconds [default: 86400]
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_TOKEN_EXPIRY")]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
+    #[arg(hide_env_values = true, value_parser = EXPIRIES.parser())]
     pub(crate) token_expiry: Option<u64>,
     /// How long tokens of services last, in seconds [default: 31536000]
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_SDK_TOKEN_EXPIRY")]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=3_155_760_000))]
+    #[arg(hide_env_values = true, value_parser = EXPIRIES.parser())]
     pub(crate) sdk_token_expiry: Option<u64>,
     /// After how long without a sign of life an instance of a service counts as lost, in seconds [default: 32]
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_INSTANCE_LIVENESS")]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(hide_env_values = true, value_parser = LIVENESSES.parser())]
     pub(crate) instance_liveness: Option<u64>,
     /// How many streams of services are open at a time; whoever comes then is asked to come back later [default: 10000]
     #[arg(long, value_name = "NUMBER", env = "WAYGATE_MAX_STREAMS")]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(hide_env_values = true, value_parser = STREAMS.parser())]
     pub(crate) max_streams: Option<u32>,
     /// How long a stream lives before its client is asked to open it anew, in seconds, give or take a fifth [default: 3600]
     #[arg(long, value_name = "SECONDS", env = "WAYGATE_STREAM_LIFETIME")]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u64).range(10..=604_800))]
+    #[arg(hide_env_values = true, value_parser = LIFETIMES.parser())]
     pub(crate) stream_lifetime: Option<u64>,
     /// Serve without authentication where others can reach it
     #[arg(long, env = "WAYGATE_INSECURE_NO_AUTH", hide_env_values = true, value_parser = switch)]
@@ -127,6 +177,7 @@ impl FromStr for Backend {
             None if text == "memory" => Ok(Backend::Memory),
             Some(("file", path)) if !path.is_empty() => Ok(Backend::File(path.into())),
             Some(("redis" | "rediss" | "redis+sentinel" | "rediss+sentinel", _)) => {
+                waygate_store::RedisStore::describe_url(text).map_err(|error| error.to_string())?;
                 Ok(Backend::Redis(RedisAddress(text.to_owned())))
             }
             _ => {

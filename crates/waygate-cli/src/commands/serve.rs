@@ -9,6 +9,7 @@ mod log;
 mod reference;
 mod secret;
 mod settings;
+#[cfg(feature = "otlp")]
 mod traces;
 
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     let check_only = serve.check_config;
     let file = serve.config.as_deref().map(FileSettings::read).transpose()?.unwrap_or_default();
     let mut settings = settings::resolve(serve, given_variable("WAYGATE_AUTH")?.as_deref(), file)?;
-    log::begin(settings.log_format)?;
+    let told = log::begin(settings.log_format)?;
     let addresses = resolved(&settings.host, settings.port).await?;
     let open_to_all = settings.users.is_none();
     let local = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
@@ -41,9 +42,6 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
         ))
         .hint("name who may log in: `--auth USER:PASSWORD`, WAYGATE_AUTH, or [[users]] in the file of `--config`")
         .hint("or say that this is meant: `--insecure-no-auth`"));
-    }
-    if open_to_all {
-        tracing::warn!("no --auth: everybody who reaches this server may switch routes");
     }
     if check_only {
         return check::run(context, settings).await;
@@ -62,8 +60,13 @@ pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
         .map_err(|error| CliError::failed(format!("cannot listen on `{host}:{port}`: {error}")))?;
     let address = listener.local_addr().map_err(|error| CliError::failed(format!("cannot listen: {error}")))?;
     let stop = stop_signal()?;
+    if open_to_all {
+        tracing::warn!("no --auth: everybody who reaches this server may switch routes");
+    }
     context.printer.data(None, &format!("waygate listening on {scheme}://{address}"));
-    server.serve(listener, stop).await.map_err(|error| CliError::failed(format!("the server has failed: {error}")))
+    let served = server.serve(listener, stop).await;
+    told.await;
+    served.map_err(|error| CliError::failed(format!("the server has failed: {error}")))
 }
 
 async fn build(settings: Settings, store: Arc<dyn Store>) -> CliResult<Server> {
@@ -79,7 +82,7 @@ async fn build(settings: Settings, store: Arc<dyn Store>) -> CliResult<Server> {
         .sdk_token_expiry(settings.sdk_token_expiry)
         .instance_liveness(settings.instance_liveness);
     if let Some((certificate, key)) = &settings.tls {
-        builder = builder.tls(pem(certificate)?, pem(key)?);
+        builder = builder.tls(pem("tls_cert", certificate)?, pem("tls_key", key)?);
     }
     if let Some(token) = &settings.metrics_token {
         builder = builder.metrics_token(token.expose_secret());
@@ -90,15 +93,16 @@ async fn build(settings: Settings, store: Arc<dyn Store>) -> CliResult<Server> {
     builder.build().await.map_err(|error| CliError::failed(format!("cannot start: {error}")))
 }
 
-fn pem(path: &Path) -> CliResult<Vec<u8>> {
-    std::fs::read(path).map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", path.display())))
+fn pem(setting: &str, path: &Path) -> CliResult<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| CliError::usage(format!("`{setting}`: cannot read `{}`: {error}", path.display())))
 }
 
 async fn resolved(host: &str, port: u16) -> CliResult<Vec<SocketAddr>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = tokio::net::lookup_host((bare, port))
-        .await
-        .map_err(|error| CliError::usage(format!("`--host {host}` is no address of this machine: {error}")))?;
+    let addresses = tokio::net::lookup_host((bare, port)).await.map_err(|error| {
+        CliError::usage(format!("`host` is `{host}`, which is no address of this machine: {error}"))
+    })?;
     Ok(addresses.collect())
 }
 

@@ -12,11 +12,17 @@ use crate::serve::{serve, stop};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Takes spans, and hands on what it was told.
+/// Takes spans at `/v1/traces`, and hands on what it was told.
 fn collector() -> (String, Receiver<Value>) {
+    collector_wanting("/v1/traces", &[])
+}
+
+/// Takes spans at a path, and wants these lines in the head.
+fn collector_wanting(path: &str, wanted: &'static [&'static str]) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (told, messages) = channel();
+    let begin = format!("post {path} ");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
@@ -27,10 +33,9 @@ fn collector() -> (String, Receiver<Value>) {
                     line.clear();
                     continue;
                 }
-                assert!(
-                    head.starts_with("post /v1/traces ") && head.contains("content-type: application/json"),
-                    "{head}"
-                );
+                let has = |line: &&str| head.contains(&format!("\r\n{line}\r\n"));
+                let is_sound = head.starts_with(&begin) && has(&"content-type: application/json");
+                assert!(is_sound && wanted.iter().all(has), "{head}");
                 let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
                 let mut body = vec![0; length.parse().unwrap()];
                 stream.read_exact(&mut body).unwrap();
@@ -108,4 +113,58 @@ fn a_collector_that_is_none_is_refused_and_one_that_is_away_is_told_once() {
     }
     child.stderr = Some(log.into_inner());
     stop(child, "-TERM");
+}
+
+#[test]
+fn a_collector_gets_its_headers_and_what_its_sampler_takes_also_at_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let wanted = &["api-key: a b", "x-tenant: seven"];
+    let (collector, messages) = collector_wanting("/ingest", wanted);
+    let endpoint = format!("{collector}/ingest");
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b, X-Tenant=seven"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    ];
+    let (child, url) = serve(home.path(), &["--backend", "memory"], &variables);
+    let asked = |trace: Option<String>| {
+        let mut command = waygate(home.path());
+        let output =
+            command.args(["status", "--server", &url]).envs(trace.map(|trace| ("TRACEPARENT", trace))).output();
+        assert!(output.unwrap().status.success());
+    };
+    asked(None);
+    asked(Some(format!("00-{}-b7ad6b7169203331-00", "1".repeat(32))));
+    asked(Some(format!("00-{TRACE}-b7ad6b7169203331-01")));
+    // What has not been sent by then is sent before it ends.
+    stop(child, "-TERM");
+    let mut traces: Vec<String> = Vec::new();
+    while let Ok(message) = messages.try_recv() {
+        let spans = message["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+        traces.extend(spans.iter().map(|span| span["traceId"].as_str().unwrap().to_owned()));
+    }
+    assert!(!traces.is_empty() && traces.iter().all(|trace| trace == TRACE), "{traces:?}");
+}
+
+#[test]
+fn a_wrong_word_about_traces_is_one_line_that_names_the_variable() {
+    let home = tempfile::tempdir().unwrap();
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a key=x"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=%0a"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector"),
+        ("OTEL_TRACES_SAMPLER", "some"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+    ] {
+        let mut command = waygate(home.path());
+        let command = command.args(["serve", "--backend", "memory", "--check-config"]);
+        let command = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+        let command = command.env("OTEL_TRACES_SAMPLER", "traceidratio").env(name, value);
+        let output = command.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}={value}: {told}");
+        assert!(told.starts_with("error: ") && told.contains(name) && told.lines().count() == 1, "{told}");
+    }
 }

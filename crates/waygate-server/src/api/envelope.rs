@@ -82,8 +82,10 @@ pub(crate) async fn wrap(State(app): State<App>, mut request: Request, next: Nex
 fn span_of(id: &str, head: &HeaderMap) -> Span {
     let trace = head.get(headers::TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<TraceParent>().ok());
     let Some(trace) = trace else { return tracing::info_span!("request", request.id = %id) };
+    // Said only where it is unusual.
+    let unsampled = (!trace.is_sampled()).then_some(false);
     let (trace, parent) = (trace.trace_id(), trace.parent_id());
-    tracing::info_span!("request", request.id = %id, trace.id = trace, span.parent = parent)
+    tracing::info_span!("request", request.id = %id, trace.id = trace, span.parent = parent, trace.sampled = unsampled)
 }
 
 fn timed_out() -> Response {

@@ -10,6 +10,8 @@ use crate::StoreError;
 /// What is accepted, for messages.
 const WANTED: &str = "expected `redis://[user:password@]host[:port][/database]`, `rediss://…` for TLS, or \
     `redis+sentinel://[user:password@]host[:port],…/name[/database]`";
+const SETTINGS: &str =
+    "`wait_replicas`, `wait_timeout`, `connect_timeout`, `sentinel_username`, `sentinel_password` or `protocol`";
 const SENTINEL_PORT: u16 = 26379;
 /// The longest that one URL may ask to wait.
 const LONGEST: SignedDuration = SignedDuration::from_secs(3600);
@@ -61,18 +63,20 @@ impl Address {
         let place = match scheme {
             "redis+sentinel" => Place::Sentinels(Sentinels::read("redis", rest, &mut settings).ok_or_else(refused)?),
             "rediss+sentinel" => Place::Sentinels(Sentinels::read("rediss", rest, &mut settings).ok_or_else(refused)?),
-            _ if settings.others.is_empty() => Place::Server(format!("{scheme}://{rest}")),
-            _ => Place::Server(format!("{scheme}://{rest}?{}", std::mem::take(&mut settings.others).join("&"))),
+            _ if settings.protocol.is_none() => Place::Server(format!("{scheme}://{rest}")),
+            _ => Place::Server(format!("{scheme}://{rest}?protocol={}", settings.protocol.take().unwrap_or_default())),
         };
         if let Some(other) = settings.others.first() {
             let name = other.split('=').next().unwrap_or_default();
-            return Err(StoreError::Unavailable(format!("the address of Redis has an unknown setting `{name}`")));
+            return Err(StoreError::Refused(format!(
+                "the address of Redis has an unknown setting `{name}`, expected one of {SETTINGS}"
+            )));
         }
         Ok(Self { place, acknowledgement: settings.acknowledgement(), connect_timeout: settings.connect_timeout })
     }
 
     pub(super) fn not_understood() -> StoreError {
-        StoreError::Unavailable(format!("the address of Redis is not understood; {WANTED}"))
+        StoreError::Refused(format!("the address of Redis is not understood; {WANTED}"))
     }
 }
 
@@ -139,7 +143,9 @@ struct Settings {
     connect_timeout: Duration,
     sentinel_username: Option<String>,
     sentinel_password: Option<String>,
-    /// What is not ours.
+    /// Of Redis, for the library that speaks it.
+    protocol: Option<String>,
+    /// What nobody knows.
     others: Vec<String>,
 }
 
@@ -151,6 +157,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(30),
             sentinel_username: None,
             sentinel_password: None,
+            protocol: None,
             others: Vec::new(),
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -168,6 +175,7 @@ impl Settings {
                 Some(("connect_timeout", value)) => settings.connect_timeout = time("connect_timeout", value)?,
                 Some(("sentinel_username", value)) => settings.sentinel_username = Some(value.to_owned()),
                 Some(("sentinel_password", value)) => settings.sentinel_password = Some(value.to_owned()),
+                Some(("protocol", value)) => settings.protocol = Some(value.to_owned()),
                 _ => settings.others.push(pair.to_owned()),
             }
         }
@@ -186,7 +194,7 @@ fn time(name: &str, value: &str) -> Result<Duration, StoreError> {
 }
 
 fn odd(name: &str, value: &str, wanted: &str) -> StoreError {
-    StoreError::Unavailable(format!("the address of Redis: `{name}` is `{value}`; expected {wanted}"))
+    StoreError::Refused(format!("the address of Redis: `{name}` is `{value}`; expected {wanted}"))
 }
 
 #[cfg(test)]

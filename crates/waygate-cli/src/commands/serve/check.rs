@@ -22,6 +22,9 @@ pub(super) async fn run(context: &Context, mut settings: Settings) -> CliResult 
     let metrics = if settings.metrics_token.is_some() { ", scrapers have a token" } else { "" };
     let backend = match &settings.backend {
         Backend::Memory => "memory".to_owned(),
+        Backend::File(path) if path.is_dir() => {
+            return Err(CliError::usage(format!("`backend`: `{}` is a directory, not a file", path.display())));
+        }
         Backend::File(path) => format!("file:{}", path.display()),
         Backend::Redis(RedisAddress(url)) => {
             waygate_store::RedisStore::describe_url(url).map_err(|error| failed(&error))?

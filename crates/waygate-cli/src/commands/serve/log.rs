@@ -7,6 +7,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::cli::LogFormat;
+#[cfg(feature = "otlp")]
 use crate::commands::serve::traces::Traces;
 use crate::context::text_variable;
 use crate::error::{CliError, CliResult};
@@ -15,7 +16,8 @@ use crate::error::{CliError, CliResult};
 const LOGGED: &str = "warn,waygate=info,waygate_server=info,waygate_store=info";
 
 /// Begins to log, and to trace where there is a collector. Lines that come of a request bear its id, and the trace that it is a part of.
-pub(super) fn begin(format: LogFormat) -> CliResult {
+/// What it gives is to be awaited at the end: it sends what was not sent yet.
+pub(super) fn begin(format: LogFormat) -> CliResult<impl Future<Output = ()>> {
     let filter = match text_variable("WAYGATE_LOG")? {
         Some(filter) => Some(filter),
         None => text_variable("RUST_LOG")?,
@@ -30,7 +32,16 @@ pub(super) fn begin(format: LogFormat) -> CliResult {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal() && !crate::context::wants_plain()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    let traces = Traces::from_env()?.map(|traces| traces.with_filter(Traces::seen()));
-    let begun = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).try_init();
-    begun.map_err(|error| CliError::failed(format!("cannot log: {error}")))
+    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otlp")]
+    let (traces, sending) = Traces::from_env()?.unzip();
+    #[cfg(feature = "otlp")]
+    let registry = registry.with(traces.map(|traces| traces.with_filter(Traces::seen())));
+    registry.try_init().map_err(|error| CliError::failed(format!("cannot log: {error}")))?;
+    Ok(async move {
+        #[cfg(feature = "otlp")]
+        if let Some(sending) = sending {
+            sending.finish().await;
+        }
+    })
 }

@@ -28,7 +28,17 @@ caller named by `traceparent` (the command line passes `TRACEPARENT` of its envi
 ```
 
 `OTEL_EXPORTER_OTLP_ENDPOINT` (such as `http://localhost:4318`) names a collector that gets a span of each request by OTLP over HTTP in JSON,
-under the name of `OTEL_SERVICE_NAME` (`waygate` unless set).
+under the name of `OTEL_SERVICE_NAME` (`waygate` unless set). Of what OpenTelemetry has besides, these count:
+
+| variable | what it is |
+|---|---|
+| `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | The whole URL, as it is: nothing is appended |
+| `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS` | Headers for the collector, `name=value,name2=value2`, values percent-encoded |
+| `OTEL_TRACES_SAMPLER` | `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`, where the caller decides for its own traces [default: `parentbased_always_on`] |
+| `OTEL_TRACES_SAMPLER_ARG` | For `traceidratio`: the share of traces, from 0 to 1 [default: 1] |
+| `OTEL_SDK_DISABLED` | `true`: no spans |
+
+Others are without effect: it is always OTLP over HTTP in JSON. The program can be built without all of it (feature `otlp`).
 
 ## The file
 

@@ -44,12 +44,12 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
     let tls = match (serve.tls_cert.or(file.tls_cert), serve.tls_key.or(file.tls_key)) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
-        _ => return Err(CliError::usage("TLS takes both a certificate and its key: `--tls-cert` and `--tls-key`")),
+        _ => {
+            let both = "`--tls-cert` and `--tls-key`, or `tls_cert` and `tls_key` in the file";
+            return Err(CliError::usage(format!("TLS takes both a certificate and its key: {both}")));
+        }
     };
-    let expiry = |name: &str, given: Option<u64>, default: u64| match given.unwrap_or(default) {
-        seconds @ 1..=3_155_760_000 => Ok(Duration::from_secs(seconds)),
-        _ => Err(CliError::usage(format!("`{name}` takes seconds, from 1 to 3155760000"))),
-    };
+    let seconds = |given: Option<u64>, default: u64| Duration::from_secs(given.unwrap_or(default));
     let proxies = if serve.trusted_proxy.is_empty() { file.trusted_proxies } else { Some(serve.trusted_proxy) };
     let host = serve.host.or(file.host).unwrap_or_else(|| "127.0.0.1".to_owned());
     let hosts = if serve.allowed_host.is_empty() { file.allowed_hosts } else { Some(serve.allowed_host) };
@@ -61,20 +61,16 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
         return Err(CliError::usage("a backend in Redis takes a secret key, the same for every server that shares it")
             .hint("give one: `--secret-key`, WAYGATE_SECRET_KEY"));
     }
-    let liveness = serve.instance_liveness.or(file.instance_liveness).unwrap_or(32);
-    if !(1..=86_400).contains(&liveness) {
-        return Err(CliError::usage("`instance_liveness` takes seconds, from 1 to 86400"));
-    }
     Ok(Settings {
         host,
         port: serve.port.or(file.port).unwrap_or(9000),
         backend,
         users,
         secret_key,
-        token_expiry: expiry("token_expiry", serve.token_expiry.or(file.token_expiry), 86_400)?,
-        sdk_token_expiry: expiry("sdk_token_expiry", serve.sdk_token_expiry.or(file.sdk_token_expiry), 31_536_000)?,
-        instance_liveness: Duration::from_secs(liveness),
-        streams: streams(serve.max_streams.or(file.max_streams), serve.stream_lifetime.or(file.stream_lifetime))?,
+        token_expiry: seconds(serve.token_expiry.or(file.token_expiry), 86_400),
+        sdk_token_expiry: seconds(serve.sdk_token_expiry.or(file.sdk_token_expiry), 31_536_000),
+        instance_liveness: seconds(serve.instance_liveness.or(file.instance_liveness), 32),
+        streams: streams(serve.max_streams.or(file.max_streams), serve.stream_lifetime.or(file.stream_lifetime)),
         insecure_no_auth: serve.insecure_no_auth.or(file.insecure_no_auth).unwrap_or(false),
         webhook_allow_private: serve.webhook_allow_private.or(file.webhook_allow_private).unwrap_or(false),
         trusted_proxies: proxies.unwrap_or_default(),
@@ -90,19 +86,13 @@ pub(super) fn resolve(serve: Serve, auth: Option<&str>, file: FileSettings) -> C
     })
 }
 
-fn streams(most: Option<u32>, lifetime: Option<u64>) -> CliResult<StreamOptions> {
-    let mut options = StreamOptions::default();
-    match most {
-        None => {}
-        Some(most @ 1..=1_000_000) => options.most = most as usize,
-        Some(_) => return Err(CliError::usage("`max_streams` takes a number, from 1 to 1000000")),
+fn streams(most: Option<u32>, lifetime: Option<u64>) -> StreamOptions {
+    let defaults = StreamOptions::default();
+    StreamOptions {
+        most: most.map_or(defaults.most, |most| most as usize),
+        lifetime: lifetime.map_or(defaults.lifetime, Duration::from_secs),
+        ..defaults
     }
-    match lifetime {
-        None => {}
-        Some(seconds @ 10..=604_800) => options.lifetime = Duration::from_secs(seconds),
-        Some(_) => return Err(CliError::usage("`stream_lifetime` takes seconds, from 10 to 604800")),
-    }
-    Ok(options)
 }
 
 fn is_given(key: &SecretString) -> bool {

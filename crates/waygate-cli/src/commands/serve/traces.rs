@@ -3,7 +3,9 @@
 //! Made of what the log is made of: the span that the server opens for a request, and the lines within it. Nothing waits for
 //! a collector: what it does not take in time is lost.
 
+mod collector;
 mod fields;
+mod sampler;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -13,30 +15,30 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
-use waygate_api::client::{Client, ClientOptions, ServerUrl};
 
 use crate::clock;
+use crate::commands::serve::traces::collector::Collector;
+pub(super) use crate::commands::serve::traces::collector::Sending;
 use crate::commands::serve::traces::fields::Fields;
-use crate::context::text_variable;
-use crate::error::{CliError, CliResult};
+use crate::commands::serve::traces::sampler::Sampler;
+use crate::error::CliResult;
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 /// What the server calls the span of a request, and its last line.
 const REQUEST: &str = "request";
 const ANSWERED: &str = "waygate_server::request";
-/// How many may wait, and how many go in one message.
+/// How many may wait.
 const WAITING: usize = 4096;
-const MOST: usize = 512;
-/// Between two messages.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Makes spans of requests.
-pub(super) struct Traces(mpsc::Sender<Value>);
+pub(super) struct Traces {
+    sampler: Sampler,
+    finished: mpsc::Sender<Value>,
+}
 
 /// What is known of a request so far.
 struct Growing {
     began: String,
+    trace: String,
     fields: Fields,
     /// Its last line, once it is there.
     answered: Fields,
@@ -44,45 +46,17 @@ struct Growing {
 }
 
 impl Traces {
-    /// What requests of `waygate serve` are told to, where there is a collector.
-    pub(super) fn from_env() -> CliResult<Option<Self>> {
-        let Some(endpoint) = text_variable(ENDPOINT)? else { return Ok(None) };
-        let refused = |why: String| CliError::usage(format!("{ENDPOINT} is no collector's URL: {why}"));
-        let url: ServerUrl = endpoint.parse().map_err(|error| refused(format!("{error}")))?;
-        let client = Client::new(url, &ClientOptions::default()).map_err(|error| refused(error.to_string()))?;
-        let name = text_variable(SERVICE_NAME)?.unwrap_or_else(|| "waygate".to_owned());
-        let (sender, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(export(client, name, waiting));
-        Ok(Some(Self(sender)))
+    /// What requests of `waygate serve` are told to, where there is a collector, and what sends it on.
+    pub(super) fn from_env() -> CliResult<Option<(Self, Sending)>> {
+        let Some(collector) = Collector::from_env()? else { return Ok(None) };
+        let sampler = Sampler::from_env()?;
+        let (finished, waiting) = mpsc::channel(WAITING);
+        Ok(Some((Self { sampler, finished }, collector.begin(waiting))))
     }
 
     /// What it has to see, whatever is logged.
     pub(super) fn seen() -> Targets {
         Targets::new().with_target("waygate_server", Level::INFO).with_target(ANSWERED, Level::DEBUG)
-    }
-}
-
-/// Sends what comes, for as long as something may come.
-async fn export(client: Client, name: String, mut waiting: mpsc::Receiver<Value>) {
-    let resource = json!({"attributes": [
-        {"key": "service.name", "value": {"stringValue": name}},
-        {"key": "service.version", "value": {"stringValue": env!("CARGO_PKG_VERSION")}},
-    ]});
-    let mut spans = Vec::new();
-    let mut is_failing = false;
-    while waiting.recv_many(&mut spans, MOST).await > 0 {
-        let spans = std::mem::take(&mut spans);
-        let scope = json!({"scope": {"name": "waygate"}, "spans": spans});
-        let message = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]});
-        match client.post::<Value>("/v1/traces", &message).await {
-            Ok(_) => is_failing = false,
-            Err(error) if !is_failing => {
-                is_failing = true;
-                tracing::warn!(%error, "traces are lost: the collector of {ENDPOINT} does not take them");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -93,7 +67,14 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Traces {
         }
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        let growing = Growing { began: nanoseconds(), fields, answered: Fields::default(), events: Vec::new() };
+        let given = fields.take("trace.id");
+        // The server says so only where the caller does not tell its part.
+        let parent_is_told = given.as_str().map(|_| fields.take("trace.sampled").as_bool().unwrap_or(true));
+        let trace = given.as_str().map_or_else(|| random_id() + &random_id(), ToOwned::to_owned);
+        if !self.sampler.takes(&trace, parent_is_told) {
+            return;
+        }
+        let growing = Growing { began: nanoseconds(), trace, fields, answered: Fields::default(), events: Vec::new() };
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(growing);
         }
@@ -121,14 +102,13 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Traces {
         let Some(span) = context.span(&id) else { return };
         if let Some(growing) = span.extensions_mut().remove::<Growing>() {
             // Where the collector is too slow, it is the newest that is lost.
-            let _ = self.0.try_send(growing.into_span());
+            let _ = self.finished.try_send(growing.into_span());
         }
     }
 }
 
 impl Growing {
     fn into_span(mut self) -> Value {
-        let trace = self.fields.take("trace.id");
         let parent = self.fields.take("span.parent");
         let (method, route) = (self.answered.take("method"), self.answered.take("route"));
         let status = self.answered.take("status");
@@ -142,7 +122,7 @@ impl Growing {
         ]);
         attributes.0.retain(|(_, value)| !value.is_null());
         let mut span = json!({
-            "traceId": if trace.is_null() { (random_id() + &random_id()).into() } else { trace },
+            "traceId": self.trace,
             "spanId": random_id(),
             "name": name.trim(),
             // A server's.
