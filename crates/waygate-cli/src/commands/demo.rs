@@ -4,6 +4,7 @@ mod services;
 mod traffic;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -13,7 +14,7 @@ use waygate_store::MemoryStore;
 
 use crate::cli::Demo;
 use crate::commands::serve::stop_signal;
-use crate::context::Context;
+use crate::context::{Context, variable};
 use crate::error::{CliError, CliResult};
 
 pub(crate) async fn run(context: &Context, demo: Demo) -> CliResult {
@@ -50,6 +51,7 @@ async fn listen(port: u16) -> CliResult<(TcpListener, SocketAddr)> {
 
 /// Where everything is, and what to try. Commands stand on lines of their own.
 fn words(url: &str, payments: &str, orders: &str) -> String {
+    let waygate = program();
     format!(
         "the control plane and its dashboard: {url}
 payments-service: {payments}/api/payments
@@ -58,16 +60,33 @@ orders-service: {orders}/api/orders
 Three things to try, in another terminal or on the dashboard:
 
   1. payments are in maintenance, as their code says; open them:
-     waygate --server {url} enable payments-service:GET:/api/payments --reason done
+     {waygate} --server {url} enable payments-service:GET:/api/payments --reason done
   2. switch one route off, and see it here at once:
-     waygate --server {url} disable orders-service:GET:/api/orders --reason hotfix --wait
+     {waygate} --server {url} disable orders-service:GET:/api/orders --reason hotfix --wait
   3. stop everything but what is always on, and let it go on again:
-     waygate --server {url} global enable --reason deploying --yes
-     waygate --server {url} global disable
+     {waygate} --server {url} global enable --reason deploying --yes
+     {waygate} --server {url} global disable
 
 What the services answer is told below whenever it changes. Ctrl-C ends all of it; nothing is kept.
 "
     )
+}
+
+/// How this program is called in a shell: by its name where that finds it, which it does not right after `cargo run`, and where a
+/// program of the same name comes first.
+fn program() -> String {
+    let name = "waygate".to_owned();
+    let Ok(own) = std::env::current_exe() else { return name };
+    let real = |path: &Path| path.canonicalize().ok();
+    let folders = variable("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    if found.is_some_and(|found| real(&found) == real(&own)) {
+        return name;
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = own.strip_prefix(&here).unwrap_or(&own).display().to_string();
+    let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c));
+    if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn failed(error: &dyn std::fmt::Display) -> CliError {
