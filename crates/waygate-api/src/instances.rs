@@ -171,7 +171,8 @@ pub struct InstanceForgotten {
     pub service: String,
 }
 
-/// How far a change has come, in the answer to a mutation with `?wait=…`.
+/// How far a change has come: in the answer to a mutation with `?wait=…`, and of the newest one the answer of
+/// `GET /api/propagation`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Propagation {
     pub revision: Revision,
@@ -192,6 +193,13 @@ pub struct Propagation {
     /// The services that it concerns and none of whose instances is there; the first hundred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
+    /// Who is lost: not waited for, and perhaps still enforcing what was before; the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_instances: Vec<Laggard>,
+    /// For how much longer the node that was asked, which has started lately, takes it that there are instances that it has
+    /// not heard of: they may not have come back yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_in_ms: Option<u64>,
 }
 
 /// Why it is not known whether a change is in force everywhere, whatever instances say.
@@ -215,7 +223,7 @@ pub enum Unproven {
     Unknown,
 }
 
-/// An instance that does not enforce a change yet.
+/// An instance that does not enforce a change yet, or of which that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Laggard {
     pub service: String,

@@ -38,6 +38,8 @@ pub const SDK_TRAFFIC: &str = "/api/sdk/traffic";
 pub const TRAFFIC: &str = "/api/traffic";
 pub const ACKNOWLEDGE: &str = "/api/sdk/acknowledge";
 pub const INSTANCES: &str = "/api/instances";
+/// How far everything that is stored has come.
+pub const PROPAGATION: &str = "/api/propagation";
 pub const WEBHOOKS: &str = "/api/webhooks";
 pub const REGISTER: &str = "/api/sdk/register";
 pub const SDK_AUDIT: &str = "/api/sdk/audit";

@@ -236,7 +236,7 @@ impl ServerBuilder {
         let authority = authority.with_scraper_token(self.metrics_token);
         let control = ControlPlane::start(store).await?;
         let webhooks = Webhooks::start(&control, &secret, self.webhooks).ok_or(BuildError::NoRandomness)?;
-        let presence = Presence::start(&control, self.instance_liveness);
+        let presence = Presence::start(&control, self.instance_liveness).await;
         let edge = Edge { trusted_proxies: self.trusted_proxies, tls: tls.is_some(), allowed_hosts };
         let connections = Connections { tls, most: self.most_connections, write_timeout: self.streams.write_timeout };
         let room = self.most_connections - (self.most_connections / 8).min(MOST_OTHERS);

@@ -49,6 +49,11 @@ pub trait SideStore: fmt::Debug + Send + Sync + 'static {
 
     /// The notes at all keys that begin with `prefix` and that have not expired.
     async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError>;
+    /// Whether notes are still there when a program that shares the store has started anew. Unless it says so, they are not.
+    fn keeps_notes(&self) -> bool {
+        false
+    }
+
 }
 
 /// A value to be kept.

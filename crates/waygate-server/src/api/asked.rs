@@ -70,7 +70,7 @@ pub(crate) fn asked_wait(query: Option<&str>) -> Duration {
 }
 
 /// `5s`, `500ms`, `1m`, or a whole number of seconds.
-fn wait_of(text: &str) -> Result<Duration, ApiError> {
+pub(crate) fn wait_of(text: &str) -> Result<Duration, ApiError> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let wait = seconds.or_else(|| text.parse::<SignedDuration>().ok()?.try_into().ok());
     wait.filter(|wait| *wait <= LONGEST_WAIT)

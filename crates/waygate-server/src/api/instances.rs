@@ -1,5 +1,7 @@
 //! The instances of services, and what they enforce.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,9 +12,11 @@ use waygate_api::paths;
 use waygate_core::ServiceId;
 
 use crate::api::answer;
+use crate::api::asked::wait_of;
 use crate::api::names::{NamedInstance, NamedService, Parameters};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::control::Concerned;
 use crate::control::presence::NotForgotten;
 use crate::error::ApiError;
 
@@ -48,6 +52,29 @@ pub(super) async fn of_service(
         return Err(ApiError::unknown_service(&service, &state));
     }
     answer(&app, instances, &parameters)
+}
+
+/// Waits until everything that is stored is in force at the instances of the services that are named, or of all.
+pub(super) async fn propagation(
+    State(app): State<App>,
+    principal: Principal,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let state = app.control.current();
+    let read = |text: &str| text.parse().map_err(|problem| ApiError::invalid_field("service", problem));
+    let names = parameters.filter("service").map(|text| text.split(',').map(str::trim).map(read).collect());
+    let services: Option<BTreeSet<ServiceId>> = names.transpose()?;
+    for service in services.iter().flatten() {
+        principal.require_read(service)?;
+        if !state.services.contains_key(service) {
+            return Err(ApiError::unknown_service(service, &state));
+        }
+    }
+    let own = principal.only_service().map(|service| BTreeSet::from([service.clone()]));
+    let concerned = services.or(own).map_or(Concerned::Everyone, Concerned::Services);
+    let patience = parameters.text("wait").map(wait_of).transpose()?.unwrap_or_default();
+    let come = app.presence.propagation(&state.cursor, &concerned, patience, &app.stopping).await;
+    Ok(answer::read(&state, come))
 }
 
 /// Forgets an instance of the `service` that is asked for, or of the one that has an instance of that id.

@@ -288,6 +288,10 @@ pub(crate) fn table() -> Vec<Row> {
             .about("Lists instances of services and what they enforce")
             .query(fields::INSTANCES)
             .lists("Instance"),
+        get(Viewer, paths::PROPAGATION, instances::propagation)
+            .about("Tells how far everything that is stored has come")
+            .query(fields::PROPAGATION)
+            .gives("Propagation"),
         delete(Operator, "/api/instances/{instance}", instances::forget)
             .about("Forgets an instance that was lost or has left")
             .query(fields::ONE_INSTANCE)

@@ -6,6 +6,7 @@
 //! life. Nothing here is ever waited for by a stream, a request or the writer.
 
 mod arrivals;
+mod fleet;
 mod forget;
 mod present;
 mod publish;
@@ -72,19 +73,21 @@ struct Inner {
     digests: standing::Digests,
     /// Services that had registered routes before this node was started.
     known_before: BTreeSet<ServiceId>,
+    fleet: fleet::Fleet,
 }
 
 impl Presence {
-    pub(crate) fn start(control: &ControlPlane, liveness: Duration) -> Self {
+    pub(crate) async fn start(control: &ControlPlane, liveness: Duration) -> Self {
         let node = format!("{:016x}", getrandom::u64().unwrap_or_default());
         let state = control.current();
         let known = state.services.iter().filter(|(_, service)| !service.routes.is_empty());
+        let (fleet, remembered) = fleet::Fleet::load(&control.side(), &node, control.started()).await;
         let inner = Inner {
             control: control.clone(),
             side: control.side(),
             node: node.into(),
             liveness,
-            table: Mutex::default(),
+            table: Mutex::new(Table::remembering(remembered)),
             learnt: watch::Sender::new(0),
             unsaid: Notify::new(),
             dividing: tokio::sync::Mutex::default(),
@@ -93,10 +96,12 @@ impl Presence {
             reader: publish::Reader::default(),
             digests: standing::Digests::default(),
             known_before: known.map(|(service, _)| service.clone()).collect(),
+            fleet,
         };
         let presence = Self(Arc::new(inner));
         control.spawn(|ending| publish::run(presence.clone(), ending));
         control.spawn(|ending| shares::watch(presence.clone(), ending));
+        control.spawn(|ending| fleet::keep(presence.clone(), ending));
         presence
     }
 
@@ -111,6 +116,10 @@ impl Presence {
         let Acknowledgement { cursor, digest, rejected, leaving: left, process, sequence, .. } = said;
         if let Some(cursor) = &cursor {
             self.0.arrivals.note(&name, cursor.revision, now);
+            self.0.fleet.note_history(cursor, &self.0.control.current().cursor.epoch);
+        }
+        if left || !table.own.contains_key(&name) {
+            self.0.fleet.has_changed();
         }
         table.own.entry(name.clone()).or_default();
         table.hear(&name, Heard { at: now, cursor, digest, rejected, left, process, sequence });

@@ -126,6 +126,10 @@ impl SideStore for Metered<dyn SideStore> {
     async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
         self.timed("side_noted", self.inner.noted(prefix, now), some_kind).await
     }
+
+    fn keeps_notes(&self) -> bool {
+        self.inner.keeps_notes()
+    }
 }
 
 impl Metrics {

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use waygate_core::{Commit, Cursor, Digest, Draft, DraftId, Epoch, State, Timestamp};
 use waygate_store::{
-    CommitError, CommitStream, HistoryPage, HistoryQuery, MemoryStore, Retention, SideStore, SideValue, Store,
-    StoreError, WatchError,
+    CommitError, CommitStream, FileStore, HistoryPage, HistoryQuery, MemoryStore, Retention, SideStore, SideValue,
+    Store, StoreError, WatchError,
 };
 
 use crate::helpers::{Caller, Shared, TestServer, in_time, route};
@@ -306,6 +306,116 @@ async fn g57_a_node_that_has_just_started_does_not_say_that_it_knows_of_all() {
     acknowledge(&service, &here(&server), json!({})).await;
     let propagation = switch(&admin, "enable", "100ms").await;
     assert_eq!((&propagation["confirmed"], &propagation["unproven"]), (&json!(1), &json!("incomplete")));
+    server.stop().await;
+}
+
+/// The file that a node keeps says who was there: one of two that has come back proves nothing of the other.
+#[tokio::test]
+async fn g57_after_a_restart_those_who_were_there_are_waited_for_until_they_are_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let begin = async || {
+        let store = Arc::new(FileStore::open(&path).await.unwrap());
+        TestServer::start_on(store, |server| server.instance_liveness(Duration::from_millis(2500))).await
+    };
+    let server = begin().await;
+    server.register("pay", &["GET:/a"]).await;
+    let service = server.sdk("pay").await;
+    let streams = [stream(&service, "one", None, None).await, stream(&service, "two", None, None).await];
+    acknowledge(&service, &here(&server), json!({})).await;
+    acknowledge(&service, &here(&server), json!({"instance": "gone", "leaving": true})).await;
+    let kept =
+        || std::fs::read_dir(folder.path()).unwrap().filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+    until(|| kept().any(|text| text.contains("fleet") && text.contains("two") && !text.contains("gone"))).await;
+    // A stop ends all streams; whose stream was ended so is not lost.
+    server.stop().await;
+    drop(streams);
+
+    let server = begin().await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    let _stream = stream(&service, "one", None, None).await;
+    acknowledge(&service, &here(&server), json!({})).await;
+    let answer = admin.get("/api/propagation?service=pay&wait=100ms").await;
+    let come = &answer.body;
+    assert_eq!((&come["confirmed"], &come["total"]), (&json!(1), &json!(2)), "{come}");
+    assert_eq!((&come["laggards"][0]["instance"], &come["laggards"][0]["applied"]), (&json!("two"), &Value::Null));
+    let left = come["settled_in_ms"].as_u64().unwrap();
+    assert!((1..=10_000).contains(&left), "for as long some may come back that nobody has seen: {come}");
+
+    let lost = async {
+        loop {
+            let answer = admin.get("/api/propagation?service=pay").await;
+            if answer.body["lost"] == 1 {
+                return answer.body;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let come = in_time(lost).await;
+    assert_eq!(come["lost_instances"][0]["instance"], "two", "{come}");
+    until(|| kept().any(|text| text.contains(r#"two\":\"20"#))).await;
+    server.stop().await;
+
+    // One that was lost before is so after the next start, and nobody waits for it again.
+    let server = begin().await;
+    let admin = server.admin().await;
+    let there = admin.get("/api/services/pay/instances").await.body;
+    let states: Vec<(&str, &str)> = there
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap(), one["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, [("one", "behind"), ("two", "lost")], "{there}");
+    server.stop().await;
+}
+
+/// A store in memory is empty after a restart: that there was a history before it is known from those who come.
+#[tokio::test]
+async fn g57_whoever_comes_from_another_history_shows_that_there_may_be_more() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    let first = stream(&service, "new", None, None).await;
+    acknowledge(&service, &here(&server), json!({"instance": "new"})).await;
+    let propagation = switch(&admin, "disable", "0").await;
+    assert_eq!(propagation.get("settled_in_ms"), None, "nobody was there before: {propagation}");
+    drop(first);
+
+    let before = Cursor { epoch: "historybefore".parse().unwrap(), ..here(&server) };
+    let _stream = stream(&service, "one", None, Some(&before)).await;
+    acknowledge(&service, &here(&server), json!({})).await;
+    acknowledge(&service, &here(&server), json!({"instance": "new"})).await;
+    let propagation = switch(&admin, "disable", "100ms").await;
+    assert_eq!((&propagation["confirmed"], &propagation["unproven"]), (&json!(2), &json!("incomplete")));
+    let left = propagation["settled_in_ms"].as_u64().unwrap();
+    assert!((20_000..=32_000).contains(&left), "until they would be lost: {propagation}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn how_far_everything_has_come_is_told_without_a_change() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    server.register("orders", &["GET:/o"]).await;
+    let (admin, service) = (server.admin().await, server.sdk("pay").await);
+    let come = async |query: &str| admin.get(&format!("/api/propagation{query}")).await;
+    let _stream = stream(&service, "one", None, None).await;
+    switch(&admin, "disable", "0").await;
+    let answer = come("?service=pay&wait=20ms").await;
+    assert_eq!((&answer.body["confirmed"], &answer.body["total"]), (&json!(0), &json!(1)), "{}", answer.body);
+    assert!(answer.body["waited_ms"].as_u64().unwrap() >= 20, "{}", answer.body);
+    acknowledge(&service, &here(&server), json!({})).await;
+    let answer = come("?service=pay&wait=20s").await;
+    assert_eq!((&answer.body["confirmed"], answer.body.get("unproven")), (&json!(1), None), "{}", answer.body);
+    assert_eq!(answer.body["revision"], json!(server.revision()));
+    let answer = come("?service=pay,orders").await;
+    assert_eq!((&answer.body["confirmed"], &answer.body["absent"]), (&json!(1), &json!(["orders"])), "{}", answer.body);
+    assert_eq!(come("").await.body["absent"], json!(["orders"]));
+    assert_eq!(come("?service=nosuch").await.status, 404);
+    assert_eq!(come("?service=pay,").await.body["field"], "service");
+    assert_eq!(come("?wait=soon").await.body["field"], "wait");
+    assert_eq!(server.anonymous().get("/api/propagation").await.status, 401);
     server.stop().await;
 }
 

@@ -95,6 +95,10 @@ impl SideStore for RedisSide {
     async fn noted(&self, prefix: &str, _now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
         self.read_from(&self.keys.notes, &self.keys.note_ends, "prefix", prefix).await
     }
+
+    fn keeps_notes(&self) -> bool {
+        true
+    }
 }
 
 /// After how many a value is gone; 0 for never.

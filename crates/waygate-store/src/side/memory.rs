@@ -50,6 +50,10 @@ impl SideStore for MemorySide {
     async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError> {
         Ok(self.notes.values(prefix, now))
     }
+
+    fn keeps_notes(&self) -> bool {
+        true
+    }
 }
 
 /// Notes in memory.

@@ -229,6 +229,8 @@ pub(crate) const INSTANCES: &[Field] = &[SERVICE, STATE, LIMIT, CURSOR];
 pub(crate) const ONE_INSTANCE: &[Field] = &[SERVICE];
 pub(crate) const INSTANCES_OF_SERVICE: &[Field] = &[STATE, LIMIT, CURSOR];
 pub(crate) const ACKNOWLEDGE: &[Field] = &[
+pub(crate) const PROPAGATION: &[Field] =
+    &[Field::new("service", Text, "Of these services, with commas between them; of all when left out"), WAIT];
     Field::new("app_id", Text, "The service's id").required(),
     Field::new("instance", Pattern("^[A-Za-z0-9._:@-]{1,128}$"), "Names it among those of its service").required(),
     Field::new(

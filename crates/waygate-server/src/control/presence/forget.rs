@@ -31,6 +31,7 @@ impl Presence {
             table.own.entry(name.clone()).or_default().forgotten = Some(clock::now());
             table.say(&name, Which::Forgotten);
         }
+        self.0.fleet.has_changed();
         self.tell();
         self.forget_shares(&name).await;
         Ok(())

@@ -71,6 +71,12 @@ impl Presence {
             delivered: delivered.clone(),
         };
         self.0.stays.begins(&name, number, process.clone(), now);
+        if let Some(resume) = &resume {
+            self.0.fleet.note_history(resume, &self.0.control.current().cursor.epoch);
+        }
+        if !table.own.contains_key(&name) {
+            self.0.fleet.has_changed();
+        }
         let instance = table.own.entry(name.clone()).or_default();
         instance.connection = Some(Arc::new(connection));
         if !std::mem::replace(&mut instance.here, true) {

@@ -86,6 +86,7 @@ pub(super) async fn run(presence: Presence, ending: CancellationToken) {
             () = presence.0.unsaid.notified() => {}
             _ = refresh.tick() => {
                 presence.table().refresh();
+                presence.0.fleet.has_changed();
                 presence.sweep_digests();
                 if let Ok(others) = read(&presence.0, None).await {
                     presence.table().others = others;

@@ -69,6 +69,13 @@ impl Which {
 }
 
 impl Table {
+    /// One that knows of instances from before the start of its node.
+    pub(super) fn remembering(own: BTreeMap<Name, Instance>) -> Self {
+        let mut table = Self { own, ..Self::default() };
+        table.count();
+        table
+    }
+
     /// Whether an instance can be taken in, with a stream here or without. Where its service has too many, those of it
     /// make room that have left or have not been heard of for `liveness`, the oldest first; never those of another.
     pub(super) fn has_room_for(&mut self, name: &Name, with_stream: bool, liveness: Duration, now: Timestamp) -> bool {

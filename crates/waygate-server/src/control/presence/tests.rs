@@ -7,7 +7,7 @@ use crate::clients::{About, Client};
 
 async fn presence() -> (ControlPlane, Presence) {
     let control = ControlPlane::start(Arc::new(MemoryStore::new().unwrap())).await.unwrap();
-    let presence = Presence::start(&control, LIVENESS);
+    let presence = Presence::start(&control, LIVENESS).await;
     (control, presence)
 }
 

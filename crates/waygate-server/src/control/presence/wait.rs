@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use waygate_api::instances::{Laggard, Propagation, Unproven};
@@ -26,9 +25,9 @@ const SHARE: u32 = 10;
 const FIRST_READING: Duration = Duration::from_secs(1);
 /// How many are named.
 const MOST_NAMED: usize = 100;
-/// For so long after its start a node takes services that were there before it to have more instances than it has seen:
-/// they come back within the pause of the SDK, which is 5 seconds unless set.
-const RETURN: SignedDuration = SignedDuration::from_secs(10);
+/// For so long after its start a node takes services that were there before it to have more instances than it has seen
+/// or remembers: they come back within the pause of the SDK, which is 5 seconds unless set.
+const RETURN: Duration = Duration::from_secs(10);
 
 /// A change to wait for.
 struct Awaited<'c> {
@@ -60,7 +59,7 @@ struct Count<'k> {
     sight: Sight,
     confirmed: usize,
     unconfirmed: usize,
-    lost: usize,
+    lost: Vec<(&'k Name, &'k Instance)>,
     laggards: Vec<(&'k Name, &'k Instance)>,
     absent: Absent,
     /// Waiting longer can change nothing.
@@ -96,14 +95,15 @@ impl Presence {
             let known = self.with_own(others, |service| concerned.includes(service));
             let (past, state) = (self.0.control.feed().past(), self.0.control.current());
             let count = awaited.count(&self.measure(&past), &known, &state);
-            let may_return = self.may_return(concerned);
+            let unsettled = self.unsettled(concerned);
             let end = begin + if has_read { patience } else { patience.max(FIRST_READING) };
             let is_over = Instant::now() >= end || ending.is_cancelled();
-            if is_over || (count.is_settled && notes.is_some() && !may_return) {
+            if is_over || (count.is_settled && notes.is_some() && unsettled.is_none()) {
                 let mut told = awaited.told(&self.measure(&past), &count);
-                let is_incomplete = notes.is_none() || may_return || self.leaves_out(concerned);
+                let is_incomplete = notes.is_none() || unsettled.is_some() || self.leaves_out(concerned);
                 told.unproven = told.unproven.or(is_incomplete.then_some(Unproven::Incomplete));
-                told.waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+                told.settled_in_ms = unsettled.map(milliseconds);
+                told.waited_ms = milliseconds(begin.elapsed());
                 return told;
             }
             let is_shown = count.sight == Sight::Shown;
@@ -129,10 +129,21 @@ impl Presence {
         self.read_since(service, at.checked_sub(pause / 2).unwrap_or(at)).await
     }
 
-    /// Whether this node has started so lately that instances of the services may not have come back to it yet.
-    fn may_return(&self, concerned: &Concerned) -> bool {
-        let is_young = clock::now().duration_since(self.0.control.started()) < RETURN;
-        is_young && self.0.known_before.iter().any(|service| concerned.includes(service))
+    /// For how much longer instances of the services may come back that this node, which has started lately, neither has
+    /// seen nor remembers.
+    fn unsettled(&self, concerned: &Concerned) -> Option<Duration> {
+        let fleet = &self.0.fleet;
+        let knows_some = self.0.known_before.iter().any(|service| concerned.includes(service));
+        let lasts = if fleet.follows_another() || (knows_some && !fleet.is_remembered()) {
+            // Whoever is there and is not known of is lost after that.
+            RETURN.max(self.0.liveness)
+        } else if knows_some {
+            RETURN
+        } else {
+            return None;
+        };
+        let age = Duration::try_from(clock::now().duration_since(self.0.control.started())).unwrap_or_default();
+        lasts.checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// Whether there are instances of the services that are not kept account of.
@@ -171,7 +182,7 @@ impl Awaited<'_> {
             sight,
             confirmed: 0,
             unconfirmed: 0,
-            lost: 0,
+            lost: Vec::new(),
             laggards: Vec::new(),
             absent: Absent::default(),
             is_settled: true,
@@ -189,7 +200,7 @@ impl Awaited<'_> {
                 continue;
             }
             if measure.is_lost(instance) {
-                count.lost += 1;
+                count.lost.push((name, instance));
                 continue;
             }
             there.insert(&name.service);
@@ -244,29 +255,40 @@ impl Awaited<'_> {
     }
 
     fn told(&self, measure: &Measure<'_>, count: &Count<'_>) -> Propagation {
-        let mut concerning: BTreeMap<&ServiceId, Vec<_>> = BTreeMap::new();
-        let named = count.laggards.iter().take(MOST_NAMED).filter_map(|(name, instance)| {
-            let concerning = concerning.entry(&name.service).or_insert_with(|| measure.past.concerning(&name.service));
-            let view = measure.view(name, instance, concerning)?;
-            let (service, instance) = (view.service, view.id);
-            Some(Laggard { service, instance, applied: view.applied, state: view.state, rejected: view.rejected })
-        });
+        let mut concerning: BTreeMap<ServiceId, Vec<_>> = BTreeMap::new();
+        let mut named = |all: &[(&Name, &Instance)]| -> Vec<Laggard> {
+            let named = all.iter().take(MOST_NAMED).filter_map(|(name, instance)| {
+                let service = &name.service;
+                let concerning = concerning.entry(service.clone()).or_insert_with(|| measure.past.concerning(service));
+                let view = measure.view(name, instance, concerning)?;
+                let (service, instance) = (view.service, view.id);
+                Some(Laggard { service, instance, applied: view.applied, state: view.state, rejected: view.rejected })
+            });
+            named.collect()
+        };
+        let (laggards, lost_instances) = (named(&count.laggards), named(&count.lost));
         Propagation {
             revision: self.change.revision,
             confirmed: count.confirmed,
             total: count.confirmed + count.laggards.len(),
             unconfirmed: count.unconfirmed,
-            lost: count.lost,
+            lost: count.lost.len(),
             waited_ms: 0,
             unproven: match count.sight {
                 Sight::Shown => count.absent.unproven,
                 Sight::Unseen => Some(Unproven::Unseen),
                 Sight::Vanished => Some(Unproven::Vanished),
             },
-            laggards: named.collect(),
+            laggards,
             absent: count.absent.services.iter().take(MOST_NAMED).map(ToString::to_string).collect(),
+            lost_instances,
+            settled_in_ms: None,
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The more often it was read the seldomer, within bounds; but what takes long must not be asked for all the time.

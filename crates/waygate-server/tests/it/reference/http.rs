@@ -69,7 +69,7 @@ fn area_of(path: &str) -> &'static str {
         "audit" => "Audit log",
         "webhooks" => "Webhooks",
         "sdk" => "What services call",
-        "instances" | "traffic" => "Instances and traffic",
+        "instances" | "propagation" | "traffic" => "Instances and traffic",
         "auth" | "login" | "logout" | "tokens" => "Logins and tokens",
         _ => "The server itself",
     }

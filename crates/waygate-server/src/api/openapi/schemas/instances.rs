@@ -65,6 +65,16 @@ pub(super) fn all() -> Schemas {
             ),
         ),
         named(
+            "Laggard",
+            object(
+                &["service", "instance", "applied", "state"],
+                json!({
+                    "service": text(), "instance": text(), "applied": or_null(whole()), "state": state(),
+                    "rejected": list(schema("NotApplied")),
+                }),
+            ),
+        ),
+        named(
             "Propagation",
             object(
                 &["revision", "confirmed", "total", "unconfirmed", "lost", "waited_ms", "laggards"],
@@ -72,11 +82,8 @@ pub(super) fn all() -> Schemas {
                     "revision": whole(), "confirmed": whole(), "total": whole(), "unconfirmed": whole(),
                     "lost": whole(), "waited_ms": whole(),
                     "unproven": one_of(&["vanished", "unseen", "incomplete", "absent", "unheard"]),
-                    "laggards": list(object(&["service", "instance", "applied", "state"], json!({
-                        "service": text(), "instance": text(), "applied": or_null(whole()), "state": state(),
-                        "rejected": list(schema("NotApplied")),
-                    }))),
-                    "absent": texts(),
+                    "laggards": list(schema("Laggard")), "absent": texts(), "lost_instances": list(schema("Laggard")),
+                    "settled_in_ms": whole(),
                 }),
             ),
         ),

@@ -22,7 +22,7 @@ fn g60_what_takes_long_to_read_is_read_seldom() {
 #[tokio::test]
 async fn g57_what_this_node_has_not_seen_is_confirmed_by_nobody() {
     let control = ControlPlane::start(Arc::new(MemoryStore::new().unwrap())).await.unwrap();
-    let presence = Presence::start(&control, LIVENESS);
+    let presence = Presence::start(&control, LIVENESS).await;
     let (pay, here): (ServiceId, _) = ("pay".parse().unwrap(), control.current().cursor.clone());
     let change = Cursor { revision: Revision(1), lineage: Lineage(7), ..here.clone() };
     for (instance, cursor) in [("one", &here), ("two", &change)] {
