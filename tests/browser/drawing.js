@@ -133,6 +133,7 @@ function paint(element, top = false) {
   if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return;
   const seen = element.getBoundingClientRect();
   if (seen.width <= 1.5 && seen.height <= 1.5 && element.childElementCount === 0) return;
+  if (element.matches("details:not([open]) > :not(summary)")) return;
   if (element.matches(".visually-hidden, [popover], script, style, option, caption.visually-hidden")) return;
   if (!top && (style.position === "fixed" || style.position === "sticky" || element.matches("dialog[open]"))) { later.push(element); return; }
   if (element.matches("dialog[open]")) out.push(`<rect width="${width}" height="${height}" fill="#080c14" fill-opacity=".5"/>`);

@@ -7,6 +7,7 @@ import unittest
 import test_access
 import test_fleet
 import test_foresight
+import test_gallery
 import test_live
 import test_operate
 import test_plain
@@ -15,7 +16,8 @@ import test_truth
 import test_walk
 from stage import PICTURES, Check, Stage
 
-MODULES = (test_walk, test_truth, test_fleet, test_live, test_operate, test_traffic, test_foresight, test_plain, test_access)
+MODULES = (test_walk, test_truth, test_fleet, test_live, test_operate, test_traffic, test_foresight, test_plain, test_access,
+           test_gallery)
 
 
 def tests(named):
@@ -32,6 +34,8 @@ def main(arguments):
         return figures.main()
     if arguments and arguments[0] == "--tour":
         arguments = ["test_readme_leads"]
+    if arguments and arguments[0] == "--pictures":
+        arguments = ["test_every_page_is_seen"]
     begun = time.monotonic()
     suite = unittest.TestSuite(tests(arguments[0] if arguments else ""))
     Check.stage = Stage()

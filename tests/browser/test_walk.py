@@ -9,7 +9,7 @@ from webdriver import Browser, until
 README = os.path.join(REPOSITORY, "README.md")
 TOUR = os.path.join(REPOSITORY, "target/dashboard-tour")
 # The pictures of README are drawings, made anew by `scripts/browser --tour` alone.
-DRAWINGS = os.path.join(REPOSITORY, "docs/pictures") if os.environ.get("WAYGATE_DRAWINGS") else None
+DRAWINGS = os.path.join(REPOSITORY, "docs/pictures") if os.environ.get("WAYGATE_DRAWINGS") == "1" else None
 
 
 def section():
