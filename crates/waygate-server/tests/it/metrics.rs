@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use waygate_server::{Credentials, Role, StreamOptions, User};
+use waygate_server::{Credentials, Role, StreamOptions, User, WebhookOptions};
 
-use crate::helpers::{Caller, TestServer, route};
+use crate::helpers::{Caller, Receiver, TestServer, in_time, route};
 
 /// Every sample of an exposition, by its name and labels as they are written.
 struct Scrape(BTreeMap<String, f64>);
@@ -99,6 +99,56 @@ async fn a_fleet_at_work_shows_in_the_metrics() {
         assert!(tokio::time::Instant::now() < deadline, "the end of a stream is never counted");
         tokio::task::yield_now().await;
     }
+}
+
+/// Once a scrape is so.
+async fn eventually(caller: &Caller, holds: impl Fn(&Scrape) -> bool) -> Scrape {
+    in_time(async {
+        loop {
+            let scrape = Scrape::of(caller).await;
+            if holds(&scrape) {
+                return scrape;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_resumed_what_lags_and_what_webhooks_are_told_shows_in_the_metrics() {
+    let options = WebhookOptions { allow_private: true, ..WebhookOptions::default() };
+    let server = TestServer::start_with(|server| server.webhooks(options)).await;
+    let (admin, receiver) = (server.admin().await, Receiver::start().await);
+    server.register("pay", &["GET:/a"]).await;
+    let instance = server.sdk("pay").await.with("x-waygate-instance", "pay-1");
+    let instance = instance.with("x-waygate-protocol", "1").with("x-waygate-capabilities", "acknowledge,digest");
+    let here = server.control.current().cursor.to_string();
+    let resuming = instance.with("last-event-id", here.clone());
+    let mut stream = resuming.open(reqwest::Method::GET, "/api/sdk/stream?service=pay", None).await;
+    assert!(stream.chunk().await.unwrap().is_some());
+    let acknowledged = json!({"app_id": "pay", "instance": "pay-1", "cursor": here, "digest": "d1"});
+    assert_eq!(instance.post("/api/sdk/acknowledge", acknowledged).await.status, 200);
+    assert_eq!(admin.post("/api/webhooks", json!({"url": receiver.url()})).await.status, 201);
+    assert_eq!(admin.post(&route("pay:GET:/a", "disable"), json!({"reason": "x"})).await.status, 200);
+
+    let told = "waygate_webhook_attempts_total{outcome=\"delivered\"}";
+    let scrape = eventually(&admin, |scrape| scrape.at(told) >= 1.0).await;
+    assert_eq!(
+        scrape.at("waygate_stream_starts_total{protocol=\"frames\",start=\"resumed\"}").to_bits(),
+        1_f64.to_bits()
+    );
+    assert!(!scrape.0.contains_key("waygate_stream_starts_total{protocol=\"frames\",start=\"snapshot\"}"));
+    assert!(scrape.at("waygate_webhook_attempt_duration_seconds_count") >= 1.0);
+    // It has not said that it enforces the change.
+    let behind = "waygate_instance_lag_revisions{service=\"pay\"}";
+    let scrape = eventually(&admin, |scrape| scrape.at(behind) >= 1.0).await;
+    assert!(scrape.0.contains_key("waygate_instance_lag_seconds{service=\"pay\"}"), "{:#?}", scrape.0);
+    let caught_up = json!({
+        "app_id": "pay", "instance": "pay-1", "cursor": server.control.current().cursor.to_string(), "digest": "d1",
+    });
+    assert_eq!(instance.post("/api/sdk/acknowledge", caught_up).await.status, 200);
+    eventually(&admin, |scrape| scrape.at(behind).to_bits() == 0_f64.to_bits()).await;
 }
 
 #[tokio::test]

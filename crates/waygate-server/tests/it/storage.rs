@@ -80,6 +80,11 @@ async fn g23_a_change_that_cannot_be_stored_is_refused_and_later_ones_work_again
         assert_eq!(admin.get("/api/routes").await.body[0]["status"], "active");
     }
     assert_eq!(server.revision(), before);
+    let metrics = admin.open(reqwest::Method::GET, "/metrics", None).await.text().await.unwrap();
+    for error in ["full", "unavailable"] {
+        let counted = format!("waygate_store_errors_total{{operation=\"commit\",error=\"{error}\"}} 2");
+        assert!(metrics.contains(&counted), "{counted}: {metrics}");
+    }
     store.fault.store(SOUND, Ordering::SeqCst);
     assert_eq!(admin.post(&route("/a", "disable"), json!({})).await.body["status"], "disabled");
     assert_eq!(server.revision(), before + 1);
