@@ -25,6 +25,8 @@ pub use memory::MemorySide;
 /// Beside the values that are swapped there are notes, for what is told often and by many at once, such as signs of
 /// life: they are apart from the values, never written to a disk, and gone with the last of those who share the store.
 ///
+/// A store that one process at a time has keeps what expires no longer than that process lives.
+///
 /// `now` is the caller's clock. A table with a clock of its own, shared by many nodes, goes by that one.
 #[async_trait]
 pub trait SideStore: fmt::Debug + Send + Sync + 'static {
@@ -47,13 +49,13 @@ pub trait SideStore: fmt::Debug + Send + Sync + 'static {
     /// Puts notes in place of whatever is noted at their keys: all in one step.
     async fn note(&self, notes: Vec<(String, SideValue)>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The notes at all keys that begin with `prefix` and that have not expired.
-    async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError>;
     /// Whether notes are still there when a program that shares the store has started anew. Unless it says so, they are not.
     fn keeps_notes(&self) -> bool {
         false
     }
 
+    /// The notes at all keys that begin with `prefix` and that have not expired.
+    async fn noted(&self, prefix: &str, now: Timestamp) -> Result<BTreeMap<String, String>, StoreError>;
 }
 
 /// A value to be kept.

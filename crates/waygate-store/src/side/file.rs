@@ -15,7 +15,8 @@ use crate::file::write_unsynchronised;
 use crate::side::memory::{Notes, Table};
 use crate::side::{SideStore, SideValue};
 
-/// A [`SideStore`] beside the document of a file store. The lock of that store covers it too.
+/// A [`SideStore`] beside the document of a file store. The lock of that store covers it too, so what expires, such as a
+/// lease, concerns nobody but this process and is kept in memory alone: after a kill nobody waits for it to end.
 #[derive(Debug)]
 pub(crate) struct FileSide {
     path: PathBuf,
@@ -30,10 +31,12 @@ pub(crate) struct FileSide {
 impl FileSide {
     /// The table at a path; an empty one where there is none, or none that can be read.
     pub(crate) fn open(path: PathBuf, unfinished: String) -> Self {
-        let table = read(&path).unwrap_or_else(|error| {
+        let mut table = read(&path).unwrap_or_else(|error| {
             tracing::warn!(file.path = %path.display(), %error, "what lay beside the log cannot be read and begins anew");
             Table::default()
         });
+        // Versions before have written it.
+        table.forget_what_expires();
         Self { path, unfinished, table: Arc::new(Mutex::new(table)), notes: Notes::default() }
     }
 }
@@ -59,6 +62,10 @@ impl SideStore for FileSide {
         let mut after = table.clone();
         if !after.swap(key, expected, new, now) {
             return Ok(false);
+        }
+        if after.lasting().eq(table.lasting()) {
+            *table = after;
+            return Ok(true);
         }
         let (path, unfinished) = (self.path.clone(), self.unfinished.clone());
         // Whoever asked may go away in between: the file and the table change together all the same.
@@ -89,7 +96,7 @@ fn read(path: &Path) -> io::Result<Table> {
 }
 
 fn write(path: &Path, unfinished: &str, table: &Table) -> Result<(), StoreError> {
-    let content = serde_json::to_vec_pretty(table)
+    let content = serde_json::to_vec_pretty(&table.lasting().collect::<BTreeMap<_, _>>())
         .map_err(|error| StoreError::Unavailable(format!("a value cannot be encoded: {error}")))?;
     write_unsynchronised(path, unfinished, &content)
 }

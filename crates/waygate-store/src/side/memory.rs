@@ -93,7 +93,7 @@ pub(crate) struct Table(BTreeMap<String, Kept>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "file", derive(serde::Serialize, serde::Deserialize))]
-struct Kept {
+pub(crate) struct Kept {
     text: String,
     #[cfg_attr(feature = "file", serde(default, skip_serializing_if = "Option::is_none"))]
     expires: Option<Timestamp>,
@@ -125,6 +125,17 @@ impl Table {
             }
         }
         true
+    }
+
+    #[cfg(feature = "file")]
+    pub(crate) fn forget_what_expires(&mut self) {
+        self.0.retain(|_, kept| kept.expires.is_none());
+    }
+
+    /// What does not expire.
+    #[cfg(feature = "file")]
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = (&String, &Kept)> {
+        self.0.iter().filter(|(_, kept)| kept.expires.is_none())
     }
 
     fn put(&mut self, key: String, value: SideValue, now: Timestamp) {
