@@ -36,14 +36,17 @@ pub(super) async fn run(webhooks: Webhooks, ending: CancellationToken) {
                 continue;
             }
         }
-        tokio::select! {
-            () = serve(&webhooks, &node) => {}
-            () = ending.cancelled() => {
-                let side = &webhooks.0.side;
-                // Without it, the lease ends by itself.
-                let _ = side.swap(LEASE, Some(&node), None, clock::now()).await;
-                return;
-            }
+        let mut workers = Workers::default();
+        let is_over = tokio::select! {
+            () = serve(&webhooks, &node, &mut workers) => false,
+            () = ending.cancelled() => true,
+        };
+        // Whoever delivers next shall not meet one of them.
+        workers.tasks.shutdown().await;
+        if is_over {
+            // Without it, the lease ends by itself.
+            let _ = webhooks.0.side.swap(LEASE, Some(&node), None, clock::now()).await;
+            return;
         }
     }
 }
@@ -60,10 +63,9 @@ async fn hold(webhooks: &Webhooks, node: &str) -> Result<bool, StoreError> {
 }
 
 /// Delivers for as long as the lease lasts.
-async fn serve(webhooks: &Webhooks, node: &str) {
+async fn serve(webhooks: &Webhooks, node: &str, workers: &mut Workers) {
     let inner = &webhooks.0;
     let mut changed = inner.control.changed();
-    let mut workers = Workers::default();
     let mut renewal = interval(inner.options.lease / 3);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     sweep(webhooks).await;
@@ -114,8 +116,17 @@ impl Workers {
     }
 }
 
-/// Forgets the places of webhooks that are gone.
+/// Forgets the places of webhooks that are gone, if that can be had soon.
 async fn sweep(webhooks: &Webhooks) {
+    // Left for the next time where it takes too long: the lease has to be prolonged.
+    let _ = timeout(webhooks.0.options.lease / 3, forget_strangers(webhooks)).await;
+}
+
+async fn forget_strangers(webhooks: &Webhooks) {
+    // A webhook that this node has not heard of yet is not gone.
+    if webhooks.0.control.catch_up().await.is_err() {
+        return;
+    }
     let (side, now) = (&webhooks.0.side, clock::now());
     let Ok(places) = side.values(PREFIX, now).await else { return };
     let known = &webhooks.0.control.current().webhooks;

@@ -48,7 +48,8 @@ impl Keys {
 
     /// The header of the Standard Webhooks specification: one signature, and right after a rotation a second one.
     pub(super) fn signatures(&self, id: &WebhookId, webhook: &Webhook, delivery: &Delivery, now: Timestamp) -> String {
-        let changing_over = webhook.rotated.is_some_and(|rotated| now < rotated + CHANGE_OVER);
+        let changing_over =
+            webhook.rotated.is_some_and(|rotated| now < rotated.checked_add(CHANGE_OVER).unwrap_or(Timestamp::MAX));
         let previous = changing_over.then(|| webhook.generation.saturating_sub(1));
         std::iter::once(webhook.generation)
             .chain(previous)

@@ -25,12 +25,23 @@ pub(super) enum Next {
     OtherHistory,
 }
 
-/// Reads what comes after `settled`. `cursor` is a place that was seen, at or right after it.
+/// Reads what comes after `settled`, as far as this node follows. `cursor` is a place that was seen, at or right after it.
+///
+/// Another node may have been further than this one is: what looks like another history is one only where the store
+/// knows no better.
 pub(super) async fn after(
     control: &ControlPlane,
     settled: Revision,
     cursor: Option<&Cursor>,
 ) -> Result<Next, StoreError> {
+    match (read(control, settled, cursor).await?, cursor) {
+        (Next::OtherHistory, Some(cursor)) => control.catch_up_for(cursor).await?,
+        (next, _) => return Ok(next),
+    }
+    read(control, settled, cursor).await
+}
+
+async fn read(control: &ControlPlane, settled: Revision, cursor: Option<&Cursor>) -> Result<Next, StoreError> {
     let head = control.current().cursor.clone();
     if let Some(cursor) = cursor
         && (cursor.epoch != head.epoch
@@ -53,6 +64,8 @@ pub(super) async fn after(
     if commits.is_empty() {
         commits = oldest(control, settled).await?;
     }
+    // The store is ahead of what follows it: a place beyond the head would be one of another history.
+    commits.retain(|commit| commit.revision() <= head.revision);
     commits.reverse();
     Ok(if commits.is_empty() { Next::Nothing } else { Next::Commits(commits) })
 }

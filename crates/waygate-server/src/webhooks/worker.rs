@@ -36,7 +36,7 @@ pub(super) async fn run(webhooks: Webhooks, id: WebhookId) {
         changed.mark_unchanged();
         let Some(webhook) = present(&webhooks.0, &id) else { return };
         let then = step(&webhooks, &id, &webhook).await.unwrap_or_else(|error| {
-            tracing::warn!(webhook.id = %id, %error, "the place of a webhook cannot be read or written; trying again");
+            tracing::warn!(webhook.id = %id, %error, "what a webhook has to tell cannot be read; trying again");
             Then::Retry(PAUSE)
         });
         match then {
@@ -71,11 +71,9 @@ async fn step(webhooks: &Webhooks, id: &WebhookId, webhook: &Webhook) -> Result<
     let now = clock::now();
     let (text, progress) = progress::load(&*inner.side, id, now).await?;
     let mut place = Place { inner, id, text, progress, is_kept: true };
-    if let Some(next) = place.progress.next_attempt
-        && now < next
-        && place.progress.tried_as == webhook.changed_at
-    {
-        return Ok(Then::Retry(between(now, next)));
+    let due_in = place.progress.due_in(now, inner.options.longest_retry);
+    if !due_in.is_zero() && place.progress.tried_as == webhook.changed_at {
+        return Ok(Then::Retry(due_in));
     }
     let settled = place.progress.settled(webhook);
     match outbox::after(&inner.control, settled, place.progress.cursor.as_ref()).await? {
@@ -84,8 +82,8 @@ async fn step(webhooks: &Webhooks, id: &WebhookId, webhook: &Webhook) -> Result<
             tracing::warn!(webhook.id = %id, "the log has another history; deliveries begin anew with what it holds");
             let missed =
                 Missed { at: now, after: settled, next: webhook.since.next(), why: "another_history".to_owned() };
-            place.progress = Progress { missed: Some(missed), cursor: None, records: None, ..place.progress };
-            place.keep().await?;
+            place.progress.begin_anew(missed);
+            place.keep().await;
             Ok(Then::GoOn)
         }
         Next::Commits(commits) => {
@@ -95,7 +93,7 @@ async fn step(webhooks: &Webhooks, id: &WebhookId, webhook: &Webhook) -> Result<
                 place.progress.missed =
                     Some(Missed { at: now, after: settled, next: first, why: "no_longer_kept".to_owned() });
             }
-            deliver_all(webhooks, webhook, &mut place, &commits).await
+            Ok(deliver_all(webhooks, webhook, &mut place, &commits).await)
         }
     }
 }
@@ -112,10 +110,21 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    async fn keep(&mut self) -> Result<(), StoreError> {
+    /// Writes it down, however long that takes: what was forgotten would be told again, each time.
+    async fn keep(&mut self) {
         let side = &*self.inner.side;
-        self.is_kept = progress::store(side, self.id, &mut self.text, &self.progress, clock::now()).await?;
-        Ok(())
+        loop {
+            match progress::store(side, self.id, &mut self.text, &self.progress, clock::now()).await {
+                Ok(is_kept) => {
+                    self.is_kept = is_kept;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(webhook.id = %self.id, %error, "the place of a webhook cannot be written; trying again");
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Puts the delivery off, or gives it up when it has been tried for long enough.
@@ -123,12 +132,11 @@ impl Place<'_> {
         let (now, options) = (clock::now(), &self.inner.options);
         let progress = &mut self.progress;
         progress.stand_at(commit, index);
-        progress.attempts = progress.attempts.saturating_add(1);
         progress.tried_as = webhook.changed_at;
-        progress.last_error = Some(Trouble { at: now, id: delivery.id.clone(), error: error.clone() });
-        let first = *progress.first_attempt.get_or_insert(now);
+        let trouble = Trouble { at: now, id: delivery.id.clone(), error: error.clone() };
+        let tried_for = progress.failed_again(trouble, options.longest_retry.saturating_add(options.timeout));
         let pause = pause_after(progress.attempts, options.first_retry, options.longest_retry);
-        if between(first, now) < options.give_up_after {
+        if tried_for < options.give_up_after {
             progress.next_attempt = Some(now.checked_add(pause).unwrap_or(Timestamp::MAX));
             return;
         }
@@ -156,13 +164,11 @@ fn pause_after(attempts: u32, first: Duration, longest: Duration) -> Duration {
 }
 
 /// Goes through commits until one delivery fails or the webhook changes.
-async fn deliver_all(
-    webhooks: &Webhooks,
-    webhook: &Webhook,
-    place: &mut Place<'_>,
-    commits: &[Arc<Commit>],
-) -> Result<Then, StoreError> {
+async fn deliver_all(webhooks: &Webhooks, webhook: &Webhook, place: &mut Place<'_>, commits: &[Arc<Commit>]) -> Then {
     for commit in commits {
+        if commit.draft.records.is_empty() {
+            place.progress.settle(commit, 0);
+        }
         for index in place.progress.settled_records(commit)..commit.draft.records.len() {
             if !webhook.settings.concerns(&commit.draft.records[index]) {
                 place.progress.settle(commit, index);
@@ -180,21 +186,17 @@ async fn deliver_all(
                 }
                 Err(error) => place.failed(webhook, commit, index, &delivery, error),
             }
-            place.keep().await?;
-            if let Some(next) = place.progress.next_attempt {
-                return Ok(Then::Retry(between(clock::now(), next)));
+            place.keep().await;
+            if place.progress.next_attempt.is_some() {
+                return Then::Retry(place.progress.due_in(clock::now(), place.inner.options.longest_retry));
             }
             if !place.is_kept || present(place.inner, place.id).is_none_or(|now| now.changed_at != webhook.changed_at) {
-                return Ok(Then::GoOn);
+                return Then::GoOn;
             }
         }
     }
-    place.keep().await?;
-    Ok(Then::GoOn)
-}
-
-fn between(now: Timestamp, then: Timestamp) -> Duration {
-    Duration::try_from(then.duration_since(now)).unwrap_or_default()
+    place.keep().await;
+    Then::GoOn
 }
 
 #[cfg(test)]

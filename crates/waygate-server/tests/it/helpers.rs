@@ -1,5 +1,6 @@
 //! A server to test, and the callers that test it.
 
+mod altered;
 mod backend;
 mod caller;
 mod follower;
@@ -8,6 +9,7 @@ mod receiver;
 mod server;
 mod shared;
 
+pub(crate) use altered::{Altered, held_back};
 pub(crate) use backend::Backend;
 pub(crate) use caller::{Answer, Caller};
 pub(crate) use follower::Follower;

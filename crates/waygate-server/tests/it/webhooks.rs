@@ -3,6 +3,7 @@
 mod api;
 mod delivery;
 mod nodes;
+mod once;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::Semaphore;
 use waygate_core::{Cause, Command, Platform, Timestamp};
 use waygate_server::{ServerBuilder, WebhookOptions};
 
-use crate::helpers::{Caller, Receiver, TestServer, in_time};
+use crate::helpers::{Caller, Receiver, TestServer};
 
 /// May deliver to this machine, and does not take its time.
 fn options() -> WebhookOptions {
@@ -49,6 +50,10 @@ async fn switch(server: &TestServer, times: usize) {
     }
 }
 
+fn route(to: waygate_core::Switch) -> Command {
+    Command::Route { route: "pay:/a".parse().unwrap(), to, reason: "why".to_owned(), expected: None }
+}
+
 async fn execute(server: &TestServer, command: Command) {
     let at = Timestamp::from_second(1_900_000_000).unwrap();
     let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at };
@@ -58,18 +63,18 @@ async fn execute(server: &TestServer, command: Command) {
 
 /// The delivery state, once it is as it should be.
 async fn delivery(admin: &Caller, id: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    in_time(async {
-        loop {
+    let mut delivery = Value::Null;
+    let looking = async {
+        while delivery.is_null() || !holds(&delivery) {
             let answer = admin.get(&format!("/api/webhooks/{id}")).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
-            let delivery = answer.body["delivery"].clone();
-            if holds(&delivery) {
-                return delivery;
-            }
+            delivery = answer.body["delivery"].clone();
             tokio::task::yield_now().await;
         }
-    })
-    .await
+    };
+    let is_in_time = tokio::time::timeout(Duration::from_secs(20), looking).await.is_ok();
+    assert!(is_in_time, "it is still {delivery}");
+    delivery
 }
 
 /// The reasons of the messages, in order.

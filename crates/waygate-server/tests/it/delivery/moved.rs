@@ -3,87 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use serde_json::json;
-use tokio::sync::watch;
-use waygate_core::{Commit, Cursor, Draft, DraftId, Revision, State};
+use tokio::sync::Semaphore;
+use waygate_core::Revision;
 use waygate_server::Credentials;
-use waygate_store::{
-    CommitError, CommitStream, HistoryPage, HistoryQuery, MemoryStore, Retention, SideStore, Store, StoreError,
-    WatchError,
-};
+use waygate_store::{MemoryStore, Retention};
 
 use super::redis::{Redis, Way, is_available, node_at};
 use super::switch;
-use crate::helpers::{Caller, Follower, Shared, TestServer, eventually, in_time};
+use crate::helpers::{Altered, Caller, Follower, Shared, TestServer, eventually, held_back, in_time};
 
 const STREAM: &str = "/api/sdk/stream?service=pay";
 const SNAPSHOT: &str = "/api/sdk/snapshot?service=pay";
-
-/// One node's way to a store that others use too: what is committed there is learnt of when it is let through.
-#[derive(Debug)]
-struct Late {
-    inner: Shared,
-    is_open: watch::Receiver<bool>,
-    /// How often it was asked whether something is the newest.
-    asked: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Store for Late {
-    async fn load(&self) -> Result<State, StoreError> {
-        self.inner.load().await
-    }
-
-    async fn commit(&self, base: &Cursor, drafts: Vec<Draft>) -> Result<Vec<Arc<Commit>>, CommitError> {
-        let answer = self.inner.commit(base, drafts).await;
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        answer
-    }
-
-    async fn watch(&self, after: &Cursor) -> Result<CommitStream, WatchError> {
-        let is_open = self.is_open.clone();
-        let commits = self.inner.watch(after).await?;
-        Ok(Box::pin(commits.then(move |commit| {
-            let mut is_open = is_open.clone();
-            async move {
-                let _ = is_open.wait_for(|is_open| *is_open).await;
-                commit
-            }
-        })))
-    }
-
-    async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError> {
-        self.inner.history(query).await
-    }
-
-    async fn find(&self, id: &DraftId) -> Result<Option<Arc<Commit>>, StoreError> {
-        self.inner.find(id).await
-    }
-
-    fn side(&self) -> Arc<dyn SideStore> {
-        self.inner.side()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.inner.close().await
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.inner.trouble()
-    }
-
-    fn describe(&self) -> String {
-        "late".to_owned()
-    }
-}
 
 /// A node that is up to date, one that learns nothing until it is let, and a service that knows the newest change.
 struct Moving {
     far: TestServer,
     follower: Follower,
-    open: watch::Sender<bool>,
+    /// What the far node has to have to learn of a commit.
+    permits: Arc<Semaphore>,
+    /// How often the store was asked by the far node whether something is the newest.
     asked: Arc<AtomicUsize>,
     made: u64,
 }
@@ -93,30 +32,33 @@ impl Moving {
         let store = Arc::new(MemoryStore::new().unwrap());
         let near = TestServer::start_on(Arc::new(Shared(store.clone())), |node| node.auth(Credentials::none())).await;
         register(&near).await;
-        let (open, is_open) = watch::channel(false);
-        let asked = Arc::<AtomicUsize>::default();
-        let late = Late { inner: Shared(store), is_open, asked: asked.clone() };
+        let (permits, asked) = (Arc::new(Semaphore::new(0)), Arc::<AtomicUsize>::default());
+        let counted = asked.clone();
+        let late = Altered::of(Shared(store)).watched(held_back(&permits)).before_commit(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
         let far = TestServer::start_on(Arc::new(late), |node| node.auth(Credentials::none())).await;
         let mut follower = Follower::caught_up(&near.anonymous(), "pay").await;
         let made = switch(&near.anonymous(), "pay:GET:/a", "disable").await;
         follower.until(made).await;
         assert!(far.revision() < made, "it has not heard of the change");
         near.stop().await;
-        Self { far, follower, open, asked, made }
+        Self { far, follower, permits, asked, made }
     }
 
     /// Lets the node learn of everything once the store has been asked.
-    async fn open_once_asked(asked: &AtomicUsize, open: &watch::Sender<bool>) {
+    async fn open_once_asked(asked: &AtomicUsize, permits: &Semaphore) {
         eventually(async || asked.load(Ordering::SeqCst) > 0).await;
-        open.send_replace(true);
+        permits.add_permits(Semaphore::MAX_PERMITS);
     }
 }
 
 #[tokio::test]
 async fn g4_a_stream_that_is_ahead_of_a_node_goes_on_there_once_the_node_has_caught_up() {
-    let Moving { far, mut follower, open, asked, made } = Moving::start().await;
+    let Moving { far, mut follower, permits, asked, made } = Moving::start().await;
     let caller = far.anonymous();
-    tokio::join!(follower.resume(&caller), Moving::open_once_asked(&asked, &open));
+    tokio::join!(follower.resume(&caller), Moving::open_once_asked(&asked, &permits));
     follower.until_bookmark().await;
     assert_eq!((follower.revision(), follower.snapshots), (made, 1), "it is not taken back to what the node knew");
     assert_eq!(follower.status("GET:/a"), "disabled");
@@ -128,22 +70,22 @@ async fn g4_a_stream_that_is_ahead_of_a_node_goes_on_there_once_the_node_has_cau
 #[tokio::test]
 async fn g4_a_poll_that_is_ahead_of_a_node_is_answered_once_the_node_has_caught_up() {
     for header in ["last-event-id", "if-none-match"] {
-        let Moving { far, follower, open, asked, .. } = Moving::start().await;
+        let Moving { far, follower, permits, asked, .. } = Moving::start().await;
         let cursor = follower.cursor.clone().unwrap().to_string();
         let value = if header == "if-none-match" { format!("\"{cursor}\"") } else { cursor.clone() };
         let caller = far.anonymous().with(header, value);
-        let (answer, ()) = tokio::join!(caller.get(SNAPSHOT), Moving::open_once_asked(&asked, &open));
+        let (answer, ()) = tokio::join!(caller.get(SNAPSHOT), Moving::open_once_asked(&asked, &permits));
         assert_eq!(answer.header("x-waygate-cursor"), Some(&*cursor), "{header}: {}", answer.body);
     }
 }
 
 #[tokio::test]
 async fn g4_a_node_that_does_not_catch_up_says_so_and_takes_nobody_back() {
-    let Moving { far, follower, open, .. } = Moving::start().await;
+    let Moving { far, follower, permits, .. } = Moving::start().await;
     let cursor = follower.cursor.clone().unwrap().to_string();
     let caller = far.anonymous().with("last-event-id", cursor);
     tokio::join!(refused(&caller, STREAM), refused(&caller, SNAPSHOT));
-    open.send_replace(true);
+    permits.add_permits(Semaphore::MAX_PERMITS);
     eventually(async || caller.get(SNAPSHOT).await.status == 200).await;
 }
 

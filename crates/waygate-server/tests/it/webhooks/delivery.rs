@@ -13,12 +13,8 @@ use waygate_core::{
 use waygate_server::WebhookOptions;
 use waygate_store::{HistoryQuery, MemoryStore, Retention};
 
-use super::{create, delivery, execute, options, quick, reasons, switch};
+use super::{create, delivery, execute, options, quick, reasons, route, switch};
 use crate::helpers::{Backend, Receiver, TestServer};
-
-fn route(to: Switch) -> Command {
-    Command::Route { route: "pay:/a".parse().unwrap(), to, reason: "why".to_owned(), expected: None }
-}
 
 fn control(lifecycle: Lifecycle) -> Command {
     route(Switch::Control { lifecycle, until: None, enforcement: Enforcement::Enforce })
