@@ -38,5 +38,5 @@ impl Switched {
 
 fn cause() -> Cause {
     let actor: Actor = "ada@example.com".parse().unwrap();
-    Cause { actor, platform: Platform::Api, at: Timestamp::now() }
+    Cause { actor, platform: Platform::Api, at: Timestamp::now(), undoes: None }
 }

@@ -23,4 +23,7 @@ pub struct AuditEntry {
     pub new_status: Option<LifecycleKind>,
     #[serde(default)]
     pub revision: Revision,
+    /// The revision of the change that this one takes back, where whoever made it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Revision>,
 }

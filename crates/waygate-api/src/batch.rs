@@ -9,6 +9,11 @@ use crate::maintenance::MaintenanceView;
 use crate::rate_limits::LimitView;
 use crate::routes::RouteState;
 
+/// The most commands that are taken at once.
+pub const MOST_COMMANDS: usize = 1000;
+/// The largest body that is taken, in bytes.
+pub const LARGEST_BODY: usize = 1 << 20;
+
 /// The answer of `POST /api/batch`: what there is now of everything that was named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchAnswer {

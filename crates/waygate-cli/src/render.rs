@@ -1,5 +1,6 @@
 //! Text made of what the API answers.
 
+pub(crate) mod count;
 pub(crate) mod json;
 pub(crate) mod node;
 pub(crate) mod route;

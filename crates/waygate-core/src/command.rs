@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use error::CommandError;
 pub use plan::{Plan, plan};
 
-use crate::change::Action;
+use crate::action::Action;
 use crate::command::plan::{Planner, checked_reason, listed};
 use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle, Route};

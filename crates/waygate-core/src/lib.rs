@@ -28,7 +28,7 @@
 //! let mut execute = |state: &mut State, command: Command| -> Result<(), Box<dyn std::error::Error>> {
 //!     let records = plan(state, &command, Timestamp::UNIX_EPOCH)?.records;
 //! #   number += 1;
-//! #   let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH };
+//! #   let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH, undoes: None };
 //! #   let draft = Draft { id: format!("draft-{number:016}").try_into()?, cause, records };
 //!     let commit = Commit::after(&state.cursor, draft); // what a store does
 //!     state.apply(&commit)?;
@@ -49,8 +49,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod action;
 mod change;
 mod command;
+mod commit;
 mod decide;
 mod denial;
 mod digest;
@@ -72,11 +74,13 @@ mod token;
 mod unheard;
 mod webhook;
 
-pub use change::{Action, Audience, Cause, Change, Commit, Draft, DraftId, ImportedEntry, Platform, Record};
+pub use action::Action;
+pub use change::{Audience, Change, ImportedEntry};
 pub use command::{
     Command, CommandError, Declaration, LONGEST_REASON, LimitTarget, MOST_EXEMPTIONS, MOST_ROUTES, MOST_TOKENS,
     MOST_WEBHOOKS, MOST_WINDOWS, MaintenanceSwitch, Plan, RateLimitSwitch, Switch, plan,
 };
+pub use commit::{Cause, Commit, Draft, DraftId, Platform, Record};
 pub use decide::{Decision, Denial, Layer, LimitChain, Pass, Trace, Verdict};
 pub use denial::{DenialResponse, seconds_until};
 pub use digest::{Digest, DigestKind};

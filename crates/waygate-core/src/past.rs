@@ -1,6 +1,6 @@
 //! Looking back.
 
-use crate::change::Commit;
+use crate::commit::Commit;
 use crate::revision::Revision;
 use crate::state::State;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::change::DraftId;
+use crate::commit::DraftId;
 use crate::id::InvalidName;
 
 /// The number of a commit. The first commit of a store is 1; each commit adds 1.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Commit};
+use crate::change::Change;
+use crate::commit::Commit;
 use crate::id::{ServiceId, TokenId, WebhookId};
 use crate::lifecycle::Route;
 use crate::limit::RateLimitPolicy;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::change::Platform;
+use crate::commit::Platform;
 use crate::id::{Actor, ServiceId};
 
 /// How somebody came by a token.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Action, Audience, Record};
+use crate::action::Action;
+use crate::change::Audience;
+use crate::commit::Record;
 use crate::id::ServiceId;
 use crate::lifecycle::is_default;
 use crate::revision::Revision;

@@ -259,7 +259,7 @@ fn commit(state: &mut State, command: &Command, now: Timestamp) -> Result<Plan, 
     let plan = plan(state, command, now)?;
     if !plan.records.is_empty() {
         let id = refused(format!("test-{:016}", state.cursor.revision.next().0).try_into());
-        let cause = Cause { actor: refused("test".parse()), platform: Platform::System, at: now };
+        let cause = Cause { actor: refused("test".parse()), platform: Platform::System, at: now, undoes: None };
         let commit = Commit::after(&state.cursor, Draft { id, cause, records: plan.records.clone() });
         refused(state.apply(&commit));
     }

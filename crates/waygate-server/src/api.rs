@@ -41,6 +41,7 @@ use waygate_api::error::ErrorCode;
 use waygate_api::paths;
 
 pub use audit::audit_entries;
+pub use batch::batch_command;
 pub use table::{Endpoint, endpoints};
 
 use crate::app::App;

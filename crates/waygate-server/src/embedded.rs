@@ -26,6 +26,7 @@ use crate::control::{Applied, ControlPlane, ExecuteError};
 /// #     actor: "payments-service".parse()?,
 /// #     platform: waygate_core::Platform::Sdk,
 /// #     at: waygate_core::Timestamp::UNIX_EPOCH,
+/// #     undoes: None,
 /// # };
 /// # server.control().execute(register, cause).await?;
 /// operator.enable_service_maintenance("payments-service", "DB migration", &["/health"]).await?;
@@ -165,7 +166,7 @@ impl Operator {
     }
 
     async fn execute(&self, command: Command) -> Result<Applied, OperatorError> {
-        let cause = Cause { actor: self.actor.clone(), platform: Platform::Api, at: clock::now() };
+        let cause = Cause { actor: self.actor.clone(), platform: Platform::Api, at: clock::now(), undoes: None };
         Ok(self.control.execute(command, cause).await?)
     }
 }

@@ -42,7 +42,7 @@ mod traffic;
 mod webhooks;
 
 pub use admission::StreamOptions;
-pub use api::{Endpoint, audit_entries, endpoints};
+pub use api::{Endpoint, audit_entries, batch_command, endpoints};
 pub use auth::{
     Access, Authenticator, AuthenticatorError, Credentials, HashError, Identity, Role, User, hash_password,
 };

@@ -19,7 +19,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new()?;
 //! let base = store.load().await?.cursor;
-//! let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH };
+//! let cause = Cause { actor: "ada".parse()?, platform: Platform::Cli, at: Timestamp::UNIX_EPOCH, undoes: None };
 //! let draft = Draft { id: "0123456789abcdef".to_owned().try_into()?, cause, records: Vec::new() };
 //!
 //! let commits = store.commit(&base, vec![draft.clone()]).await?;

@@ -139,7 +139,7 @@ mod tests {
         for (number, second) in times.into_iter().enumerate() {
             let id = format!("draft-{number:012}").try_into().unwrap();
             let at = jiff::Timestamp::from_second(second).unwrap();
-            let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Api, at };
+            let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Api, at, undoes: None };
             let commit = Commit::after(log.newest(), Draft { id, cause, records: Vec::new() });
             log.push(Arc::new(commit));
         }

@@ -162,7 +162,7 @@ pub fn draft(number: u64) -> Draft {
     };
     Draft {
         id: format!("draft-{number:016}").try_into().unwrap(),
-        cause: Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at },
+        cause: Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at, undoes: None },
         records: vec![switched, noted],
     }
 }

@@ -161,7 +161,7 @@ impl Cast {
         let operator = format!("operator-{}", self.issued);
         let actor = operator.parse().expect("it is a name");
         self.world.note(&node.name, format_args!("is asked by {operator}: {command:?}"));
-        let cause = Cause { actor, platform: Platform::Cli, at: now };
+        let cause = Cause { actor, platform: Platform::Cli, at: now, undoes: None };
         self.commands.spawn(async move {
             let late = || ExecuteError::Store(waygate_store::StoreError::Unavailable("late".to_owned()));
             let answered = timeout(PATIENCE, running.control().execute(command, cause)).await;

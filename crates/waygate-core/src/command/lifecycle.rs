@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{CommandError, MOST_WINDOWS, Plan, Planner, Switch, listed};
 use crate::lifecycle::{Control, Deprecation, Enforcement, Lifecycle, Route, Temporary, Window};
 use crate::revision::Revision;

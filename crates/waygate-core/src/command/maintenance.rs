@@ -1,6 +1,7 @@
 //! Commands about the maintenance of everything or of one service.
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{CommandError, MOST_EXEMPTIONS, MaintenanceSwitch, Plan, Planner};
 use crate::lifecycle::Enforcement;
 use crate::maintenance::{Maintenance, MaintenanceScope};

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::change::{Action, Change, Record};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{Command, CommandError, LONGEST_REASON, LONGEST_SUBJECT};
+use crate::commit::Record;
 use crate::revision::Revision;
 use crate::route::RouteKey;
 use crate::scope::Scope;

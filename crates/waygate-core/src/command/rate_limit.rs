@@ -5,7 +5,8 @@ mod targets;
 
 use std::sync::Arc;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{CommandError, LimitTarget, Plan, Planner, RateLimitSwitch};
 use crate::limit::RateLimitPolicy;
 use crate::revision::Revision;

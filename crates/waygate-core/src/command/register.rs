@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::lifecycle::{check_deprecation, check_order};
 use crate::command::{CommandError, Declaration, MOST_ROUTES, Plan, Planner, checked_reason};
 use crate::id::ServiceId;

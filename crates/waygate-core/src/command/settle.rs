@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::lifecycle::audit_of;
 use crate::command::{Plan, Planner, rate_limit};
 use crate::lifecycle::{Lifecycle, Route};

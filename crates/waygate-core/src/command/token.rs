@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{CommandError, MOST_TOKENS, Plan, Planner};
 use crate::id::TokenId;
 use crate::token::{IssuedToken, TokenKind};

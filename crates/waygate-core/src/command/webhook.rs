@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::change::{Action, Change};
+use crate::action::Action;
+use crate::change::Change;
 use crate::command::{CommandError, MOST_WEBHOOKS, Plan, Planner};
 use crate::id::WebhookId;
 use crate::revision::Revision;

@@ -239,7 +239,7 @@ fn full_commit() -> Commit {
         record(Action::Register, plain.clone(), vec![before]),
         Record { reason: String::new(), ..record(Action::Disable, full.clone(), Vec::new()) },
     ];
-    let cause = Cause { actor: parsed("ada"), platform: Platform::Dashboard, at: at(1) };
+    let cause = Cause { actor: parsed("ada"), platform: Platform::Dashboard, at: at(1), undoes: None };
     let draft = Draft { id: "0123456789abcdef".to_owned().try_into().unwrap(), cause, records };
     Commit::after(&empty_state().cursor, draft)
 }
@@ -256,7 +256,7 @@ fn full_state() -> State {
         )
     });
     let records = lasting.map(|change| record(Action::Register, change, Vec::new())).collect();
-    let cause = Cause { actor: parsed("ada"), platform: Platform::Sdk, at: at(0) };
+    let cause = Cause { actor: parsed("ada"), platform: Platform::Sdk, at: at(0), undoes: None };
     let draft = Draft { id: "0123456789abcdef".to_owned().try_into().unwrap(), cause, records };
     let mut state = empty_state();
     state.apply(&Commit::after(&state.cursor, draft)).unwrap();

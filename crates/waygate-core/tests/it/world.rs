@@ -18,7 +18,7 @@ pub(crate) fn at(millisecond: i64) -> Timestamp {
 
 pub(crate) fn commit_after(state: &State, records: Vec<Record>, now: Timestamp) -> Commit {
     let id = format!("draft-{:016}", state.cursor.revision.0).try_into().unwrap();
-    let cause = Cause { actor: parsed("ada"), platform: Platform::Cli, at: now };
+    let cause = Cause { actor: parsed("ada"), platform: Platform::Cli, at: now, undoes: None };
     Commit::after(&state.cursor, Draft { id, cause, records })
 }
 

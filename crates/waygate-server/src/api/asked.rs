@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use jiff::SignedDuration;
-use waygate_core::{Command, Revision};
+use waygate_core::{Cause, Command, Revision};
 
 use crate::api::body::{Fields, GENERAL};
 use crate::api::names::{Parameters, if_match};
@@ -33,8 +33,18 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 impl<const LIMIT: usize> Asked<LIMIT> {
     /// Carries the command out in the name of the caller, or only finds out what it would come to.
     pub(crate) async fn execute(&self, app: &App, command: Command) -> Result<Applied, ApiError> {
+        self.take_back(app, command, None).await
+    }
+
+    /// The same, as what takes back a change that was made before.
+    pub(crate) async fn take_back(
+        &self,
+        app: &App,
+        command: Command,
+        undoes: Option<Revision>,
+    ) -> Result<Applied, ApiError> {
         let command = self.principal.within_reach(command, app).await?;
-        let cause = self.principal.cause(clock::now());
+        let cause = Cause { undoes, ..self.principal.cause(clock::now()) };
         if self.dry_run {
             return Ok(app.control.preview(&command, &cause).await?);
         }

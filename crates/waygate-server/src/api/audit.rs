@@ -168,6 +168,7 @@ fn entry(commit: &Commit, index: usize, record: &Record) -> AuditEntry {
         previous_status,
         new_status,
         revision: commit.revision(),
+        undoes: cause.undoes,
     };
     match imported(record) {
         Some(entry) => AuditEntry {

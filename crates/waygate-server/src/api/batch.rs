@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::Value;
-use waygate_api::batch::BatchAnswer;
+use waygate_api::batch::{BatchAnswer, LARGEST_BODY, MOST_COMMANDS};
 use waygate_api::maintenance::MaintenanceView;
 use waygate_api::rate_limits::LimitView;
 use waygate_core::{
-    Command, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitSwitch, RouteKey, RouteSelector, Switch,
+    Command, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitSwitch, Revision, RouteKey, RouteSelector,
+    Switch,
 };
 
 use crate::api::asked::Asked;
@@ -23,9 +24,7 @@ use crate::control::Applied;
 use crate::error::ApiError;
 
 /// The largest body, in bytes.
-const BATCH: usize = 1 << 20;
-/// The most commands at once.
-const MOST_COMMANDS: usize = 1000;
+const BATCH: usize = LARGEST_BODY;
 
 /// What commands are called: by the names that the audit log has for them. `as_declared` is logged as what it brings about.
 pub(super) const ACTIONS: [&str; 29] = [
@@ -72,15 +71,36 @@ pub(super) async fn batch(State(app): State<App>, asked: Asked<BATCH>) -> Result
     if !(1..=MOST_COMMANDS).contains(&commands.len()) {
         return Err(expected());
     }
-    let read = |(index, command): (usize, &Value)| {
-        let place = format!("commands[{index}]");
-        let Value::Object(map) = command else { return Err(mismatch(&place, "an object", command)) };
-        read(&map.clone().into(), now).map_err(|refusal| refusal.within(&place))
-    };
+    let read = |(index, command)| one(command, &format!("commands[{index}]"), now);
     let commands = commands.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     let scopes: Vec<MaintenanceScope> = commands.iter().filter_map(scope).cloned().collect();
-    let applied = asked.execute(&app, Command::All(commands)).await?;
+    let undoes = undone(&app, &asked)?;
+    let applied = asked.take_back(&app, Command::All(commands), undoes).await?;
     Ok(answer::changed(&applied, told(&applied, &scopes, now)?))
+}
+
+/// Reads one command of a batch as the endpoint does, for whoever wants to know beforehand.
+///
+/// # Errors
+///
+/// What the endpoint would answer, in its words.
+pub fn batch_command(command: &Value, now: Timestamp) -> Result<Command, String> {
+    one(command, "command", now).map_err(|refusal| refusal.body.error)
+}
+
+fn one(command: &Value, place: &str, now: Timestamp) -> Result<Command, ApiError> {
+    let Value::Object(map) = command else { return Err(mismatch(place, "an object", command)) };
+    read(&map.clone().into(), now).map_err(|refusal| refusal.within(place))
+}
+
+/// The change that the caller says to take back.
+fn undone(app: &App, asked: &Asked<BATCH>) -> Result<Option<Revision>, ApiError> {
+    let Some(number) = asked.fields.integer("undoes")? else { return Ok(None) };
+    let latest = app.control.current().cursor.revision;
+    let revision =
+        u64::try_from(number).ok().map(Revision).filter(|revision| (Revision(1)..=latest).contains(revision));
+    let expected = || ApiError::invalid_field("undoes", format!("expected a revision from 1 to {latest}"));
+    revision.map(Some).ok_or_else(expected)
 }
 
 fn read(fields: &Fields, now: Timestamp) -> Result<Command, ApiError> {

@@ -154,7 +154,7 @@ async fn end_session(app: &App, client: &Client, head: &HeaderMap) -> Result<boo
     if ending.by_cookie {
         app.authority.require_own_logout(&ending.id, head, client)?;
     }
-    let cause = Cause { actor: ending.actor, platform: ending.platform, at: now };
+    let cause = Cause { actor: ending.actor, platform: ending.platform, at: now, undoes: None };
     app.control.execute(Command::LogOut { id: ending.id, expires: ending.expires }, cause).await?;
     Ok(ending.by_cookie)
 }

@@ -99,7 +99,7 @@ async fn write(app: &App, gathered: &Gathered) {
     let reason: String = gathered.reason().chars().take(waygate_core::LONGEST_REASON).collect();
     tracing::info!("{reason}");
     let note = Command::Note { action: Action::LoginFailed, subject: gathered.subject(), reason };
-    let cause = Cause { actor, platform: Platform::System, at: clock::now() };
+    let cause = Cause { actor, platform: Platform::System, at: clock::now(), undoes: None };
     if let Err(error) = app.control.execute(note, cause).await {
         tracing::warn!(%error, "failed logins could not be written to the audit log");
     }

@@ -105,7 +105,8 @@ impl App {
         let session = authority.seal(&claims, claims.record(TokenKind::Login))?;
         if now < claims.expires {
             let command = Command::IssueToken { id: claims.id.clone(), token: session.issued.clone() };
-            let cause = waygate_core::Cause { actor: claims.subject.clone(), platform: claims.platform, at: now };
+            let cause =
+                waygate_core::Cause { actor: claims.subject.clone(), platform: claims.platform, at: now, undoes: None };
             if let Err(error) = self.control.execute(command, cause).await {
                 tracing::warn!(%error, token = claims.id.as_str(), "a login could not be written down");
             }

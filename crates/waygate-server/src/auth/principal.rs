@@ -123,7 +123,7 @@ impl Principal {
     }
 
     pub(crate) fn cause(&self, at: Timestamp) -> Cause {
-        Cause { actor: self.actor.clone(), platform: self.platform, at }
+        Cause { actor: self.actor.clone(), platform: self.platform, at, undoes: None }
     }
 
     pub(crate) fn require(&self, access: Access, method: &Method) -> Result<(), ApiError> {

@@ -28,7 +28,7 @@ pub(super) async fn run(control: ControlPlane, ending: CancellationToken) {
         let now = clock::now();
         let sleep = match schedule.next_due(&control.current()) {
             Some(due) if due <= now => {
-                let cause = Cause { actor: actor.clone(), platform: Platform::System, at: now };
+                let cause = Cause { actor: actor.clone(), platform: Platform::System, at: now, undoes: None };
                 match control.execute(Command::Settle, cause).await {
                     Ok(_) => continue,
                     Err(error) => {

@@ -17,7 +17,7 @@ async fn control() -> ControlPlane {
 }
 
 fn cause() -> Cause {
-    Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: Timestamp::UNIX_EPOCH }
+    Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: Timestamp::UNIX_EPOCH, undoes: None }
 }
 
 async fn register(control: &ControlPlane, service: &str, routes: &[&str]) -> Applied {

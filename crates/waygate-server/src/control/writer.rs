@@ -103,7 +103,7 @@ fn plan_batch(base: &State, schedule: &mut Schedule, requests: Vec<Request>) -> 
     if let (Some(now), Some(due), Ok(actor)) = (now, due, scheduler::ACTOR.parse())
         && due <= now
     {
-        let cause = Cause { actor, platform: Platform::System, at: now };
+        let cause = Cause { actor, platform: Platform::System, at: now, undoes: None };
         drafts.extend(draft(&mut scratch, &Command::Settle, &cause).ok().and_then(|(_, draft)| draft));
     }
     for request in requests {

@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
 use waygate_core::{
-    Change, Command, Commit, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitSwitch, Revision, Scope, State,
-    Switch,
+    Cause, Change, Command, Commit, LimitTarget, MaintenanceScope, MaintenanceSwitch, RateLimitSwitch, Revision, Scope,
+    State, Switch,
 };
 
 use crate::api::audit::may_see;
+use crate::clock;
 use crate::control::Applied;
 use crate::dashboard::change::{commit_of, part};
 use crate::dashboard::form::Posted;
@@ -159,7 +160,9 @@ async fn take_back(posted: &Posted, commit: &Commit) -> Result<Applied, ApiError
     };
     let command = way_back(&visit.state(), commit, &reason)
         .map_err(|why| ApiError::new(StatusCode::CONFLICT, ErrorCode::RevisionConflict, why))?;
-    visit.app.execute(&visit.principal, command).await
+    let command = visit.principal.within_reach(command, &visit.app).await?;
+    let cause = Cause { undoes: Some(commit.revision()), ..visit.principal.cause(clock::now()) };
+    Ok(visit.app.control.execute(command, cause).await?)
 }
 
 async fn sheet(visit: &Visit, state: &State, commit: &Commit) -> Sheet {

@@ -211,7 +211,7 @@ mod tests {
             before: Vec::new(),
         };
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at };
+        let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at, undoes: None };
         let draft = Draft { id: "0123456789abcdef".to_owned().try_into().unwrap(), cause, records: vec![record] };
         Commit::after(&Cursor::start_of("0123456789abcdef".parse().unwrap()), draft)
     }

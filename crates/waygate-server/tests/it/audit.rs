@@ -203,7 +203,7 @@ async fn g32_a_clock_that_was_wrong_hides_no_entry_of_the_others() {
             expected: None,
         };
         let at = format!("{year}-01-01T00:00:00Z").parse().unwrap();
-        let cause = Cause { actor: "elsewhere".parse().unwrap(), platform: Platform::Api, at };
+        let cause = Cause { actor: "elsewhere".parse().unwrap(), platform: Platform::Api, at, undoes: None };
         server.control.execute(command, cause).await.unwrap();
     }
     let found = admin.get("/api/audit?since=2020-01-01&until=2100-01-01&actor=admin").await;

@@ -56,6 +56,25 @@ async fn b48_a_batch_is_one_revision_with_an_entry_for_each_change() {
     assert_eq!(admin.get("/api/services").await.body, json!(["pay"]));
 }
 
+/// G31: the log says what was taken back, so that nobody takes that back unawares.
+#[tokio::test]
+async fn g31_a_batch_says_which_change_it_takes_back() {
+    let (server, admin) = fleet().await;
+    admin.post("/api/batch", json!({"commands": [{"action": "disable", "route": "/a"}]})).await;
+    let disabled = server.revision();
+    let enable = json!({"action": "enable", "route": "/a"});
+    for wrong in [json!(0), json!(disabled + 1), json!(-1), json!("1")] {
+        let answer = admin.post("/api/batch", json!({"commands": [enable], "undoes": wrong})).await;
+        assert_eq!(answer.refusal(), (400, "invalid_field"), "{}", answer.body);
+    }
+    assert_eq!(server.revision(), disabled);
+    let answer = admin.post("/api/batch", json!({"commands": [enable], "undoes": disabled})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let log = admin.get("/api/audit").await.body;
+    assert_eq!((&log[0]["action"], &log[0]["undoes"]), (&json!("enable"), &json!(disabled)));
+    assert!(log[1].get("undoes").is_none(), "{log}");
+}
+
 /// G28, G31.
 #[tokio::test]
 async fn g31_a_batch_happens_as_a_whole_or_not_at_all() {

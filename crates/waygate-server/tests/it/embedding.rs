@@ -136,6 +136,7 @@ async fn g24_a_server_that_is_dropped_lets_go_of_its_file() {
         actor: "left-over".parse().unwrap(),
         platform: waygate_core::Platform::Api,
         at: waygate_core::Timestamp::UNIX_EPOCH,
+        undoes: None,
     };
     let refusal = control.execute(waygate_core::Command::Settle, operator).await.unwrap_err();
     assert!(matches!(refusal, ExecuteError::Store(_)), "a handle does not keep it: {refusal}");

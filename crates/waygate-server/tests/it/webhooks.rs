@@ -56,7 +56,7 @@ fn route(to: waygate_core::Switch) -> Command {
 
 async fn execute(server: &TestServer, command: Command) {
     let at = Timestamp::from_second(1_900_000_000).unwrap();
-    let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at };
+    let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at, undoes: None };
     let applied = server.control.execute(command, cause).await.unwrap();
     assert!(applied.changed);
 }

@@ -11,7 +11,7 @@ use crate::redis::{Server, is_available};
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn drafted(state: &State, command: &Command, number: u64) -> Draft {
-    let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: NOW };
+    let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: NOW, undoes: None };
     let records = plan(state, command, NOW).unwrap().records;
     assert!(!records.is_empty());
     Draft { id: format!("draft-{number:016}").try_into().unwrap(), cause, records }

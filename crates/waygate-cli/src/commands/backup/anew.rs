@@ -34,7 +34,7 @@ pub(super) fn drafts(document: &Document, now: Timestamp) -> CliResult<Vec<Draft
     let mut drafts = Vec::new();
     for records in log.chunks(BATCH).chain(state.chunks(BATCH)) {
         let actor = ACTOR.parse().map_err(|problem| CliError::failed(format!("{problem}")))?;
-        let cause = Cause { actor, platform: Platform::Cli, at: now };
+        let cause = Cause { actor, platform: Platform::Cli, at: now, undoes: None };
         drafts.push(Draft { id: draft_id()?, cause, records: records.to_vec() });
     }
     Ok(drafts)

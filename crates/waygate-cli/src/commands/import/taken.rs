@@ -15,6 +15,7 @@ use waygate_core::{
 use crate::commands::import::entries::{AuditState, Installation, PolicyState, RouteState};
 use crate::commands::import::{audit, limits, routes};
 use crate::error::{CliError, CliResult};
+use crate::render::count::counted;
 
 /// What the names of records that are no routes begin with.
 const RESERVED: &str = "__waygate:";
@@ -210,8 +211,12 @@ impl fmt::Display for Counts {
         let Self { services, routes, maintenance, rate_limits, audit } = self;
         write!(
             formatter,
-            "{routes} routes of {services} services, {maintenance} maintenance modes, {rate_limits} rate limits and \
-             {audit} audit entries"
+            "{} of {}, {}, {} and {}",
+            counted(*routes, "route"),
+            counted(*services, "service"),
+            counted(*maintenance, "maintenance mode"),
+            counted(*rate_limits, "rate limit"),
+            if *audit == 1 { "1 audit entry".to_owned() } else { format!("{audit} audit entries") },
         )
     }
 }
@@ -242,7 +247,7 @@ fn nameless() -> String {
 
 fn cause(now: Timestamp) -> CliResult<Cause> {
     let actor = ACTOR.parse().map_err(|problem| CliError::failed(format!("{problem}")))?;
-    Ok(Cause { actor, platform: Platform::Cli, at: now })
+    Ok(Cause { actor, platform: Platform::Cli, at: now, undoes: None })
 }
 
 fn draft_id() -> CliResult<DraftId> {

@@ -23,7 +23,8 @@ async fn switch_all(server: &TestServer, number: u64) -> u64 {
         reason: format!("{number:01999}"),
         expected: None,
     };
-    let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Api, at: Timestamp::UNIX_EPOCH };
+    let cause =
+        Cause { actor: "ada".parse().unwrap(), platform: Platform::Api, at: Timestamp::UNIX_EPOCH, undoes: None };
     let all = Command::All((0..ROUTES).map(command).collect());
     server.control.execute(all, cause).await.unwrap().revision.0
 }

@@ -38,7 +38,7 @@ pub(super) fn all() -> Schemas {
                     "action": one_of(ACTIONS), "actor": text(),
                     "platform": one_of(&["cli", "sdk", "dashboard", "api", "system"]), "reason": text(),
                     "previous_status": or_null(schema("Status")), "new_status": or_null(schema("Status")),
-                    "revision": whole(),
+                    "revision": whole(), "undoes": whole(),
                 }),
             ),
         ),

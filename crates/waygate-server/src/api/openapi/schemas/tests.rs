@@ -125,7 +125,8 @@ fn schemas_of_events_are_those_of_what_is_sent() {
         reason: String::new(),
         previous_status: None,
         new_status: Some(LifecycleKind::EnvGated),
-        revision: Revision(1),
+        revision: Revision(2),
+        undoes: Some(Revision(1)),
     };
     assert_describes("AuditEntry", &entry);
 }

@@ -33,7 +33,7 @@ impl World {
             };
             let command =
                 Command::Maintenance { scope, to, reason: String::new(), allow_unknown: true, expected: None };
-            let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: at(second) };
+            let cause = Cause { actor: "ada".parse().unwrap(), platform: Platform::Cli, at: at(second), undoes: None };
             control.execute(command, cause).await.unwrap();
             cursors.push(control.current().cursor.clone());
         }
