@@ -2,11 +2,15 @@
 //! turns, and the CPU time of the server for each request. A layer that does nothing tells what axum itself takes for any.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a program of ours alone: what goes wrong ends it"
 )]
 
+mod counted;
+
+use std::env;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -29,6 +33,10 @@ const CONNECTIONS: usize = 16;
 const SLICE: Duration = Duration::from_millis(300);
 /// How many turns are taken; the medians of the ratios are told.
 const ROUNDS: usize = 25;
+const WITHOUT: &str = "without";
+const NOTHING: &str = "with a layer that does nothing";
+const WITH: &str = "with";
+const LIMITED: &str = "with a limit";
 
 /// A service on a thread of its own.
 struct Subject {
@@ -52,23 +60,44 @@ async fn health() -> &'static str {
     "ok"
 }
 
+/// The service that is measured, without the guard, with it, and what is between.
+fn router(name: &str, waygate: &Waygate) -> Router {
+    let plain = || Router::new().route("/health", get(health)).route("/accounts/{id}", get(account));
+    let guarded = |account| {
+        let router = GuardedRouter::new().route("/health", guarded_get(health)).route("/accounts/{id}", account);
+        router.guard(waygate)
+    };
+    match name {
+        WITHOUT => plain(),
+        NOTHING => plain().layer(Identity::new()),
+        WITH => guarded(guarded_get(account)),
+        LIMITED => {
+            let limit = RateLimit::new("1000000000/minute").algorithm(Algorithm::FixedWindow);
+            guarded(guarded_get(account).rate_limit(limit))
+        }
+        other => panic!("there is no case `{other}`"),
+    }
+}
+
 fn main() {
-    let bare = Subject::start("without", |_| {
-        Router::new().route("/health", get(health)).route("/accounts/{id}", get(account))
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match &*arguments {
+        [] => measure(),
+        [case, count] => count_of(case, count.parse().unwrap()),
+        _ => panic!("expected nothing, or a case and a count"),
+    }
+}
+
+/// Has one of the services answer so many requests that nobody has sent.
+fn count_of(case: &str, count: usize) {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let waygate = Waygate::builder("http://127.0.0.1:1", "bench").start().unwrap();
+        counted::answer(router(case, &waygate), count);
     });
-    let idle = Subject::start("with a layer that does nothing", |_| {
-        let router = Router::new().route("/health", get(health)).route("/accounts/{id}", get(account));
-        router.layer(Identity::new())
-    });
-    let guarded = Subject::start("with", |waygate| {
-        let router = GuardedRouter::new().route("/health", guarded_get(health));
-        router.route("/accounts/{id}", guarded_get(account)).guard(waygate)
-    });
-    let limited = Subject::start("with a limit", |waygate| {
-        let limit = RateLimit::new("1000000000/minute").algorithm(Algorithm::FixedWindow);
-        let router = GuardedRouter::new().route("/health", guarded_get(health));
-        router.route("/accounts/{id}", guarded_get(account).rate_limit(limit)).guard(waygate)
-    });
+}
+
+fn measure() {
+    let [bare, idle, guarded, limited] = [WITHOUT, NOTHING, WITH, LIMITED].map(Subject::start);
     let load = Builder::new_current_thread().enable_all().build().unwrap();
     for subject in [&idle, &guarded, &limited] {
         let (mut rates, mut costs, mut added) = (Vec::new(), Vec::new(), Vec::new());
@@ -97,7 +126,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 impl Subject {
-    fn start(name: &'static str, router: impl FnOnce(&Waygate) -> Router + Send + 'static) -> Self {
+    fn start(name: &'static str) -> Self {
         let cpu = Arc::new(AtomicU64::new(0));
         let (told, address) = mpsc::channel();
         let written = cpu.clone();
@@ -106,7 +135,7 @@ impl Subject {
             runtime.block_on(async move {
                 // Nobody is there: what is declared is in force.
                 let waygate = Waygate::builder("http://127.0.0.1:1", "bench").start().unwrap();
-                let router = router(&waygate);
+                let router = router(name, &waygate);
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 told.send(listener.local_addr().unwrap()).unwrap();
                 tokio::spawn(async move {

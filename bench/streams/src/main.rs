@@ -1,9 +1,9 @@
 //! One change to many streams: how long until the first and the last are told, and what an idle stream takes up; of our
-//! server, of nginx with nchan where that is installed, and of a bare loop of writes, in turns. Run by
-//! `scripts/bench streams`. It ends with an error where a stream is not told within a minute.
+//! server, of nginx with nchan and of the reference where these are installed, and of a bare loop of writes, in turns. Run
+//! by `scripts/bench streams`. It ends with an error where a stream is not told within a minute.
 //!
 //! Environment: `WAYGATE_BENCH_ROUNDS` (3), `WAYGATE_BENCH_STREAMS` (18000, the most at a time), `WAYGATE_BENCH_SERVER`
-//! (the `waygate` beside this program).
+//! (the `waygate` beside this program), `WAYGATE_PEER_VENV` (where the reference is installed).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -29,8 +29,11 @@ use self::peer::{Control, Peer};
 const PRIMING: usize = 3;
 /// How many services there are where only one of them is changed.
 const SERVICES: usize = 200;
+const MANY: usize = 10_000;
 /// Open files are limited to 20,000 for one process in places.
 const IDLE: usize = 18_000;
+/// The reference answers a stream before it listens for it.
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// What the changes of one round came to, each the median, in milliseconds; the CPU of the server in microseconds for
 /// each change.
@@ -52,18 +55,20 @@ fn main() {
     let most = number("WAYGATE_BENCH_STREAMS", IDLE);
     let server = env::var_os("WAYGATE_BENCH_SERVER")
         .map_or_else(|| env::current_exe().unwrap().with_file_name("waygate"), PathBuf::from);
-    for streams in [1, 10, 100, 1_000, 10_000].into_iter().filter(|streams| *streams <= most) {
+    for streams in [1, 10, 100, 1_000, MANY].into_iter().filter(|streams| *streams <= most) {
         fan_out(&server, streams, rounds);
     }
-    let own = one_of_many(&server, most.min(10_000));
-    let alone = one_of_many(&server, most.min(10_000) / SERVICES);
-    println!(
-        "one of {SERVICES} services: {own:.0} µs of the server's CPU for a change, {:.2} times those without the streams \
-         of other services ({alone:.0} µs)",
-        own / alone
-    );
-    figure("one_of_many.ratio", own / alone);
-    for name in ["ours", "nchan"] {
+    if MANY <= most {
+        let own = one_of_many(&server, MANY);
+        let alone = one_of_many(&server, MANY / SERVICES);
+        println!(
+            "one of {SERVICES} services: {own:.0} µs of the server's CPU for a change, {:.2} times those without the streams \
+             of other services ({alone:.0} µs)",
+            own / alone
+        );
+        figure("one_of_many.ratio", own / alone);
+    }
+    for name in ["ours", "nchan", "reference"] {
         let Some(peer) = Peer::start(name, &server) else { continue };
         let each = idle(&peer, most);
         println!("{name}: {each:.1} KiB for each of {most} idle streams");
@@ -80,10 +85,11 @@ fn figure(name: &str, value: f64) {
 fn fan_out(server: &Path, streams: usize, rounds: usize) {
     let mut taken: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
     for _ in 0..rounds {
-        for name in ["floor", "nchan", "ours"] {
+        for name in ["floor", "nchan", "ours", "reference"] {
             let Some(peer) = Peer::start(name, server) else { continue };
             let mut load = Load::open(&peer, streams, |_| peer.stream(0));
             let mut control = peer.control();
+            thread::sleep(SETTLING);
             let changes = if streams <= 100 { 50 } else { 15 };
             taken.entry(name).or_default().push(measure(&peer, &mut load, &mut control, changes, |_| true));
         }
@@ -94,7 +100,8 @@ fn fan_out(server: &Path, streams: usize, rounds: usize) {
             let pairs = rounds.iter().zip(taken.get(other)?).map(|(own, other)| own.last / other.last);
             Some(median(pairs.collect()))
         };
-        let others = ["floor", "nchan"].into_iter().filter(|other| other != name);
+        let others = ["floor", "nchan", "ours"].into_iter();
+        let others = others.filter(|other| other != name && (*other != "ours" || *name == "reference"));
         let ratios: Vec<(&str, f64)> = others.filter_map(|other| Some((other, ratio(other)?))).collect();
         let compared: Vec<String> = ratios.iter().map(|(other, ratio)| format!(", {ratio:.2} times {other}")).collect();
         let compared = compared.concat();
@@ -154,7 +161,7 @@ fn one_of_many(server: &Path, streams: usize) -> f64 {
     let peer = Peer::ours(server);
     peer.register(SERVICES);
     // Those of the service that is changed come first where there are no others.
-    let service = |stream: usize| if streams <= 10_000 / SERVICES { 0 } else { stream % SERVICES };
+    let service = |stream: usize| if streams <= MANY / SERVICES { 0 } else { stream % SERVICES };
     let mut load = Load::open(&peer, streams, |stream| peer.stream(service(stream)));
     let mut control = peer.control();
     // The clock of CPU time ticks a hundred times a second.

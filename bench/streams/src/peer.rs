@@ -29,6 +29,8 @@ pub(crate) struct Control {
 }
 
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+/// What serves the reference, in the repository.
+const REFERENCE: &str = "tests/peer/reference_server.py";
 /// As much as a frame of ours is long.
 const PAYLOAD: usize = 400;
 
@@ -38,6 +40,7 @@ impl Peer {
         match name {
             "ours" => Some(Self::ours(server)),
             "floor" => Some(Self::floor()),
+            "reference" => Self::reference(),
             _ => Path::new(NCHAN).exists().then(Self::nchan),
         }
     }
@@ -56,6 +59,16 @@ impl Peer {
         let mut command = Command::new(env::current_exe().unwrap());
         command.arg("floor");
         Self::announced("floor", &mut command, b": hi", b"event: commit")
+    }
+
+    /// The PyPI package, with its store in memory, where `WAYGATE_PEER_VENV` names an environment that has it.
+    fn reference() -> Option<Self> {
+        let python = PathBuf::from(env::var_os("WAYGATE_PEER_VENV")?).join("bin/python");
+        let mut command = Command::new(python);
+        command.arg(REFERENCE);
+        let peer = Self::announced("reference", &mut command, b"text/event-stream", br#"{"type": "state""#);
+        peer.register(1);
+        Some(peer)
     }
 
     /// nginx with nchan and two workers.
@@ -124,14 +137,18 @@ impl Peer {
 
     /// The request for a stream of a service.
     pub(crate) fn stream(&self, service: usize) -> String {
-        let path =
-            if self.name == "ours" { format!("/api/sdk/stream?service=s{service}") } else { "/stream".to_owned() };
+        let path = match self.name {
+            "ours" => format!("/api/sdk/stream?service=s{service}"),
+            // It tells everybody everything.
+            "reference" => "/api/sdk/events".to_owned(),
+            _ => "/stream".to_owned(),
+        };
         format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n")
     }
 
     /// The request for the change of a number, of the first service.
     pub(crate) fn change(&self, number: usize) -> String {
-        if self.name == "ours" {
+        if matches!(self.name, "ours" | "reference") {
             let action = if number.is_multiple_of(2) { "enable" } else { "disable" };
             post(
                 &format!("/api/routes/{}/{action}", URL_SAFE_NO_PAD.encode("s0:GET:/route")),
