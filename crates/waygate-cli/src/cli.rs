@@ -165,10 +165,13 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
     /// Limit a route to environments
     #[command(subcommand)]
     Env(EnvCommand),
-    /// Wait until callers find a route as it is to be
+    /// Wait until a route is as it is to be, and every instance of its service enforces that
     #[command(after_help = "Examples:
   waygate wait GET:/api/payments --for active --within 30m
-  waygate wait payments-service:/api/refunds --for maintenance")]
+  waygate wait payments-service:/api/refunds --for maintenance
+  waygate wait GET:/api/payments --for disabled --stored
+
+Exit 7 where it is not so in time, is not proven, or no instance is there to prove it")]
     Wait(Wait),
     /// Show routes, then every change of them as it happens
     #[command(after_help = "Examples:

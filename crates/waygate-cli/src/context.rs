@@ -100,16 +100,6 @@ impl Context {
         self.is_unchanged.store(true, Ordering::Relaxed);
     }
 
-    /// What a line about a change begins with: a tick only where that claims no more than is known.
-    pub(crate) fn sign(&self) -> &'static str {
-        let waits = self.settings.wait.is_some() && !self.settings.dry_run;
-        match self.is_unchanged() {
-            true => "=",
-            false if waits && !self.propagations.are_proven() => "stored:",
-            false => "✓",
-        }
-    }
-
     pub(crate) fn is_unchanged(&self) -> bool {
         self.is_unchanged.load(Ordering::Relaxed)
     }
@@ -257,7 +247,8 @@ impl Context {
         let client = Client::new(server.url.clone(), &options).and_then(|client| client.with_token(token));
         let client = client.map_err(|error| CliError::of_call(error, &server))?;
         let (propagations, consent) = (self.propagations.clone(), self.consent.clone());
-        Ok(Connection { client, server, propagations, consent })
+        let (is_rehearsal, is_changing) = (self.settings.dry_run, AtomicBool::new(false));
+        Ok(Connection { client, server, propagations, consent, is_rehearsal, is_changing })
     }
 
     /// A file that came with a directory chooses the server, and it is not the one that the user has chosen.

@@ -13,7 +13,7 @@ use crate::client::events::EventStream;
 use crate::client::failure::{ClientError, failure, reason, refusal};
 use crate::client::options::{Call, ClientOptions};
 use crate::client::url::ServerUrl;
-use crate::headers;
+use crate::{headers, paths};
 
 /// Before a call is tried again; twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -166,11 +166,7 @@ impl Client {
         body: Option<&impl Serialize>,
         extra: &[(&'static str, &str)],
     ) -> Result<Answer<T>, ClientError> {
-        let Answer { value: Body { url, bytes, .. }, revision, notices, changed } =
-            self.call_raw(method, path, query, body, extra).await?;
-        let value = serde_json::from_slice(&bytes)
-            .map_err(|error| ClientError::Malformed { url, reason: error.to_string() })?;
-        Ok(Answer { value, revision, notices, changed })
+        read(self.call_raw(method, path, query, body, extra).await?)
     }
 
     /// Any call, its answer as it came, also where it is no JSON.
@@ -187,6 +183,35 @@ impl Client {
         extra: &[(&'static str, &str)],
     ) -> Result<Answer<Body>, ClientError> {
         let wait = self.wait.filter(|_| method != Method::GET);
+        self.call_waiting(method, path, query, body, extra, wait).await
+    }
+
+    /// How far everything that is stored has come at the instances of the services, or of all where none is named, once it is
+    /// in force there or after `wait`; the answer as it came, a [`Propagation`](crate::instances::Propagation).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as for every call.
+    pub async fn propagation<T: DeserializeOwned>(
+        &self,
+        services: &[&str],
+        wait: Duration,
+    ) -> Result<Answer<T>, ClientError> {
+        let services = services.join(",");
+        let query: &[(&str, &str)] = if services.is_empty() { &[] } else { &[("service", &services)] };
+        let nothing = None::<&()>;
+        read(self.call_waiting(Method::GET, paths::PROPAGATION, query, nothing, &[], Some(wait)).await?)
+    }
+
+    async fn call_waiting(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+        extra: &[(&'static str, &str)],
+        wait: Option<Duration>,
+    ) -> Result<Answer<Body>, ClientError> {
         let wait_text = wait.map(|wait| format!("{}ms", wait.as_millis()));
         let wait_query = wait_text.as_deref().map(|wait| ("wait", wait));
         let dry_run = (self.dry_run && method != Method::GET).then_some(("dry_run", "true"));
@@ -205,7 +230,7 @@ impl Client {
         let response = self.send(request, &method, &url).await?;
         let status = response.status();
         let head = response.headers().clone();
-        let bytes = response.bytes().await.map_err(|error| failure(&url, &error))?;
+        let bytes = response.bytes().await.map_err(|error| self.failure(&method, &url, &error))?;
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
         }
@@ -249,7 +274,13 @@ impl Client {
             let status = response.as_ref().ok().map(|response| response.status().as_u16());
             observer(&Call { method: method.as_str(), url, status, took: began.elapsed() });
         }
-        response.map_err(|error| failure(url, &error))
+        response.map_err(|error| self.failure(method, url, &error))
+    }
+
+    /// A call that changes something may have done so although no answer came, unless it has not even been sent.
+    fn failure(&self, method: &Method, url: &str, error: &reqwest::Error) -> ClientError {
+        let changes = !method.is_safe() && !self.dry_run;
+        failure(url, error).in_doubt(changes && !error.is_connect())
     }
 
     /// Opens a stream of server-sent events. It ends with the connection; reconnecting is the caller's.
@@ -274,7 +305,7 @@ impl Client {
         // The answer's head must come in time; its body may take for ever.
         let response = tokio::time::timeout(self.timeout, request.send())
             .await
-            .map_err(|_| ClientError::Timeout { url: url.clone() })?
+            .map_err(|_| ClientError::Timeout { url: url.clone(), is_in_doubt: false })?
             .map_err(|error| failure(&url, &error))?;
         let status = response.status();
         if !status.is_success() {
@@ -292,10 +323,17 @@ impl Client {
             url.push(if position == 0 { '?' } else { '&' });
             url.push_str(name);
             url.push('=');
-            url.push_str(&crate::paths::percent_encoded(value));
+            url.push_str(&paths::percent_encoded(value));
         }
         url
     }
+}
+
+fn read<T: DeserializeOwned>(answer: Answer<Body>) -> Result<Answer<T>, ClientError> {
+    let Answer { value: Body { url, bytes, .. }, revision, notices, changed } = answer;
+    let value =
+        serde_json::from_slice(&bytes).map_err(|error| ClientError::Malformed { url, reason: error.to_string() })?;
+    Ok(Answer { value, revision, notices, changed })
 }
 
 /// Whether calls go through TLS: to the server, or to a proxy before it. Redirects are not followed.
@@ -319,5 +357,5 @@ pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, Clien
 
 /// Undoes the percent-encoding of a notice.
 fn decoded(value: &HeaderValue) -> Option<String> {
-    value.to_str().ok().map(crate::paths::percent_decoded)
+    value.to_str().ok().map(paths::percent_decoded)
 }

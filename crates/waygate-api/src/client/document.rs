@@ -37,7 +37,7 @@ impl Client {
         known: Option<&str>,
     ) -> Result<Document, ClientError> {
         let url = self.url(path, query);
-        let in_time = || ClientError::Timeout { url: url.clone() };
+        let in_time = || ClientError::Timeout { url: url.clone(), is_in_doubt: false };
         let mut request = self.http.get(&url);
         if let Some(token) = &self.token {
             request = request.header(headers::TOKEN, token.clone());

@@ -93,6 +93,9 @@ pub(crate) struct Wait {
 #[derive(Debug, Args)]
 pub(crate) struct Switch {
     /// /path, METHOD:/path, service:/path or service:METHOD:/path; several, or patterns such as 'GET:/api/*'; - reads
+    /// Only until the control plane says so; whether it has arrived at the instances is not asked
+    #[arg(long)]
+    pub(crate) stored: bool,
     /// them from stdin
     #[arg(required = true, value_name = "ROUTE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) routes: Vec<String>,

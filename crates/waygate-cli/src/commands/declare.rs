@@ -62,9 +62,14 @@ pub(crate) async fn apply(context: &Context, apply: Apply) -> CliResult {
     let detailed = apply.detailed_exitcode;
     let applied = apply_all(context, apply).await;
     match applied {
-        Ok(true) if detailed => {
+        Ok(has_changed) if detailed => {
             propagation::tell(context, true).map_err(|error| error.with_status(ExitStatus::Failed))?;
-            Err(CliError::outcome(ExitStatus::Usage))
+            match has_changed {
+                true => Err(CliError::outcome(ExitStatus::Usage)),
+                // All of it has been told.
+                false if context.settings.wait.is_some() => Err(CliError::outcome(ExitStatus::Success)),
+                false => Ok(()),
+            }
         }
         Ok(_) => Ok(()),
         // 2 says there that something has changed.
@@ -144,6 +149,8 @@ pub(crate) async fn carry_out(
         context.printer.note(&format!("note: {warning}"));
     }
     if !context.settings.dry_run {
+        let services: Vec<&str> = plan.services.iter().map(String::as_str).collect();
+        propagation::of_what_is_stored(context, connection, &services).await?;
         context
             .printer
             .note(&format!("revision {}; `waygate undo {}` takes it back", answer.revision, answer.revision));

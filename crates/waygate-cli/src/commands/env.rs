@@ -8,6 +8,7 @@ use waygate_core::{Environment, LifecycleKind};
 
 use crate::cli::{EnvCommand, GatedRoute};
 use crate::commands::lifecycle::{route_of, send};
+use crate::commands::propagation;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::render;
@@ -51,7 +52,8 @@ async fn clear(context: &Context, GatedRoute { route, reason, service }: GatedRo
             || render::route::table(std::slice::from_ref(&state), false),
             |printer| printer.note(&told),
         );
-        return Ok(());
+        let service: Vec<&str> = state.service.as_deref().into_iter().collect();
+        return propagation::of_what_is_stored(context, &connection, &service).await;
     }
     let body = SwitchRequest { reason, ..SwitchRequest::default() };
     send(context, &connection, &route, "enable", &body, None).await

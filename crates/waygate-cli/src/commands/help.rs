@@ -50,8 +50,8 @@ and CSV are in UTC always.",
   3    no such route or service
   4    a login is needed, or was refused
   5    conflict: ambiguous, always on, or changed in the meantime
-  6    the control plane was not reached, or did not answer in time
-  7    stored, but with --wait not confirmed in time by all instances, or by nobody because none is connected
+  6    the control plane was not reached, or did not answer in time; a change that may have been made all the same says so
+  7    stored, but with --wait (or `wait`) not confirmed in time by all instances, or by nobody because none is connected
   130  interrupted
 
 Several routes are one change: it is made as a whole or not at all, so that there is no code for a part.

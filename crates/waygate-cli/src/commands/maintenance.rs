@@ -11,6 +11,7 @@ use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
 use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::mark::marked;
 use crate::moment;
 use crate::printer::{Colour, Printer};
 use scope::Scope;
@@ -117,9 +118,12 @@ fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: An
     let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
     context.printer.answer(
         raw.get(),
+    if view.changed == Some(false) {
+        context.nothing_changed();
+    }
         || scope.table(&view),
         |printer| {
-            printer.data(Some(Colour::Yellow), &format!("⚠ {} ENABLED", scope.title()));
+            printer.data(Some(Colour::Yellow), &marked(context, "⚠", &format!("{} ENABLED", scope.title())));
             if !view.reason.is_empty() {
                 printer.data(None, &format!("  Reason: {}", view.reason));
             }
@@ -136,6 +140,9 @@ fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: An
     );
     said(context, &view, &answer.notices);
     Ok(())
+    if context.is_unchanged() {
+        context.printer.note("it was already so; nothing has been changed");
+    }
 }
 
 async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult {
@@ -147,7 +154,7 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
         || scope.table(view),
         |printer| {
             if view.changed != Some(false) {
-                printer.data(Some(Colour::Green), &format!("{} {} DISABLED", context.sign(), scope.title()));
+                printer.data(Some(Colour::Green), &marked(context, "✓", &format!("{} DISABLED", scope.title())));
             }
         },
     );
@@ -173,8 +180,8 @@ async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String
     } else {
         let exempt = if view.exempt_paths.is_empty() { "(none)".to_owned() } else { view.exempt_paths.join(", ") };
         let title = scope.title();
-        let told = format!("{} exempt from {}: {exempt}", context.sign(), lower_first(&title));
-        context.printer.data(Some(Colour::Green), &told);
+        let told = format!("exempt from {}: {exempt}", lower_first(&title));
+        context.printer.data(Some(Colour::Green), &marked(context, "✓", &told));
         let state = if view.enabled { "ON" } else { "OFF" };
         context.printer.note(&format!("{title} is {state}, as before"));
     }

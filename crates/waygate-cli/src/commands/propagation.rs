@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use waygate_api::instances::{Laggard, Propagation, Unproven};
+use waygate_api::instances::{InstanceState, Laggard, Propagation, Unproven};
 
 use crate::commands::instances::{brief, word};
-use crate::context::Context;
+use crate::context::{Connection, Context};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::printer::{Colour, Format};
 
 /// What answers have said about how far their changes have come. Clones are one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Propagations(Arc<Mutex<Vec<Noted>>>);
+
+/// What a server says that does not say how far a change has come.
+pub(crate) const TOO_OLD: &str = "the server does not say how far a change has come: it may be of an older version";
 
 #[derive(Debug)]
 struct Noted {
@@ -40,6 +43,11 @@ impl Propagations {
         !noted.is_empty() && noted.iter().all(|noted| is_in_force(&noted.propagation) && is_proven(&noted.propagation))
     }
 
+    /// Takes note of what was found out by asking.
+    pub(crate) fn note_found(&self, propagation: Propagation) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Noted { propagation, is_shown: false });
+    }
+
     fn push(&self, answer: &RawValue, is_shown: bool) {
         if let Some(propagation) = said(answer) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Noted { propagation, is_shown });
@@ -49,6 +57,15 @@ impl Propagations {
     fn take(&self) -> Vec<Noted> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Where nothing had to be changed, and so no answer tells of it: waits, if that is asked for, until everything that is
+/// stored is in force at the instances of these services, or of all where none is named.
+pub(crate) async fn of_what_is_stored(context: &Context, connection: &Connection, services: &[&str]) -> CliResult {
+    if let Some(wait) = context.settings.wait.filter(|_| !context.settings.dry_run) {
+        context.propagations.note_found(connection.propagation(services, wait).await?);
+    }
+    Ok(())
 }
 
 /// Tells what was waited for. `is_owed` says that an answer must have told of it.
@@ -62,28 +79,40 @@ pub(crate) fn tell(context: &Context, is_owed: bool) -> CliResult {
         return Ok(());
     }
     let noted = context.propagations.take();
-    if noted.is_empty() && is_owed && !context.is_unchanged() {
-        let error = "stored, but the server does not say how far it has come: it may be of an older version";
-        return Err(CliError::new(ExitStatus::NotInForce, error));
+    if noted.is_empty() && is_owed {
+        return Err(CliError::new(ExitStatus::NotInForce, format!("stored, but {TOO_OLD}")));
     }
     let mut late: Option<CliError> = None;
     for Noted { propagation, is_shown } in noted {
         if is_in_force(&propagation) {
-            // Elsewhere it is part of the answer.
-            if context.printer.format == Format::Table && !is_shown {
-                context.printer.data(Some(colour(&propagation)), &in_force(&propagation));
-            }
+            tell_in_force(context, &propagation, is_shown);
             continue;
         }
         let error = late.get_or_insert_with(|| CliError::new(ExitStatus::NotInForce, not_in_force(&propagation)));
-        let unnamed = (propagation.total - propagation.confirmed).saturating_sub(propagation.laggards.len());
-        error.hints.extend(propagation.laggards.iter().map(named));
-        error.hints.extend(advice(&propagation).map(ToOwned::to_owned));
-        if unnamed > 0 {
-            error.hints.push(format!("and {unnamed} more; see `waygate instances`"));
-        }
+        error.hints.extend(hints(&propagation));
     }
     late.map_or(Ok(()), Err)
+}
+
+/// Says that it is in force wherever that can be known, and who is lost.
+pub(crate) fn tell_in_force(context: &Context, propagation: &Propagation, is_shown: bool) {
+    let printer = &context.printer;
+    // Elsewhere it is part of the answer.
+    if printer.format == Format::Table && !is_shown {
+        printer.data(Some(colour(propagation)), &in_force(propagation));
+    }
+    if printer.format == Format::Table {
+        lost_by_name(propagation).iter().for_each(|line| printer.warn(&format!("  {line}")));
+    }
+}
+
+/// Who does not enforce it or is lost, by name, and what can be done.
+pub(crate) fn hints(propagation: &Propagation) -> Vec<String> {
+    let mut hints: Vec<String> = propagation.laggards.iter().map(named).collect();
+    hints.extend(more((propagation.total - propagation.confirmed).saturating_sub(propagation.laggards.len())));
+    hints.extend(lost_by_name(propagation));
+    hints.extend(advice(propagation).map(ToOwned::to_owned));
+    hints
 }
 
 fn said(answer: &RawValue) -> Option<Propagation> {
@@ -94,7 +123,7 @@ fn said(answer: &RawValue) -> Option<Propagation> {
     serde_json::from_str(answer.get()).ok().map(|Said { propagation }| propagation)
 }
 
-fn is_in_force(propagation: &Propagation) -> bool {
+pub(crate) fn is_in_force(propagation: &Propagation) -> bool {
     propagation.confirmed == propagation.total && propagation.unproven.is_none()
 }
 
@@ -104,10 +133,10 @@ fn count(propagation: &Propagation) -> String {
     format!("{confirmed}/{total} instances enforcing, {}", brief(*waited_ms))
 }
 
-fn not_in_force(propagation: &Propagation) -> String {
+pub(crate) fn not_in_force(propagation: &Propagation) -> String {
     let count = count(propagation);
     match propagation.unproven {
-        None => format!("stored, but not in force everywhere: {count}"),
+        None => format!("stored, but not in force everywhere: {count}{}", lost(propagation)),
         Some(Unproven::Vanished) => {
             "the change is gone: the store has lost it, and its history has gone on without it; make it again"
                 .to_owned()
@@ -123,9 +152,16 @@ fn not_in_force(propagation: &Propagation) -> String {
                 format!("stored, but not proven to be in force everywhere: {count}; {nobody}{}", lost(propagation))
             }
         }
-        Some(Unproven::Incomplete) => format!(
-            "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: {count}"
-        ),
+        Some(Unproven::Incomplete) => {
+            let why = match propagation.settled_in_ms {
+                Some(left) => format!(
+                    "the server has started lately, and for {} more instances may come back that it does not know of",
+                    brief(left)
+                ),
+                None => "the server does not know of all instances".to_owned(),
+            };
+            format!("stored, but not proven to be in force everywhere: {count}; {why}{}", lost(propagation))
+        }
         Some(_) => format!("stored, but it is not proven to be in force everywhere: {count}"),
     }
 }
@@ -149,6 +185,18 @@ fn lost(propagation: &Propagation) -> String {
     }
 }
 
+fn lost_by_name(propagation: &Propagation) -> Vec<String> {
+    let mut named: Vec<String> = propagation.lost_instances.iter().map(named).collect();
+    if !named.is_empty() {
+        named.extend(more(propagation.lost.saturating_sub(named.len())));
+    }
+    named
+}
+
+fn more(unnamed: usize) -> Option<String> {
+    (unnamed > 0).then(|| format!("and {unnamed} more; see `waygate instances`"))
+}
+
 /// Who should have been there.
 fn nobody(propagation: &Propagation) -> String {
     let heard = if propagation.unproven == Some(Unproven::Unheard) { "has ever registered" } else { "is connected" };
@@ -167,12 +215,13 @@ fn advice(propagation: &Propagation) -> Option<&'static str> {
             Some("a service that is away takes it when it connects; `waygate instances` shows who is there")
         }
         Unproven::Unheard => Some("whoever comes takes it when it connects"),
+        Unproven::Incomplete => Some("the same command again changes nothing, and waits again"),
         _ => None,
     }
 }
 
 /// Whether somebody has confirmed it and nobody is left who may do otherwise.
-fn is_proven(propagation: &Propagation) -> bool {
+pub(crate) fn is_proven(propagation: &Propagation) -> bool {
     propagation.total > 0 && propagation.unconfirmed == 0 && propagation.lost == 0
 }
 
@@ -181,9 +230,11 @@ fn colour(propagation: &Propagation) -> Colour {
 }
 
 fn named(laggard: &Laggard) -> String {
-    let enforces = match laggard.applied {
-        Some(revision) => format!("enforces revision {revision}"),
-        None => "has said nothing yet".to_owned(),
+    let enforces = match (laggard.state, laggard.applied) {
+        (InstanceState::Lost, Some(revision)) => format!("enforced revision {revision} when it was last heard of"),
+        (InstanceState::Lost, None) => "has not come back since the server has started".to_owned(),
+        (_, Some(revision)) => format!("enforces revision {revision}"),
+        (_, None) => "has said nothing yet".to_owned(),
     };
     let refused: Vec<String> = laggard
         .rejected
@@ -210,6 +261,8 @@ mod tests {
             unproven: None,
             laggards: Vec::new(),
             absent: Vec::new(),
+            lost_instances: Vec::new(),
+            settled_in_ms: None,
         }
     }
 
@@ -232,8 +285,15 @@ mod tests {
         );
         assert_eq!(
             unproven(Unproven::Incomplete),
-            "stored, but the server does not know of all instances, so it is not proven to be in force everywhere: \
-             1/1 instances enforcing, 12 ms"
+            "stored, but not proven to be in force everywhere: 1/1 instances enforcing, 12 ms; the server does not know of all \
+             instances"
+        );
+        let young =
+            Propagation { unproven: Some(Unproven::Incomplete), settled_in_ms: Some(7300), ..propagation(1, 1, 0, 0) };
+        assert_eq!(
+            not_in_force(&young),
+            "stored, but not proven to be in force everywhere: 1/1 instances enforcing, 12 ms; the server has started lately, \
+             and for 7.3 s more instances may come back that it does not know of"
         );
         let away = |unproven, total, services: &[&str]| {
             let absent = services.iter().map(ToString::to_string).collect();
@@ -258,5 +318,15 @@ mod tests {
             rejected: Vec::new(),
         };
         assert_eq!(named(&laggard), "pay one: behind, enforces revision 6");
+        let lost = Laggard { state: InstanceState::Lost, ..laggard };
+        let all = Propagation { lost_instances: vec![lost.clone()], ..propagation(2, 2, 0, 2) };
+        assert_eq!(
+            hints(&all),
+            ["pay one: lost, enforced revision 6 when it was last heard of", "and 1 more; see `waygate instances`"]
+        );
+        assert_eq!(
+            named(&Laggard { applied: None, ..lost }),
+            "pay one: lost, has not come back since the server has started"
+        );
     }
 }

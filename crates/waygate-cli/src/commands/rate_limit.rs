@@ -15,6 +15,7 @@ use crate::commands::confirm::{self, Weight};
 use crate::commands::status::anyone;
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::mark::marked;
 use crate::printer::Colour;
 use crate::render::table::{Cell, Table};
 
@@ -142,7 +143,8 @@ async fn set(context: &Context, target: &Target, settings: Box<LimitSettings>) -
         || shown::limits(std::slice::from_ref(&view)),
         |printer| {
             let title = view.key.as_ref().map_or_else(|| target.title(), |key| format!("Rate limit of {key}"));
-            printer.data(Some(Colour::Green), &format!("{} {title}: {}", context.sign(), shown::summary(&view)));
+            let told = format!("{title}: {}", shown::summary(&view));
+            printer.data(Some(Colour::Green), &marked(context, "✓", &told));
         },
     );
     if view.changed == Some(false) {
@@ -203,7 +205,7 @@ async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
         || switched(target, word),
         |printer| {
             let several = if value.count > 1 { format!(" ({} limits)", value.count) } else { String::new() };
-            printer.data(Some(colour), &format!("{} {}: {word}{several}", context.sign(), target.title()));
+            printer.data(Some(colour), &marked(context, "✓", &format!("{}: {word}{several}", target.title())));
         },
     );
     if !value.changed {

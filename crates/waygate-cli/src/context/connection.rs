@@ -1,14 +1,19 @@
 //! Calls, and what they come to in the words of the command line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use waygate_api::client::{Answer, Client, ClientError};
+use waygate_api::error::ErrorCode;
+use waygate_api::instances::Propagation;
 
-use crate::commands::propagation::Propagations;
+use crate::commands::propagation::{self, Propagations};
 use crate::context::Server;
 use crate::context::consent::Consent;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ExitStatus};
 
 /// An API's answer as it came, and read.
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub(crate) struct Connection {
     pub(crate) server: Server,
     pub(crate) propagations: Propagations,
     pub(super) consent: Consent,
+    /// Nothing is changed, whatever is called.
+    pub(super) is_rehearsal: bool,
+    /// A call that changes something has been begun.
+    pub(super) is_changing: AtomicBool,
 }
 
 impl Connection {
@@ -43,6 +52,7 @@ impl Connection {
     /// When the answer is no.
     pub(crate) fn changing(&self) -> CliResult<&Client> {
         self.consent.ask(&self.server)?;
+        self.is_changing.store(!self.is_rehearsal, Ordering::Relaxed);
         Ok(&self.client)
     }
 
@@ -66,6 +76,7 @@ impl Connection {
 
     pub(crate) fn failure(&self, error: ClientError) -> CliError {
         let needs_login = matches!(&error, ClientError::Refused { status: 401, .. });
+        let is_in_doubt = self.is_changing.load(Ordering::Relaxed) && is_in_doubt(&error);
         let mut failure = CliError::of_call(error, &self.server);
         if needs_login {
             let url = &self.server.url;
@@ -76,6 +87,34 @@ impl Connection {
             };
             failure.hints.push("log in with `waygate login`, or set WAYGATE_TOKEN".to_owned());
         }
+        if is_in_doubt {
+            let doubt = "the change may have been made all the same: `waygate history` and `waygate status ROUTE` tell";
+            failure.hints.insert(0, doubt.to_owned());
+        }
         failure
+    }
+
+    /// How far everything that is stored has come at the instances of these services, or of all, after at most `wait`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitStatus::NotInForce`] where the server is too old to say.
+    pub(crate) async fn propagation(&self, services: &[&str], wait: Duration) -> CliResult<Propagation> {
+        let answer = self.client.propagation(services, wait).await;
+        answer.map(|answer| answer.value).map_err(|error| {
+            let is_old = matches!(&error, ClientError::Refused { status: 404, body, .. } if body.code != ErrorCode::UnknownService);
+            let failure = self.failure(error);
+            if is_old { failure.with_status(ExitStatus::NotInForce).hint(propagation::TOO_OLD) } else { failure }
+        })
+    }
+}
+
+/// Whether a call that changes something may have done so although it was not answered as it should have been: no answer
+/// came, or one of whoever is between.
+fn is_in_doubt(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { is_in_doubt, .. } | ClientError::Timeout { is_in_doubt, .. } => *is_in_doubt,
+        ClientError::Refused { status: 500.., body, .. } => body.foreign,
+        _ => false,
     }
 }

@@ -29,14 +29,14 @@ fn a05_a_timed_disable_ends_by_itself_and_an_old_timer_ends_nothing() {
     let fleet = Fleet::open().with_services();
     fleet.ok(&["disable", REFUNDS, "--for", "2s"]);
     assert_eq!(status(&fleet, REFUNDS), "disabled");
-    fleet.ok(&["wait", REFUNDS, "--for", "active", "--within", "20s"]);
+    fleet.ok(&["wait", REFUNDS, "--for", "active", "--stored", "--within", "20s"]);
 
     fleet.ok(&["disable", REFUNDS, "--for", "1s"]);
     fleet.ok(&["enable", REFUNDS]);
     fleet.ok(&["disable", REFUNDS]);
     // Once a later timer has ended, that one would have.
     fleet.ok(&["disable", "POST:/api/orders", "--for", "2s"]);
-    fleet.ok(&["wait", "POST:/api/orders", "--for", "active", "--within", "20s"]);
+    fleet.ok(&["wait", "POST:/api/orders", "--for", "active", "--stored", "--within", "20s"]);
     assert_eq!(status(&fleet, REFUNDS), "disabled");
 }
 

@@ -216,7 +216,7 @@ fn g30_bare_paths_resolve_within_the_service_in_every_command() {
         &["schedule", "/api/payments", "--start", "1h", "--end", "1h"],
         &["schedule", "cancel", "/api/payments"],
         &["status", "/api/payments"],
-        &["wait", "/api/payments"],
+        &["wait", "/api/payments", "--stored"],
         &["history", "/api/payments"],
         &["log", "--route", "/api/payments"],
         &["rl", "set", "/api/payments", "5/minute"],

@@ -106,11 +106,12 @@ fn denied_requests_are_told_as_they_are_reported() {
 #[test]
 fn wait_returns_when_a_route_is_as_wanted_or_in_time() {
     let fleet = Fleet::open().with_services();
-    fleet.ok(&["wait", "/api/refunds"]);
+    fleet.ok(&["wait", "/api/refunds", "--stored"]);
     fleet.ok(&["disable", "/api/refunds"]);
-    let late = fleet.run(&["wait", "/api/refunds", "--within", "200ms"]);
+    let late = fleet.run(&["wait", "/api/refunds", "--stored", "--within", "200ms"]);
     assert_eq!(late.status.code(), Some(7), "{}", crate::context::shown(&late));
-    let waiting = fleet.command(&["wait", "/api/refunds", "-o", "name"]).stdout(Stdio::piped()).spawn().unwrap();
+    let waiting =
+        fleet.command(&["wait", "/api/refunds", "--stored", "-o", "name"]).stdout(Stdio::piped()).spawn().unwrap();
     fleet.ok(&["enable", "/api/refunds"]);
     let output = waiting.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"payments-service:GET:/api/refunds\n"[..]));

@@ -41,7 +41,7 @@ fn quick_setup() {
     assert_snapshot!(fleet.told(&["enable", "/api/refunds"]), @r#"
         exit: 0
         -- stdout
-        ✓ payments-service:GET:/api/refunds → ACTIVE
+        stored: payments-service:GET:/api/refunds → ACTIVE
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);
@@ -58,7 +58,7 @@ fn a_service_in_the_environment_scopes_every_command() {
     assert_snapshot!(scoped(&["disable", "GET:/api/payments", "--reason", "hotfix"]), @r#"
         exit: 0
         -- stdout
-        ✗ payments-service:GET:/api/payments → DISABLED
+        stored: payments-service:GET:/api/payments → DISABLED
           Reason: hotfix
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
@@ -89,7 +89,7 @@ fn a_service_in_the_environment_scopes_every_command() {
     assert_snapshot!(scoped(&["enable", "GET:/api/payments"]), @r#"
         exit: 0
         -- stdout
-        ✓ payments-service:GET:/api/payments → ACTIVE
+        stored: payments-service:GET:/api/payments → ACTIVE
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);
@@ -133,7 +133,7 @@ fn global_maintenance() {
         @r#"
             exit: 0
             -- stdout
-            ⚠ Global maintenance ENABLED
+            stored: Global maintenance ENABLED
               Reason: Deploying v3
               Exempt: /health, /ready
             -- stderr
@@ -167,7 +167,7 @@ fn global_maintenance() {
     assert_snapshot!(fleet.told(&["global", "disable"]), @r#"
         exit: 0
         -- stdout
-        ✓ Global maintenance DISABLED
+        stored: Global maintenance DISABLED
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);
@@ -179,7 +179,7 @@ fn service_maintenance() {
     assert_snapshot!(fleet.told(&["sm", "enable", "payments-service", "--reason", "DB migration"]), @r#"
         exit: 0
         -- stdout
-        ⚠ Service maintenance (payments-service) ENABLED
+        stored: Service maintenance (payments-service) ENABLED
           Reason: DB migration
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
@@ -189,7 +189,7 @@ fn service_maintenance() {
         @r#"
             exit: 0
             -- stdout
-            ⚠ Service maintenance (payments-service) ENABLED
+            stored: Service maintenance (payments-service) ENABLED
               Reason: Upgrade
               Exempt: /health
             -- stderr
@@ -211,7 +211,7 @@ fn service_maintenance() {
     assert_snapshot!(fleet.told(&["sm", "disable", "payments-service"]), @r#"
         exit: 0
         -- stdout
-        ✓ Service maintenance (payments-service) DISABLED
+        stored: Service maintenance (payments-service) DISABLED
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);

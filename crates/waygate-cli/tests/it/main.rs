@@ -29,6 +29,7 @@ mod looking_back;
 mod mistakes;
 mod operations;
 mod output;
+mod proof;
 mod radius;
 mod rate_limits;
 mod scripting;

@@ -46,7 +46,7 @@ fn g36_editing_exemptions_switches_nothing() {
     assert_snapshot!(fleet.told(&["global", "exempt-add", "/health"]), @r#"
         exit: 0
         -- stdout
-        ✓ exempt from global maintenance: /health
+        stored: exempt from global maintenance: /health
         -- stderr
         Global maintenance is OFF, as before
         stored at [URL]; `--wait` waits until every instance enforces it
@@ -56,7 +56,7 @@ fn g36_editing_exemptions_switches_nothing() {
     assert_snapshot!(fleet.told(&["global", "exempt-add", "get:/api/orders"]), @r#"
         exit: 0
         -- stdout
-        ✓ exempt from global maintenance: GET:/api/orders
+        stored: exempt from global maintenance: GET:/api/orders
         -- stderr
         Global maintenance is ON, as before
         stored at [URL]; `--wait` waits until every instance enforces it
@@ -75,7 +75,7 @@ fn g36_editing_exemptions_switches_nothing() {
     assert_snapshot!(fleet.told(&["sm", "exempt-add", "payments-service", "/health"]), @r#"
         exit: 0
         -- stdout
-        ✓ exempt from service maintenance (payments-service): /health
+        stored: exempt from service maintenance (payments-service): /health
         -- stderr
         Service maintenance (payments-service) is OFF, as before
         stored at [URL]; `--wait` waits until every instance enforces it
@@ -91,7 +91,7 @@ fn planned_maintenance_is_listed_and_cancelled() {
     assert_snapshot!(fleet.told(&schedule), @r#"
         exit: 0
         -- stdout
-        ⏰ payments-service:GET:/api/refunds → ACTIVE, MAINTENANCE planned 2099-12-01 08:00 UTC → 2099-12-01 09:00 UTC
+        stored: payments-service:GET:/api/refunds → ACTIVE, MAINTENANCE planned 2099-12-01 08:00 UTC → 2099-12-01 09:00 UTC
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);
@@ -105,7 +105,7 @@ fn planned_maintenance_is_listed_and_cancelled() {
     assert_snapshot!(fleet.told(&["schedule", "cancel", "/api/refunds"]), @r#"
         exit: 0
         -- stdout
-        ✓ payments-service:GET:/api/refunds → ACTIVE
+        stored: payments-service:GET:/api/refunds → ACTIVE
         -- stderr
         note: ended: maintenance window 2099-12-01T08:00:00Z to 2099-12-01T09:00:00Z
         stored at [URL]; `--wait` waits until every instance enforces it

@@ -26,7 +26,7 @@ fn each_group_sets_shows_pauses_resumes_resets_and_deletes() {
             String::from_utf8(output.stdout).unwrap()
         };
         let enabled = || fleet.json(&line(group, "get", subject, &[]))["enabled"].clone();
-        assert!(out("set", &["100/minute", "--burst", "20"]).contains("✓"));
+        assert!(out("set", &["100/minute", "--burst", "20"]).starts_with("stored: "));
         assert_eq!(enabled(), true);
         assert!(out("get", &[]).contains("100/minute"));
         assert!(out("disable", &[]).contains("PAUSED"));
@@ -79,7 +79,7 @@ fn a_limit_is_shown_with_all_that_it_says() {
     assert_snapshot!(fleet.told(&line(&["srl"], "set", &["payments-service"], &settings)), @r#"
         exit: 0
         -- stdout
-        ✓ Service rate limit (payments-service): 10/second;100/minute · token_bucket · header:X-Tenant · burst 5
+        stored: Service rate limit (payments-service): 10/second;100/minute · token_bucket · header:X-Tenant · burst 5
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);
@@ -132,7 +132,7 @@ fn g50_reset_says_how_many_limits_it_means() {
     assert_snapshot!(fleet.told(&["rl", "reset", "orders-service:/api/orders"]), @r#"
         exit: 0
         -- stdout
-        ✓ Rate limit of orders-service:/api/orders: counts start afresh (2 limits)
+        stored: Rate limit of orders-service:/api/orders: counts start afresh (2 limits)
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it
         "#);

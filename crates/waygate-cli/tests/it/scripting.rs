@@ -61,7 +61,7 @@ fn g57_a_rehearsal_changes_nothing_and_says_so() {
     assert_snapshot!(fleet.told(&["disable", "/api/refunds", "--reason", "hotfix", "--dry-run"]), @r#"
         exit: 0
         -- stdout
-        dry run: ✗ payments-service:GET:/api/refunds → DISABLED
+        dry run: payments-service:GET:/api/refunds → DISABLED
         dry run:   Reason: hotfix
         -- stderr
         dry run: nothing has been changed
@@ -113,11 +113,11 @@ fn several_routes_are_one_change() {
     assert_snapshot!(fleet.told(&["disable", "orders-service:GET:/api/*", "payments-service:/api/refunds", "-r", "out"]), @r#"
         exit: 0
         -- stdout
-        ✗ orders-service:GET:/api/orders → DISABLED
+        stored: orders-service:GET:/api/orders → DISABLED
           Reason: out
-        ✗ orders-service:GET:/api/payments → DISABLED
+        stored: orders-service:GET:/api/payments → DISABLED
           Reason: out
-        ✗ payments-service:GET:/api/refunds → DISABLED
+        stored: payments-service:GET:/api/refunds → DISABLED
           Reason: out
         -- stderr
         stored at [URL]; `--wait` waits until every instance enforces it

@@ -165,7 +165,7 @@ fn questions_are_asked_again_until_they_are_answered() {
         "y or n",
         "error: nothing has been changed",
         "Type `[SERVER]` to go on: yes",
-        "⚠ Service maintenance (payments-service) ENABLED",
+        "stored: Service maintenance (payments-service) ENABLED",
     ] {
         assert!(screen.lines().any(|shown| shown.starts_with(line)), "`{line}` is not there:\n{screen}");
     }

@@ -38,7 +38,7 @@ const LINES: &[&str] = &[
     "status /api/refunds",
     "enable /api/refunds --for 2d -o name",
     "maintenance /api/refunds --reason db --until 2099-01-01T00:00Z",
-    "wait /api/refunds --for maintenance",
+    "wait /api/refunds --for maintenance --stored",
     "schedule orders-service:GET:/api/orders --start 2099-02-01 --end 2h --reason move",
     "schedule list",
     "schedule show orders-service:GET:/api/orders",

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// What is wanted otherwise than by default, of services and routes that are not known.
     pub(crate) unknown: Vec<String>,
+    /// The services that it is about, where it is not about all.
+    pub(crate) services: Vec<String>,
 }
 
 /// Makes plans.
@@ -53,6 +55,10 @@ pub(crate) struct Planner<'p> {
 impl Planner<'_> {
     pub(crate) fn plan(&self, current: &Document, wanted: &Document) -> Plan {
         let mut plan = Plan::default();
+        if wanted.global.is_none() {
+            plan.services =
+                wanted.services.keys().filter(|name| current.services.contains_key(*name)).cloned().collect();
+        }
         let nothing = ServiceDocument::default();
         if let Some(global) = &wanted.global {
             let now = current.global.clone().unwrap_or_default();

@@ -9,6 +9,7 @@ use waygate_core::LifecycleKind;
 use crate::clock;
 use crate::context::{Connection, Context, Read};
 use crate::error::CliResult;
+use crate::mark::marked;
 use crate::moment::shown;
 use crate::render;
 use crate::render::route::{colour, word};
@@ -41,8 +42,8 @@ pub(crate) fn receipt(
 
 pub(super) fn tell(context: &Context, route: &RouteState, planned: Option<Window>) {
     let printer = &context.printer;
-    let (line, kind) = told(route, planned, clock::now(), context.sign());
-    printer.data(Some(colour(kind)), &line);
+    let (mark, line) = told(route, planned, clock::now());
+    printer.data(Some(colour(route.status)), &marked(context, mark, &line));
     if !route.reason.is_empty() {
         printer.data(None, &format!("  Reason: {}", route.reason));
     }
@@ -58,14 +59,14 @@ pub(super) fn tell(context: &Context, route: &RouteState, planned: Option<Window
     covered(context, route);
 }
 
-/// What the route is now, in one line, and its status.
-fn told(route: &RouteState, planned: Option<Window>, now: Timestamp, done: &str) -> (String, LifecycleKind) {
+/// What the route is now, in one line, and the mark of that.
+fn told(route: &RouteState, planned: Option<Window>, now: Timestamp) -> (&'static str, String) {
     if let Some(window) = planned.or_else(|| next(route)).filter(|(start, _)| now < *start) {
         let times = times(window);
-        return (format!("⏰ {} → {}, MAINTENANCE planned {times}", route.path, word(route.status)), route.status);
+        return ("⏰", format!("{} → {}, MAINTENANCE planned {times}", route.path, word(route.status)));
     }
-    let sign = match route.status {
-        LifecycleKind::Active | LifecycleKind::Deprecated => done,
+    let mark = match route.status {
+        LifecycleKind::Active | LifecycleKind::Deprecated => "✓",
         LifecycleKind::Maintenance => "⚠",
         LifecycleKind::Disabled => "✗",
         LifecycleKind::EnvGated => "🔒",
@@ -74,7 +75,7 @@ fn told(route: &RouteState, planned: Option<Window>, now: Timestamp, done: &str)
         LifecycleKind::EnvGated => format!("  ({})", route.allowed_envs.join(", ")),
         _ => String::new(),
     };
-    (format!("{sign} {} → {}{envs}", route.path, word(route.status)), route.status)
+    (mark, format!("{} → {}{envs}", route.path, word(route.status)))
 }
 
 /// The open window, else the next one.
