@@ -55,7 +55,7 @@ impl Exceeded<'_> {
     pub const MESSAGE: &'static str = "Too many requests";
 
     /// The answer for a request to `path`, the concrete one. Its headers, apart from `Retry-After`, are those of the
-    /// [standing](crate::Standing::headers).
+    /// [standing](crate::Standing::HEADERS).
     pub fn response(&self, path: &str) -> DenialResponse {
         let standing = &self.standing;
         let error = TooMany {

@@ -7,7 +7,6 @@ mod endpoint;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use ::axum::Router;
 use ::axum::extract::{MatchedPath, OriginalUri};
@@ -15,7 +14,7 @@ use ::axum::extract::{MatchedPath, OriginalUri};
 use crate::caller::RequestHead;
 use crate::declare::{Routes, joined};
 use crate::grpc;
-use crate::tower::Naming;
+use crate::tower::{Naming, WaygateLayer, WithBody};
 use crate::waygate::Waygate;
 
 pub use endpoint::{Endpoint, any, delete, get, patch, post, put};
@@ -136,8 +135,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         let mut named = Routes::new();
         named.append(&self.mount, self.routes);
         waygate.declare(named);
-        let naming = Naming::Local { prefix: Arc::from(self.mount) };
-        let guarded = self.router.layer(waygate.layer().named(naming));
+        let naming = Naming::Local { prefix: self.mount.into() };
+        let guarded = self.router.layer(WaygateLayer::<WithBody>::named(waygate.clone(), naming));
         match self.beside {
             // In this order: of two routers without a fallback of their own, the merged-in one answers what is unknown.
             Some(beside) => beside.merge(guarded),

@@ -1,5 +1,6 @@
 //! Charging requests to limits.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use waygate_core::{CallerFacts, Charged, LimitChain, LocalCounters, Standing};
 
@@ -8,6 +9,17 @@ use crate::clock::Clock;
 use crate::report::Hits;
 use crate::shared::Shared;
 use crate::traffic::Traffic;
+
+const NAMES: [HeaderName; 5] = {
+    let [limit, remaining, reset, policy, standing] = Standing::HEADERS;
+    [
+        HeaderName::from_static(limit),
+        HeaderName::from_static(remaining),
+        HeaderName::from_static(reset),
+        HeaderName::from_static(policy),
+        HeaderName::from_static(standing),
+    ]
+};
 
 /// The limits of one service in one process: counters, how callers are told apart, and what was denied.
 pub(crate) struct Gate {
@@ -20,9 +32,9 @@ pub(crate) struct Gate {
     pub(crate) traffic: Traffic,
 }
 
-/// What an answer tells of the limit that bites first.
+/// What an answer tells of the limit that bites first: the values of [`Standing::HEADERS`].
 #[derive(Debug)]
-pub(crate) struct LimitHeaders([(HeaderName, HeaderValue); 5]);
+pub(crate) struct LimitHeaders([HeaderValue; 5]);
 
 impl Gate {
     /// Whether charging asks counters outside of this process.
@@ -78,16 +90,20 @@ impl Gate {
 
 impl LimitHeaders {
     pub(crate) fn of(standing: &Standing<'_>) -> Self {
-        Self(standing.headers().map(|(name, value)| {
+        let (text, ends) = standing.header_values();
+        let (text, mut start) = (Bytes::from(text), 0);
+        Self(ends.map(|end| {
+            let value = text.slice(start..end);
+            start = end;
             // Digits and fixed words: they always fit.
-            let value = HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""));
-            (HeaderName::from_static(name), value)
+            HeaderValue::from_maybe_shared(value).unwrap_or_else(|_| HeaderValue::from_static(""))
         }))
     }
 
     /// Replaces what the handler, or one that it has asked, says of limits of its own: a caller reads one of each.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        for (name, value) in self.0 {
+        headers.reserve(self.0.len());
+        for (name, value) in NAMES.into_iter().zip(self.0) {
             headers.insert(name, value);
         }
     }

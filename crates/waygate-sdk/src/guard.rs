@@ -23,7 +23,14 @@ use crate::waygate::Waygate;
 #[derive(Debug, Default)]
 #[must_use = "the answer is still to be given its headers"]
 pub struct Admitted {
-    deprecation: Option<Box<Deprecation>>,
+    /// Mostly nothing, and then it takes no room: what is admitted is moved about a lot.
+    remaining: Option<Box<Remaining>>,
+}
+
+/// What is left to do once there is an answer.
+#[derive(Debug)]
+struct Remaining {
+    deprecation: Option<Deprecation>,
     unknown: Option<Unknown>,
     limits: Option<LimitHeaders>,
 }
@@ -44,13 +51,16 @@ impl Admitted {
     }
 
     pub(crate) fn apply(&mut self, status: StatusCode, headers: &mut HeaderMap) {
-        if let Some(deprecation) = self.deprecation.take() {
+        let Some(Remaining { deprecation, unknown, limits }) = self.remaining.take().map(|remaining| *remaining) else {
+            return;
+        };
+        if let Some(deprecation) = deprecation {
             respond::announce(&deprecation, headers);
         }
-        if let Some(limits) = self.limits.take() {
+        if let Some(limits) = limits {
             limits.write(headers);
         }
-        if let Some(Unknown { method, template, replica }) = self.unknown.take()
+        if let Some(Unknown { method, template, replica }) = unknown
             && status != StatusCode::METHOD_NOT_ALLOWED
         {
             replica.observe(method, &template);
@@ -172,7 +182,9 @@ impl Waygate {
             }
             _ => None,
         };
-        Ok(Admitted { deprecation: pass.deprecation.cloned().map(Box::new), unknown, limits })
+        let is_over = pass.deprecation.is_none() && unknown.is_none() && limits.is_none();
+        let remaining = || Box::new(Remaining { deprecation: pass.deprecation.cloned(), unknown, limits });
+        Ok(Admitted { remaining: (!is_over).then(remaining) })
     }
 
     fn refused(

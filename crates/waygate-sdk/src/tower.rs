@@ -7,7 +7,6 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-#[cfg(feature = "axum")]
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -27,12 +26,12 @@ use crate::waygate::Waygate;
 /// answers to denied requests are made of: [`WithBody`] or [`HeadOnly`].
 #[derive(Debug, Clone)]
 pub struct WaygateLayer<F = WithBody> {
-    guard: Guard,
+    guard: Arc<Guard>,
     form: PhantomData<F>,
 }
 
-/// What decides about the requests of a layer.
-#[derive(Debug, Clone)]
+/// What decides about the requests of a layer. Shared, because axum clones a service for each request.
+#[derive(Debug)]
 struct Guard {
     waygate: Waygate,
     naming: Naming,
@@ -45,14 +44,14 @@ pub(crate) enum Naming {
     Full,
     /// As the router that carries the layer has it, below a prefix: what that router is mounted under does not count.
     #[cfg(feature = "axum")]
-    Local { prefix: Arc<str> },
+    Local { prefix: Box<str> },
 }
 
 /// A service behind the guard. Decides per request; a stopped request never reaches the inner service.
 #[derive(Debug, Clone)]
 pub struct WaygateService<S, F = WithBody> {
     inner: S,
-    guard: Guard,
+    guard: Arc<Guard>,
     form: PhantomData<F>,
 }
 
@@ -116,12 +115,11 @@ impl Waygate {
 
 impl<F> WaygateLayer<F> {
     fn new(waygate: Waygate) -> Self {
-        Self { guard: Guard { waygate, naming: Naming::Full }, form: PhantomData }
+        Self::named(waygate, Naming::Full)
     }
 
-    #[cfg(feature = "axum")]
-    pub(crate) fn named(self, naming: Naming) -> Self {
-        Self { guard: Guard { naming, ..self.guard }, ..self }
+    pub(crate) fn named(waygate: Waygate, naming: Naming) -> Self {
+        Self { guard: Arc::new(Guard { waygate, naming }), form: PhantomData }
     }
 }
 
@@ -131,7 +129,7 @@ impl Guard {
         self.waygate.check_request(request, self.template(request))
     }
 
-    async fn check_shared<Q>(self, request: Request<Q>) -> Result<(Request<Q>, Admitted), Response<Bytes>> {
+    async fn check_shared<Q>(self: Arc<Self>, request: Request<Q>) -> Result<(Request<Q>, Admitted), Response<Bytes>> {
         let head = RequestHead::from(&request);
         let admitted = self.waygate.check_request_shared(head, self.template(head)).await?;
         Ok((request, admitted))

@@ -1,5 +1,6 @@
 //! What a charge comes to, and what callers are told about it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,6 +8,9 @@ use jiff::Timestamp;
 use super::{LimitExpression, Quota, RateLimitPolicy};
 use crate::decide::Layer;
 use crate::route::LocalKey;
+
+/// How many bytes the values of the headers seldom exceed.
+const TYPICAL_HEADERS: usize = 128;
 
 /// What the limits of a request say.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,25 +80,36 @@ impl Standing<'_> {
     }
 
     /// The headers of a governed answer, admitted or denied: the `X-RateLimit-*` as integers (the reset in seconds since
-    /// 1970, rounded up), and beside them `RateLimit` and `RateLimit-Policy` as
+    /// 1970, rounded up), and beside them `RateLimit-Policy` and `RateLimit` as
     /// draft-ietf-httpapi-ratelimit-headers-11 has them. `Retry-After` belongs to denied answers only and is part of
     /// the [denial](crate::DenialResponse).
-    pub fn headers(&self) -> [(&'static str, String); 5] {
+    pub const HEADERS: [&'static str; 5] =
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-policy", "ratelimit"];
+
+    /// The values of [`Standing::HEADERS`], one after the other in one text, and where each ends.
+    pub fn header_values(&self) -> (String, [usize; 5]) {
         let name = match self.layer {
             Layer::GlobalLimit => "global",
             Layer::ServiceLimit => "service",
             _ => "route",
         };
-        let Self { capacity, remaining, .. } = self;
+        let Self { capacity, remaining, quota, .. } = self;
         let reset_at = self.reset_at();
         let reset = reset_at.as_second() + i64::from(reset_at.subsec_nanosecond() > 0);
-        [
-            ("x-ratelimit-limit", capacity.to_string()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-            ("ratelimit-policy", format!(r#""{name}";q={capacity};w={}"#, self.quota.period_seconds)),
-            ("ratelimit", format!(r#""{name}";r={remaining};t={}"#, self.reset_after_seconds())),
+        let mut text = String::with_capacity(TYPICAL_HEADERS);
+        let ends = [
+            format_args!("{capacity}"),
+            format_args!("{remaining}"),
+            format_args!("{reset}"),
+            format_args!(r#""{name}";q={capacity};w={}"#, quota.period_seconds),
+            format_args!(r#""{name}";r={remaining};t={}"#, self.reset_after_seconds()),
         ]
+        .map(|value| {
+            // A `String` takes whatever is written.
+            let _ = text.write_fmt(value);
+            text.len()
+        });
+        (text, ends)
     }
 }
 

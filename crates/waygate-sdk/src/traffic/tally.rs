@@ -1,9 +1,10 @@
 //! The counters: a table of fixed size that survives every change of the rules.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use foldhash::fast::RandomState;
 use waygate_api::traffic::Outcomes;
 use waygate_core::{LocalKey, RouteMethod};
 
@@ -30,7 +31,7 @@ pub(crate) struct Traffic {
     places: Box<[Place]>,
     /// Those that fall under no route, or find no place.
     others: Tally,
-    hasher: BuildHasherDefault<DefaultHasher>,
+    hasher: RandomState,
 }
 
 #[derive(Debug, Default)]
