@@ -94,12 +94,15 @@ const REMOVE: Field = Field::new("remove", Texts, "No longer does");
 pub(crate) const SCOPE_ON: &[Field] = &[REASON, UNTIL, SHADOW, EXEMPT_PATHS, INCLUDE_FORCE_ACTIVE, ALLOW_UNKNOWN];
 pub(crate) const SCOPE_OFF: &[Field] = &[REASON, ALLOW_UNKNOWN];
 pub(crate) const EXEMPTIONS: &[Field] = &[REASON, ADD, REMOVE, ALLOW_UNKNOWN];
-pub(crate) const BATCH: &[Field] = &[Field::new(
-    "commands",
-    List(COMMAND),
-    "1 to 1,000 commands, each with the fields that the endpoint of its action takes",
-)
-.required()];
+pub(crate) const BATCH: &[Field] = &[
+    Field::new(
+        "commands",
+        List(COMMAND),
+        "1 to 1,000 commands, each with the fields that the endpoint of its action takes",
+    )
+    .required(),
+    Field::new("undoes", Whole { least: 1, most: u64::MAX }, "The change that is taken back, for the log to say so"),
+];
 const COMMAND: &[Field] = &[
     Field::new("action", OneOf(&batch::ACTIONS), "What is to be done, as the log names it").required(),
     Field::new("route", Text, "Of which route"),
@@ -226,11 +229,11 @@ const STATE: Field = Field::new(
     "How it stands to what is in force",
 );
 pub(crate) const INSTANCES: &[Field] = &[SERVICE, STATE, LIMIT, CURSOR];
+pub(crate) const PROPAGATION: &[Field] =
+    &[Field::new("service", Text, "Of these services, with commas between them; of all when left out"), WAIT];
 pub(crate) const ONE_INSTANCE: &[Field] = &[SERVICE];
 pub(crate) const INSTANCES_OF_SERVICE: &[Field] = &[STATE, LIMIT, CURSOR];
 pub(crate) const ACKNOWLEDGE: &[Field] = &[
-pub(crate) const PROPAGATION: &[Field] =
-    &[Field::new("service", Text, "Of these services, with commas between them; of all when left out"), WAIT];
     Field::new("app_id", Text, "The service's id").required(),
     Field::new("instance", Pattern("^[A-Za-z0-9._:@-]{1,128}$"), "Names it among those of its service").required(),
     Field::new(
