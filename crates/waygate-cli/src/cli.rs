@@ -37,9 +37,13 @@ pub(crate) use fleet::{Audit, GlobalCommand, InstanceCommand, ScopeSwitch, Servi
 use global::Global;
 pub(crate) use groups::grouped;
 pub(crate) use import::{Import, Source};
-pub(crate) use limits::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
+pub(crate) use limits::{
+    GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand, SwitchedLimit,
+};
+use routes::InService;
 pub(crate) use routes::{
     Closing, Ending, EnvCommand, GatedRoute, Page, RouteMaintenance, Schedule, ScheduleCommand, Status, Switch, Wait,
+    Why,
 };
 pub(crate) use serve::{
     Backend, Bounded, EXPIRIES, LIFETIMES, LIVENESSES, LogFormat, PORTS, RedisAddress, STREAMS, Serve, Whole,
@@ -122,8 +126,11 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
     Instances {
         #[command(subcommand)]
         command: Option<InstanceCommand>,
-        /// Only of this service
-        service: Option<String>,
+        /// Only of this service; also as --service
+        #[arg(value_name = "SERVICE")]
+        of: Option<String>,
+        #[command(flatten)]
+        service: InService,
     },
     /// Show the service that commands are limited to
     CurrentService,

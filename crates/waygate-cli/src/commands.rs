@@ -37,8 +37,9 @@ mod tree;
 mod wait;
 mod watch;
 
-use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches as _};
 
 use waygate_core::LONGEST_REASON;
 
@@ -60,7 +61,12 @@ pub(crate) fn run() -> ExitStatus {
             let error = format!("nothing is given for `{argument}`; leave it out where it is not meant");
             return Err(whole.error(ErrorKind::InvalidValue, error));
         }
-        Cli::from_arg_matches(&matches)
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        if cli.global.server.is_some() && cli.global.context.take().is_some() && is_typed(&matches, "context") {
+            let error = "`--server` and `--context` both choose a server; give one of them";
+            return Err(whole.error(ErrorKind::ArgumentConflict, error));
+        }
+        Ok(cli)
     });
     let mut cli = match parsed {
         Ok(cli) => cli,
@@ -126,20 +132,31 @@ pub(crate) fn run() -> ExitStatus {
             ExitStatus::Failed
         }
         Err(error) => {
+            let error = error.at(context.url());
             printer.error(&error);
             error.status
         }
     }
 }
 
+/// Whether an option was typed; what the environment says yields to options.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
 /// Puts the ticket before the reason, and sees that there is a reason where one is wanted.
 fn reasoned(context: &Context, command: &mut Command, ticket: Option<&str>) -> CliResult {
     let changes = command.effect() == Effect::Changes;
+    // Blank is none.
+    let ticket = ticket.map(str::trim).filter(|ticket| !ticket.is_empty());
     let Some(reason) = command.reason() else {
         return ticket
             .map_or(Ok(()), |_| Err(CliError::usage("`--ticket` goes before a reason; this command takes none")));
     };
-    if let Some(ticket) = ticket.map(str::trim).filter(|ticket| !ticket.is_empty()) {
+    if reason.trim().is_empty() {
+        reason.clear();
+    }
+    if let Some(ticket) = ticket {
         *reason = if reason.is_empty() { ticket.to_owned() } else { format!("{ticket}: {reason}") };
     }
     let length = reason.chars().count();
@@ -185,10 +202,12 @@ fn carry_out(context: &Context, command: Command) -> CliResult {
             Command::Logout { all } => session::logout(context, all).await,
             Command::Whoami => session::whoami(context).await,
             Command::Services => services::list(context).await,
-            Command::Instances { command: Some(InstanceCommand::Forget { id, service }), .. } => {
+            Command::Instances { command: Some(InstanceCommand::Forget { id, service, .. }), .. } => {
                 instances::forget(context, &id, service.name.as_deref()).await
             }
-            Command::Instances { service, .. } => instances::list(context, service.as_deref()).await,
+            Command::Instances { of, service, .. } => {
+                instances::list(context, of.as_deref(), service.name.as_deref()).await
+            }
             Command::CurrentService => services::current(context),
             Command::Status(status) => status::run(context, status).await,
             Command::Enable(switch) => lifecycle::enable(context, switch).await,

@@ -74,6 +74,8 @@ pub(crate) struct Context {
     is_unchanged: AtomicBool,
     /// Where it acts, once it is connected.
     place: OnceLock<String>,
+    /// The URL of that.
+    url: OnceLock<String>,
     pub(crate) propagations: Propagations,
     pub(crate) consent: Consent,
 }
@@ -85,6 +87,7 @@ impl Context {
             settings,
             is_unchanged: AtomicBool::new(false),
             place: OnceLock::new(),
+            url: OnceLock::new(),
             propagations: Propagations::default(),
             consent: Consent::default(),
         }
@@ -93,6 +96,11 @@ impl Context {
     /// The server that this command has talked to, and its context; nothing where it has talked to none.
     pub(crate) fn place(&self) -> Option<&str> {
         self.place.get().map(String::as_str)
+    }
+
+    /// The URL of the server that this command has talked to.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.get().map(String::as_str)
     }
 
     /// Takes note that a command had nothing to change.
@@ -189,6 +197,7 @@ impl Context {
         }
         let connection = self.connect_to(server, token.as_deref())?;
         let _ = self.place.set(connection.server.place());
+        let _ = self.url.set(connection.server.url.to_string());
         Ok(connection)
     }
 

@@ -8,6 +8,7 @@ use waygate_api::client::ClientError;
 use waygate_api::error::{ErrorBody, ErrorCode};
 
 use crate::context::Server;
+use crate::render::count::counted;
 
 pub(crate) type CliResult<T = ()> = Result<T, CliError>;
 
@@ -102,6 +103,12 @@ impl CliError {
         Self { status, ..self }
     }
 
+    /// The same, of a command that has talked to a server, where nothing more is known.
+    #[must_use]
+    pub(crate) fn at(self, server: Option<&str>) -> Self {
+        Self { server: self.server.or_else(|| server.map(ToOwned::to_owned)), ..self }
+    }
+
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -113,11 +120,15 @@ impl CliError {
         let mut failure = match error {
             ClientError::Refused { status, body, retry_after } => Self::refused(status, *body, retry_after, server),
             unreachable @ (ClientError::Unreachable { .. } | ClientError::Timeout { .. }) => {
-                let told = match unreachable {
-                    ClientError::Unreachable { reason, .. } => format!("cannot reach {}: {reason}", server.url),
-                    _ => format!("{} did not answer in time", server.url),
+                let (told, other) = match unreachable {
+                    ClientError::Unreachable { reason, .. } => {
+                        (format!("cannot reach {}: {reason}", server.url), other_scheme(server.url.as_str(), &reason))
+                    }
+                    _ => (format!("{} did not answer in time", server.url), None),
                 };
-                Self::new(ExitStatus::Unreachable, told).hint(format!("the URL comes from {}", server.source))
+                let failure = Self::new(ExitStatus::Unreachable, told);
+                let failure = failure.hint(format!("the URL comes from {}", server.source));
+                other.into_iter().fold(failure, Self::hint)
             }
             malformed @ ClientError::Malformed { .. } => Self::failed(malformed.to_string())
                 .hint(format!("is {} a Waygate server? The URL comes from {}", server.url, server.source)),
@@ -137,6 +148,10 @@ impl CliError {
             _ => ExitStatus::Failed,
         };
         let mut failure = Self::new(exit, body.error);
+        if (300..400).contains(&status) {
+            let told = "a proxy or a page to sign in stands before the control plane";
+            failure.hints.push(format!("{told}; the URL comes from {}", server.source));
+        }
         if status == 404 && body.foreign {
             let told = "this is not a Waygate server, or not the path that it is mounted at";
             failure.message = format!("{}: {told}", failure.message);
@@ -145,7 +160,9 @@ impl CliError {
             failure.hints.push(format!("the server is {}, from {}", server.url, server.source));
         }
         if let Some(seconds) = retry_after {
-            failure.hints.push(format!("try again in {seconds} seconds"));
+            failure
+                .hints
+                .push(format!("try again in {}", counted(usize::try_from(seconds).unwrap_or(usize::MAX), "second")));
         }
         let told = |name: &&String| !failure.message.contains(name.as_str());
         let near: Vec<String> = body.near.iter().filter(told).map(|name| format!("did you mean `{name}`?")).collect();
@@ -191,6 +208,18 @@ impl CliError {
         };
         serde_json::to_string(&ProblemLine { error: problem }).unwrap_or_else(|_| self.message.clone())
     }
+}
+
+/// What to try where one side speaks TLS and the other does not, as far as the HTTP library's words tell.
+fn other_scheme(url: &str, reason: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    if let Some(place) = url.strip_prefix("https://") {
+        let is_plain = says(&["InvalidContentType", "corrupt message"]);
+        return is_plain.then(|| format!("whoever is there speaks no TLS; try `http://{place}`"));
+    }
+    let place = url.strip_prefix("http://")?;
+    let is_odd = says(&["invalid HTTP", "HTTP version", "connection closed before message completed"]);
+    is_odd.then(|| format!("whoever is there may expect TLS; try `https://{place}`"))
 }
 
 impl fmt::Display for CliError {

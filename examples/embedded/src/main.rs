@@ -3,6 +3,7 @@
 //! `PORT` is where it listens (0 picks one). Operators use `waygate --server http://127.0.0.1:PORT/waygate`, as `admin` with
 //! the password `secret`.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -15,6 +16,12 @@ use waygate_sdk::axum::{GuardedRouter, get};
 use waygate_server::Server;
 use waygate_store::MemoryStore;
 
+/// What `--help` says.
+const HELP: &str = "\
+A service with its own control plane, mounted below /waygate (admin, secret). It takes no arguments; the environment sets it:
+
+  PORT                where it listens on 127.0.0.1; 0 picks a free one";
+
 async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
@@ -25,7 +32,11 @@ async fn payments() -> Json<Value> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    if is_told()? {
+        return Ok(());
+    }
+    let is_shown = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_shown).init();
     let listener = TcpListener::bind(("127.0.0.1", port()?)).await?;
     let address = listener.local_addr()?;
 
@@ -58,6 +69,19 @@ async fn main() -> anyhow::Result<()> {
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     control.stop().await?;
     Ok(())
+}
+
+/// Says what sets it, where that is asked for. Whether that was all.
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn is_told() -> anyhow::Result<bool> {
+    match std::env::args().nth(1).as_deref() {
+        None => Ok(false),
+        Some("-h" | "--help") => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        Some(other) => anyhow::bail!("`{other}` is not known: there are no arguments; `--help` says what sets it"),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the example's one setting of its own")]

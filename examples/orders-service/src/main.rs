@@ -2,6 +2,7 @@
 //! environments, with a limit of its own, deprecated. Configured by its environment: `HOST`, `PORT` (0 picks one), and what
 //! `Waygate::from_env` reads.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -13,6 +14,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use waygate_sdk::Waygate;
 use waygate_sdk::axum::{GuardedRouter, get};
+
+/// What `--help` says.
+const HELP: &str = "\
+A service with a route of every kind. It takes no arguments; the environment sets it:
+
+  HOST                the address to listen on [default: 127.0.0.1]
+  PORT                the port; 0 picks a free one [default: 8002]
+  WAYGATE_SERVER_URL  the control plane; required
+  WAYGATE_APP_ID      the name of the service; required
+  WAYGATE_TOKEN       its token, where the control plane asks for one";
 
 async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
@@ -36,7 +47,11 @@ async fn payments() -> Json<Value> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    if is_told()? {
+        return Ok(());
+    }
+    let is_shown = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_shown).init();
     let waygate = Waygate::from_env()?.start()?;
 
     let app = GuardedRouter::new()
@@ -63,6 +78,19 @@ async fn main() -> anyhow::Result<()> {
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     waygate.shutdown().await;
     Ok(())
+}
+
+/// Says what sets it, where that is asked for. Whether that was all.
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn is_told() -> anyhow::Result<bool> {
+    match std::env::args().nth(1).as_deref() {
+        None => Ok(false),
+        Some("-h" | "--help") => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        Some(other) => anyhow::bail!("`{other}` is not known: there are no arguments; `--help` says what sets it"),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a setting of the example's own")]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::routes::{Ending, InService, Page};
+use crate::cli::routes::{Ending, InService, Page, Why};
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
@@ -26,6 +26,9 @@ pub(crate) struct Audit {
     /// Go on with every further entry as it is written, over losses of the connection
     #[arg(long, short, conflicts_with_all = ["page", "until"])]
     pub(crate) follow: bool,
+    /// With --follow: accept a route or service that the control plane knows nothing of yet
+    #[arg(long, requires = "follow")]
+    pub(crate) allow_unknown: bool,
     #[command(flatten)]
     pub(crate) page: Page,
 }
@@ -36,6 +39,9 @@ pub(crate) struct Watch {
     pub(crate) pattern: Option<String>,
     #[command(flatten)]
     pub(crate) service: InService,
+    /// Wait for routes or a service that the control plane knows nothing of yet
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
 }
 
 /// How a whole scope is put into maintenance.
@@ -84,9 +90,17 @@ pub(crate) enum GlobalCommand {
         reason: String,
     },
     /// Let a route answer during a maintenance of everything; never switches it on or off
-    ExemptAdd { route: String },
+    ExemptAdd {
+        route: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Take an exemption back; never switches the maintenance on or off
-    ExemptRemove { route: String },
+    ExemptRemove {
+        route: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +126,17 @@ pub(crate) enum ServiceCommand {
         reason: String,
     },
     /// Let a route answer during a maintenance of the service; never switches it on or off
-    ExemptAdd { service: String, route: String },
+    ExemptAdd {
+        service: String,
+        route: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Take an exemption back; never switches the maintenance on or off
-    ExemptRemove { service: String, route: String },
+    ExemptRemove {
+        service: String,
+        route: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }

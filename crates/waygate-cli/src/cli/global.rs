@@ -18,7 +18,6 @@ pub(crate) struct Global {
     pub(crate) server: Option<String>,
     /// A server that `waygate context add` has given a name
     #[arg(long, global = true, value_name = "NAME", env = "WAYGATE_CONTEXT", hide_env_values = true)]
-    #[arg(conflicts_with = "server")]
     pub(crate) context: Option<String>,
     /// A file with the token to use, before every other one
     #[arg(long, global = true, value_name = "FILE")]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::routes::{Ending, InService, Page};
+use crate::cli::routes::{Ending, InService, Page, Why};
 
 /// What a limit is set to.
 #[derive(Debug, Args)]
@@ -70,6 +70,15 @@ pub(crate) struct LimitedRoute {
     pub(crate) service: InService,
 }
 
+/// A route whose limit is switched, and why.
+#[derive(Debug, Args)]
+pub(crate) struct SwitchedLimit {
+    #[command(flatten)]
+    pub(crate) limited: LimitedRoute,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum RouteLimitCommand {
     /// Limit a route; a path without a method is its one route, of several that for GET
@@ -101,19 +110,22 @@ pub(crate) enum RouteLimitCommand {
         /// Go on with every further one as it is reported
         #[arg(long, short, conflicts_with = "page")]
         follow: bool,
+        /// With --follow: accept a route or service that the control plane knows nothing of yet
+        #[arg(long, requires = "follow")]
+        allow_unknown: bool,
         #[command(flatten)]
         service: InService,
         #[command(flatten)]
         page: Page,
     },
     /// Pause the limit of a route: everything passes
-    Disable(LimitedRoute),
+    Disable(SwitchedLimit),
     /// Put the limit of a route in force again
-    Enable(LimitedRoute),
+    Enable(SwitchedLimit),
     /// Start the counts of a route afresh; a path without a method means all its limits
-    Reset(LimitedRoute),
+    Reset(SwitchedLimit),
     /// Take the limit of a route away; one that the code declares comes back
-    Delete(LimitedRoute),
+    Delete(SwitchedLimit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,13 +137,13 @@ pub(crate) enum GlobalLimitCommand {
   waygate grl set 1000/minute --exempt /health")]
     Set(Box<LimitSettings>),
     /// Pause the limit of everything
-    Disable,
+    Disable(Why),
     /// Put the limit of everything in force again
-    Enable,
+    Enable(Why),
     /// Start the counts afresh
-    Reset,
+    Reset(Why),
     /// Take the limit of everything away
-    Delete,
+    Delete(Why),
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,11 +160,27 @@ pub(crate) enum ServiceLimitCommand {
         settings: Box<LimitSettings>,
     },
     /// Pause the limit of a service
-    Disable { service: String },
+    Disable {
+        service: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Put the limit of a service in force again
-    Enable { service: String },
+    Enable {
+        service: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Start the counts afresh
-    Reset { service: String },
+    Reset {
+        service: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Take the limit of a service away
-    Delete { service: String },
+    Delete {
+        service: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }

@@ -15,6 +15,14 @@ pub(crate) struct InService {
     pub(crate) name: Option<String>,
 }
 
+/// Why something is done.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Why; the audit log is told
+    #[arg(long, short, default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+}
+
 /// When a switch ends by itself.
 #[derive(Debug, Args)]
 pub(crate) struct Ending {
@@ -85,6 +93,9 @@ pub(crate) struct Wait {
     /// How long to wait; exit 7 after it
     #[arg(long, value_name = "DURATION", value_parser = moment::length, default_value = "1m")]
     pub(crate) within: Duration,
+    /// Only until the control plane says so; whether it has arrived at the instances is not asked
+    #[arg(long)]
+    pub(crate) stored: bool,
     #[command(flatten)]
     pub(crate) service: InService,
 }
@@ -93,9 +104,6 @@ pub(crate) struct Wait {
 #[derive(Debug, Args)]
 pub(crate) struct Switch {
     /// /path, METHOD:/path, service:/path or service:METHOD:/path; several, or patterns such as 'GET:/api/*'; - reads
-    /// Only until the control plane says so; whether it has arrived at the instances is not asked
-    #[arg(long)]
-    pub(crate) stored: bool,
     /// them from stdin
     #[arg(required = true, value_name = "ROUTE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) routes: Vec<String>,
@@ -185,6 +193,8 @@ pub(crate) enum ScheduleCommand {
         /// Only the window of this id, as the list shows it
         #[arg(long)]
         id: Option<u32>,
+        #[command(flatten)]
+        why: Why,
         #[command(flatten)]
         service: InService,
     },

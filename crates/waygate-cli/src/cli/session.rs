@@ -30,7 +30,7 @@ pub(crate) enum ContextCommand {
         /// needed), or never
         #[arg(long, value_enum, value_name = "WHEN", hide_possible_values = true)]
         confirm: Option<Confirm>,
-        /// Every change that takes a reason needs one; `--require-reason=false` takes that back
+        /// Every change of routes, maintenance and limits needs a reason; `--require-reason=false` takes that back
         #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         require_reason: Option<bool>,
     },

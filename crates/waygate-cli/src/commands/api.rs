@@ -8,6 +8,7 @@ use waygate_api::client::{Answer, Body, ClientError};
 use waygate_api::paths;
 
 use crate::cli::Api;
+use crate::commands::confirm;
 use crate::context::{Connection, Context};
 use crate::error::{CliError, CliResult};
 use crate::input;
@@ -34,11 +35,21 @@ pub(crate) async fn run(context: &Context, api: Api) -> CliResult {
     } else if !fields.is_empty() {
         body = Some(Value::Object(Map::from_iter(fields)));
     }
+    if !verb.is_safe() && !has_reason(body.as_ref()) {
+        confirm::reasoned(context, "").map_err(|error| error.hint("here it is a field: `-f reason=TEXT`"))?;
+    }
     let connection = context.connect()?;
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let client = if verb.is_safe() { &connection.client } else { connection.changing()? };
     let answer = client.call_raw(verb, &path, &query, body.as_ref(), &[]).await;
     tell(context, &connection, answer.map_err(|error| connection.failure(error))?)
+}
+
+/// Whether a body says why, as a whole or of each of its commands.
+fn has_reason(body: Option<&Value>) -> bool {
+    let says = |part: &Value| part["reason"].as_str().is_some_and(|reason| !reason.trim().is_empty());
+    let each = |body: &Value| body["commands"].as_array().is_some_and(|commands| commands.iter().all(says));
+    body.is_some_and(|body| says(body) || each(body))
 }
 
 fn tell(context: &Context, connection: &Connection, answer: Answer<Body>) -> CliResult {

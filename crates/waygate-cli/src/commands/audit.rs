@@ -8,7 +8,7 @@ use waygate_core::Revision;
 use crate::cli::Audit;
 use crate::clock;
 use crate::commands::follow::Follower;
-use crate::commands::status::{ROWS, anyone, array};
+use crate::commands::status::{ROWS, anyone, anything, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
 use crate::moment;
@@ -23,8 +23,8 @@ const MOST: usize = 100_000;
 
 pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     let scope = service(audit.service.name.as_deref())?;
-    let route = audit.route.as_deref().map(|route| selector(route, scope.as_ref())).transpose()?;
-    let route = route.map(|route| route.to_string());
+    let selected = audit.route.as_deref().map(|route| selector(route, scope.as_ref())).transpose()?;
+    let route = selected.as_ref().map(ToString::to_string);
     let at = |option, text: Option<&String>| {
         text.map(|text| moment::past(option, text, clock::now()).map(|at| at.to_string())).transpose()
     };
@@ -42,6 +42,11 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     .collect();
     let connection = context.connect()?;
     if audit.follow {
+        if !audit.allow_unknown {
+            let (_, entries) = read(&connection, &filters, 1).await?;
+            anyone(&connection, scope.as_ref(), entries.is_empty()).await?;
+            anything(&connection, selected.as_ref(), entries.is_empty()).await?;
+        }
         return follow(context, &connection, &filters, audit.page.per_page.unwrap_or(FOLLOWED) as usize).await;
     }
     let page = audit.page.page.unwrap_or(1) as usize;
@@ -49,6 +54,7 @@ pub(crate) async fn run(context: &Context, audit: Audit) -> CliResult {
     // One more than is shown tells whether there is another page.
     let (raw, entries) = read(&connection, &filters, page * size + 1).await?;
     anyone(&connection, scope.as_ref(), entries.is_empty()).await?;
+    anything(&connection, selected.as_ref(), entries.is_empty()).await?;
     let more = entries.len() > page * size;
     let part = |count: usize| ((page - 1) * size).min(count)..(page * size).min(count);
     let (raw, entries) = (&raw[part(raw.len())], &entries[part(entries.len())]);

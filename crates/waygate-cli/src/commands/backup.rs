@@ -16,6 +16,7 @@ use crate::commands::import::target;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::printer::Format;
+use crate::render::count::counted;
 
 pub(crate) async fn back_up(context: &Context, backup: Backup) -> CliResult {
     let origin = target::describe(&backup.from)?;
@@ -63,10 +64,11 @@ fn tell(context: &Context, what: &str, document: &Document, place: &str) {
         return context.printer.json(&told.to_string());
     }
     let text = format!(
-        "{what} {} at revision {}: {routes} routes, {} changes of the log, made {}; at {place}",
+        "{what} {} at revision {}: {}, {} of the log, made {}; at {place}",
         document.source,
         document.state.cursor.revision,
-        document.commits.len(),
+        counted(routes, "route"),
+        counted(document.commits.len(), "change"),
         document.made_at.strftime("%Y-%m-%d %H:%M UTC"),
     );
     context.printer.note(&text);

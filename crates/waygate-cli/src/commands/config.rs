@@ -9,6 +9,7 @@ use crate::clock;
 use crate::context::{Context, Source, text_variable};
 use crate::credentials::Session;
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::moment;
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
@@ -101,6 +102,7 @@ async fn standing(context: &Context) -> &'static str {
 fn expiry(session: Option<&Session>) -> Cell {
     let Some(session) = session else { return Cell::new("(no token)") };
     let at = session.expires_at.as_deref().unwrap_or("(never)");
+    let at = at.parse().map_or_else(|_| at.to_owned(), moment::shown);
     if session.is_over(clock::now()) {
         Cell::new(format!("{at}  (expired)")).coloured(Colour::Red)
     } else {

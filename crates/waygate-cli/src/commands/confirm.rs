@@ -1,6 +1,6 @@
 //! Asking back, in proportion to what a change reaches.
 
-use crate::context::{Connection, Context, Source};
+use crate::context::{Connection, Context, Source, text_variable};
 use crate::credentials::{Config, ConfigFile, Confirm};
 use crate::error::{CliError, CliResult};
 use crate::printer;
@@ -28,8 +28,28 @@ pub(crate) fn foreseen(context: &Context) -> CliResult {
         let error = "this context asks before every change, and there is nobody to ask; nothing has been sent";
         return Err(CliError::usage(error).hint("`--yes` says yes"));
     }
-    context.consent.want();
+    context.consent.want(typed()?);
     Ok(())
+}
+
+/// The command as it was typed, and the variable that narrows it.
+fn typed() -> CliResult<String> {
+    let is_plain =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
+    let quoted = |text: String| if is_plain(&text) { text } else { format!("'{}'", text.replace('\'', "'\\''")) };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    let service = text_variable("WAYGATE_SERVICE")?.map(|service| format!(" with WAYGATE_SERVICE={service}"));
+    Ok(format!("`{}`{}", words.collect::<Vec<_>>().join(" "), service.unwrap_or_default()))
+}
+
+/// Whether somebody is asked before a change that wants it.
+///
+/// # Errors
+///
+/// When the configuration cannot be read.
+pub(crate) fn asks(context: &Context) -> CliResult<bool> {
+    let is_meant = context.settings.yes || context.settings.dry_run;
+    Ok(!is_meant && context.can_ask() && rule(context)? != Confirm::Never)
 }
 
 /// Asks whether `what` may happen, after the lines that say what it reaches. Where nobody can answer, scripts go on.
@@ -44,11 +64,7 @@ pub(crate) fn agreed(
     reach: &[String],
     weight: &Weight,
 ) -> CliResult {
-    if context.settings.yes || context.settings.dry_run {
-        return Ok(());
-    }
-    let rule = rule(context)?;
-    if rule == Confirm::Never || !context.can_ask() {
+    if !asks(context)? {
         return Ok(());
     }
     let printer = &context.printer;

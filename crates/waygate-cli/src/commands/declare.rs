@@ -4,22 +4,29 @@ mod check;
 mod kinds;
 pub(crate) mod plan;
 mod read;
+mod rules;
 mod schema;
+pub(crate) mod weight;
 
 use waygate_api::document::Document;
 use waygate_api::paths;
 
 use crate::cli::{Apply, ApplyManner, Copy, Diff, Documents, Export};
 use crate::clock;
-use crate::commands::batch;
+use crate::commands::batch::Batch;
 use crate::commands::confirm::{self, Weight};
 use crate::commands::propagation;
+use crate::commands::reach;
 use crate::context::{Connection, Context, Read, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::printer::{Format, Output};
 use crate::render;
+use crate::render::count::counted;
 use crate::render::table::{Cell, Table};
 use plan::{Plan, Planner, Step, Unnamed};
+
+/// Of how many steps a question tells.
+const MOST_ASKED: usize = 40;
 
 pub(crate) async fn export(context: &Context, export: Export) -> CliResult {
     let scope = service(export.service.name.as_deref())?;
@@ -123,38 +130,62 @@ async fn make_so(
         }
         plan.unknown.iter().for_each(|route| context.printer.note(&format!("left out, not known there: {route}")));
     }
-    let weight = if manner.prune { Weight::Retype(confirm::server_word(connection)) } else { Weight::Ask };
-    carry_out(context, connection, &plan, &weight).await
+    let least = manner.prune.then(|| Weight::Retype(confirm::server_word(connection)));
+    carry_out(context, connection, &plan, least, None).await
 }
 
-/// Shows a plan and carries it out as one change. Whether anything had to change.
+/// Shows a plan and carries it out as one change, agreed to by `least` or by what is in it. `undoes` is the revision that it
+/// takes back. Whether anything had to change.
 pub(crate) async fn carry_out(
     context: &Context,
     connection: &Connection,
     plan: &Plan,
-    weight: &Weight,
+    least: Option<Weight>,
+    undoes: Option<u64>,
 ) -> CliResult<bool> {
+    for subject in &plan.gone {
+        context.printer.note(&format!("stays away: {subject}, which is not known any more"));
+    }
     if plan.steps.is_empty() {
-        show(context, &plan.steps, "no change: everything is so already");
+        show(context, &plan.told(), "no change: everything is so already");
         context.nothing_changed();
+        let services: Vec<&str> = plan.services.iter().map(String::as_str).collect();
+        propagation::of_what_is_stored(context, connection, &services).await?;
         return Ok(false);
     }
-    if plan.steps.len() > 1 {
-        let reach: Vec<String> = plan.steps.iter().map(line).collect();
-        confirm::agreed(context, connection, &format!("{} changes", reach.len()), &reach, weight)?;
+    let batch = Batch::of(&plan.commands(), undoes)?;
+    let is_seen = agree(context, connection, plan, least).await?;
+    let (Read { value: answer, .. }, head) = batch.send(connection).await?;
+    // Whoever was asked has it before them.
+    if !(is_seen && context.printer.terminal && context.printer.output == Output::Table) {
+        show(context, &plan.told(), "");
     }
-    let (Read { value: answer, .. }, head) = batch::send(connection, &plan.commands()).await?;
-    show(context, &plan.steps, "");
     for warning in head.notices.iter().filter(|notice| !notice.starts_with("ended: ")) {
         context.printer.note(&format!("note: {warning}"));
     }
     if !context.settings.dry_run {
-        let services: Vec<&str> = plan.services.iter().map(String::as_str).collect();
-        propagation::of_what_is_stored(context, connection, &services).await?;
         context
             .printer
             .note(&format!("revision {}; `waygate undo {}` takes it back", answer.revision, answer.revision));
     }
+    Ok(true)
+}
+
+/// Asks back with what would change and what that reaches. Whether anybody was asked.
+async fn agree(context: &Context, connection: &Connection, plan: &Plan, least: Option<Weight>) -> CliResult<bool> {
+    let always = || context.consent.is_wanted().then_some(Weight::Ask);
+    let Some(weight) = least.or_else(|| weight::of(&plan.steps, connection)).or_else(always) else { return Ok(false) };
+    if !confirm::asks(context)? {
+        return Ok(false);
+    }
+    let text = table(&plan.steps).plain(false, true);
+    let mut lines: Vec<String> = text.lines().take(MOST_ASKED + 1).map(ToOwned::to_owned).collect();
+    if plan.steps.len() > MOST_ASKED {
+        lines.push(format!("… and {} more; `--dry-run` shows all", plan.steps.len() - MOST_ASKED));
+    }
+    lines.push(format!("reaches {}", reach::of_subjects(connection, &weight::subjects(&plan.steps)).await?.join(", ")));
+    let what = counted(plan.steps.len(), "change");
+    confirm::agreed(context, connection, &what, &lines, &weight)?;
     Ok(true)
 }
 
@@ -168,6 +199,7 @@ pub(crate) async fn diff(context: &Context, diff: Diff) -> CliResult {
             subject,
             before: "not known".to_owned(),
             after: "wanted".to_owned(),
+            left_out: false,
             commands: Vec::new(),
         }));
         show(context, &plan.steps, "no difference");
@@ -184,12 +216,17 @@ pub(crate) async fn diff(context: &Context, diff: Diff) -> CliResult {
 
 pub(crate) fn validate(context: &Context, documents: &Documents) -> CliResult {
     let document = read::documents(&documents.files)?;
+    let commands = rules::checked(&document, clock::now())?;
     let routes: usize = document.services.values().map(|service| service.routes.len()).sum();
     let services = document.services.len();
     if context.printer.format == Format::Json {
         context.printer.json(&serde_json::json!({"valid": true, "services": services, "routes": routes}).to_string());
     } else {
-        context.printer.note(&format!("✓ valid: {services} services, {routes} routes"));
+        let (services, routes) = (counted(services, "service"), counted(routes, "route"));
+        context.printer.note(&format!("✓ valid: {services}, {routes}"));
+    }
+    if let Err(error) = Batch::of(&commands, None) {
+        context.printer.warn(&format!("where nothing of it is so yet, it cannot be applied as a whole: {error}"));
     }
     Ok(())
 }
@@ -205,15 +242,16 @@ pub(crate) fn schema(context: &Context) -> CliResult {
     Ok(())
 }
 
+/// What is left out is for programs; people are told.
 fn show(context: &Context, steps: &[Step], none: &str) {
-    let mut table = Table::new(vec!["Subject", "Before", "After"]);
-    for step in steps {
-        table.push(vec![Cell::new(&step.subject), Cell::new(&step.before), Cell::new(&step.after)]);
-    }
     let raw = serde_json::to_string(steps).unwrap_or_else(|_| "[]".to_owned());
-    context.printer.list(&raw, &table, none);
+    context.printer.list(&raw, &table(steps), none);
 }
 
-fn line(step: &Step) -> String {
-    format!("{}: {} → {}", step.subject, step.before, step.after)
+fn table(steps: &[Step]) -> Table {
+    let mut table = Table::new(vec!["Subject", "Before", "After"]);
+    for step in steps.iter().filter(|step| !step.left_out) {
+        table.push(vec![Cell::new(&step.subject), Cell::new(&step.before), Cell::new(&step.after)]);
+    }
+    table
 }

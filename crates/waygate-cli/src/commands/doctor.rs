@@ -20,6 +20,7 @@ use crate::context::{Connection, Context};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::Colour;
+use crate::render::count::counted;
 use crate::render::table::{Cell, Table};
 
 /// How long a stream may take to say its first word.
@@ -236,7 +237,11 @@ fn loose_ends(document: &Document, found: &mut Findings) {
     if found.all.len() == before {
         found.good(
             "state",
-            format!("{} routes of {} services, no loose ends", everywhere.len(), document.services.len()),
+            format!(
+                "{} of {}, no loose ends",
+                counted(everywhere.len(), "route"),
+                counted(document.services.len(), "service")
+            ),
         );
     }
 }

@@ -24,7 +24,10 @@ enable, disable and maintenance take several, and then also:
 
 With them a path that several routes have is asked about on a terminal, and --all-methods takes every method of it.
 --service NAME limits a command to a service, and a name that says another service is a mistake.
-A name that fits no route exits with 3 and says what may have been meant.",
+A name or a pattern that fits no route exits with 3, and a name says what may have been meant. What goes on for ever (`watch`,
+`log -f`, `rl hits -f`) does so too; with --allow-unknown it waits for what is yet to come. A filter (`status --status
+disabled`) that fits nothing is no mistake: it shows nothing and exits with 0. A document that names what is not known is
+refused, whatever it says of it, unless --skip-unknown leaves that out.",
     ),
     (
         "time",
@@ -73,7 +76,8 @@ Several routes are one change: it is made as a whole or not at all, so that ther
   HTTPS_PROXY, NO_PROXY and the like, as everywhere
   TRACEPARENT           the trace that this command is a part of
 
-An option goes before its variable, that before a .waygate file of the directory, that before the context in use.
+An option goes before its variable (and --server before WAYGATE_CONTEXT), that before a .waygate file of the directory, that
+before the context in use.
 A server that only a .waygate file knows is asked about once; without a terminal that is exit 2. This machine needs no
 asking. `waygate config show` prints each value and where it comes from.",
     ),
@@ -89,7 +93,8 @@ asking. `waygate config show` prints each value and where it comes from.",
   name   the names alone, for `xargs` and `waygate … -`
 
 --columns route,status chooses columns of table, wide and csv; --no-headers leaves their names out.
-stdout is data only: notes, questions and errors are on stderr. With -o json an error is one object on stderr.
+stdout is data only: notes, questions and errors are on stderr. With -o json, jsonl or yaml an error is one object, on the
+last line of stderr. Lines of CSV end with a line feed alone, as other tools here expect; not with CR LF, as RFC 4180 has it.
 There is no --jq; to pick from JSON: waygate status -o json | jq -r '.[] | select(.effective != \"active\") | .path'",
     ),
 ];

@@ -12,7 +12,6 @@ use waygate_core::LifecycleKind;
 
 use crate::cli::{History, Rollback, Undo};
 use crate::clock;
-use crate::commands::confirm::Weight;
 use crate::commands::declare::plan::{Planner, Unnamed};
 use crate::commands::declare::{carry_out, document};
 use crate::commands::status::{self, array};
@@ -28,7 +27,8 @@ const ENTRIES: &str = "1000";
 pub(crate) async fn list(context: &Context, history: History) -> CliResult {
     let scope = service(history.service.name.as_deref())?;
     let route = history.route.as_deref().map(|route| selector(route, scope.as_ref())).transpose()?;
-    let (route, limit) = (route.map(|route| route.to_string()), history.limit.to_string());
+    let (selected, limit) = (route, history.limit.to_string());
+    let route = selected.as_ref().map(ToString::to_string);
     let filters = [
         ("limit", Some(limit.as_str())),
         ("route", route.as_deref()),
@@ -54,6 +54,7 @@ pub(crate) async fn list(context: &Context, history: History) -> CliResult {
         ]);
     }
     status::anyone(&connection, scope.as_ref(), table.is_empty()).await?;
+    status::anything(&connection, selected.as_ref(), table.is_empty()).await?;
     context.printer.list(&text, &table, "nothing has been changed");
     Ok(())
 }
@@ -61,7 +62,7 @@ pub(crate) async fn list(context: &Context, history: History) -> CliResult {
 /// Takes one change back, unless what it was about has changed again.
 pub(crate) async fn undo(context: &Context, undo: Undo) -> CliResult {
     let connection = context.connect()?;
-    let revision = change(&connection, undo.change.as_deref()).await?;
+    let revision = change(context, &connection, undo.change.as_deref()).await?;
     let Some(before) = revision.checked_sub(1) else {
         return Err(CliError::new(ExitStatus::NotFound, "revision 0 is the beginning: nothing was changed by it"));
     };
@@ -89,7 +90,7 @@ pub(crate) async fn undo(context: &Context, undo: Undo) -> CliResult {
             None => wanted.remove(name),
         };
     }
-    go(context, &connection, &now, &whole(&wanted)?, &undo.reason).await
+    go(context, &connection, &now, &whole(&wanted)?, &undo.reason, Some(revision)).await
 }
 
 /// Goes back to what was at a revision. Services and routes that have come since stay, as their code declares them.
@@ -122,35 +123,66 @@ pub(crate) async fn rollback(context: &Context, rollback: Rollback) -> CliResult
         wanted.global = None;
         wanted.services.retain(|name, _| name == scope);
     }
-    go(context, &connection, &now, &wanted, &rollback.reason).await
+    go(context, &connection, &now, &wanted, &rollback.reason, None).await
 }
 
-async fn go(context: &Context, connection: &Connection, now: &Document, wanted: &Document, reason: &str) -> CliResult {
+async fn go(
+    context: &Context,
+    connection: &Connection,
+    now: &Document,
+    wanted: &Document,
+    reason: &str,
+    undoes: Option<u64>,
+) -> CliResult {
     let planner = Planner { now: clock::now(), unnamed: Unnamed::IsOfLater, reason };
-    carry_out(context, connection, &planner.plan(now, wanted), &Weight::Ask).await.map(|_| ())
+    carry_out(context, connection, &planner.plan(now, wanted), None, undoes).await.map(|_| ())
 }
 
-/// The revision that a change is named by: its number, an entry's id, or the caller's latest.
-async fn change(connection: &Connection, named: Option<&str>) -> CliResult<u64> {
+/// The revision that a change is named by: its number, an entry's id, or the caller's latest that stands.
+async fn change(context: &Context, connection: &Connection, named: Option<&str>) -> CliResult<u64> {
     if let Some(revision) = named.and_then(|named| named.parse().ok()) {
         return Ok(revision);
     }
-    let found = if let Some(id) = named {
+    if let Some(id) = named {
         let entries = connection.get::<Vec<AuditEntry>>(paths::AUDIT, &[("limit", ENTRIES)]).await?.value;
-        entries.into_iter().find(|entry| entry.id == id)
-    } else {
-        let me = connection.get::<Me>(paths::ME, &[]).await?.value.username;
-        let query = [("limit", "1"), ("actor", me.as_str())];
-        connection.get::<Vec<AuditEntry>>(paths::AUDIT, &query).await?.value.into_iter().next()
-    };
-    let unknown = || {
-        let error = match named {
-            Some(id) => format!("the log has no entry `{id}`"),
-            None => "you have changed nothing yet".to_owned(),
+        let unknown = || {
+            let error = CliError::new(ExitStatus::NotFound, format!("the log has no entry `{id}`"));
+            error.hint("`waygate history` lists changes")
         };
-        CliError::new(ExitStatus::NotFound, error).hint("`waygate history` lists changes")
-    };
-    found.map(|entry| entry.revision.0).ok_or_else(unknown)
+        return entries.into_iter().find(|entry| entry.id == id).map(|entry| entry.revision.0).ok_or_else(unknown);
+    }
+    let me = connection.get::<Me>(paths::ME, &[]).await?.value.username;
+    let query = [("limit", ENTRIES), ("actor", me.as_str())];
+    let entries = connection.get::<Vec<AuditEntry>>(paths::AUDIT, &query).await?.value;
+    let (standing, passed) = latest(&entries);
+    if !passed.is_empty() {
+        let passed: Vec<String> = passed.iter().rev().map(ToString::to_string).collect();
+        let told = "an undo, or taken back already; `waygate undo REVISION` takes such a one back";
+        context.printer.note(&format!("passed over: revision {}: {told}", passed.join(", ")));
+    }
+    standing.ok_or_else(|| {
+        let error =
+            if entries.is_empty() { "you have changed nothing yet" } else { "nothing of yours is left to take back" };
+        let error = CliError::new(ExitStatus::NotFound, error);
+        error.hint("`waygate undo REVISION` takes any change back, an undo as well; `waygate history` lists them")
+    })
+}
+
+/// The latest of these changes that is neither taken back nor takes one back, and those that it comes after. So each undo goes
+/// one change further back, as in an editor, and none undoes another unawares.
+fn latest(newest_first: &[AuditEntry]) -> (Option<u64>, BTreeSet<u64>) {
+    let (mut taken_back, mut passed) = (BTreeSet::new(), BTreeSet::new());
+    for entry in newest_first {
+        let revision = entry.revision.0;
+        if !taken_back.contains(&revision) {
+            match entry.undoes {
+                Some(undone) => taken_back.insert(undone.0),
+                None => return (Some(revision), passed),
+            };
+        }
+        passed.insert(revision);
+    }
+    (None, passed)
 }
 
 /// A document taken apart: each subject by the way to it, without its revision. Whether a route had been switched at all

@@ -5,14 +5,22 @@ use waygate_api::client::Answer;
 use waygate_api::instances::{InstanceForgotten, InstanceState, InstanceView};
 use waygate_api::paths;
 
-use crate::context::{Context, Read, service};
-use crate::error::CliResult;
+use crate::context::{Context, Read, service, text_variable};
+use crate::error::{CliError, CliResult};
 use crate::moment;
 use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
-pub(crate) async fn list(context: &Context, scope: Option<&str>) -> CliResult {
-    let path = match service(scope)? {
+/// Of one service where one is named: `of` goes before `WAYGATE_SERVICE`, but not against `--service`.
+pub(crate) async fn list(context: &Context, of: Option<&str>, scope: Option<&str>) -> CliResult {
+    let (of, scope) = (service(of)?, service(scope)?);
+    if let (Some(of), Some(scope)) = (&of, &scope)
+        && of != scope
+        && text_variable("WAYGATE_SERVICE")?.as_deref() != Some(scope.as_str())
+    {
+        return Err(CliError::usage(format!("two services are named: `{of}`, and `{scope}` by --service")));
+    }
+    let path = match of.or(scope) {
         Some(service) => paths::service(service.as_str(), "instances"),
         None => paths::INSTANCES.to_owned(),
     };

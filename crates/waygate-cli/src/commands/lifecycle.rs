@@ -16,11 +16,12 @@ use waygate_core::RouteSelector;
 
 use crate::cli::{Closing, Ending, RouteMaintenance, Switch};
 use crate::clock;
-use crate::commands::batch;
+use crate::commands::batch::Batch;
 use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult};
 use crate::moment;
+use crate::printer::Format;
 use crate::render;
 pub(crate) use receipt::{Window, receipt};
 use targets::Targets;
@@ -187,7 +188,7 @@ async fn carry_out(
         Value::Object(command)
     };
     let commands: Vec<Value> = keys.iter().map(command).collect();
-    let (Read { raw, value: answer }, head) = batch::send(connection, &commands).await?;
+    let (Read { raw, value: answer }, head) = Batch::of(&commands, None)?.send(connection).await?;
     if head.changed == Some(false) {
         context.nothing_changed();
     }
@@ -204,7 +205,10 @@ async fn carry_out(
     if context.is_unchanged() {
         printer.note("they were already so; nothing has been changed");
     }
-    head.notices.iter().for_each(|notice| printer.note(&format!("note: {notice}")));
+    // Programs find it in the answer.
+    if printer.format != Format::Json {
+        head.notices.iter().for_each(|notice| printer.note(&format!("note: {notice}")));
+    }
     Ok(())
 }
 

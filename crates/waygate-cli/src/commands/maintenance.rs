@@ -7,13 +7,13 @@ use waygate_api::client::Answer;
 use waygate_api::maintenance::{MaintenanceRequest, MaintenanceView};
 use waygate_core::LocalKey;
 
-use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand};
+use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand, Why};
 use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::mark::marked;
 use crate::moment;
-use crate::printer::{Colour, Printer};
+use crate::printer::{Colour, Format, Printer};
 use scope::Scope;
 
 pub(crate) async fn global(context: &Context, command: GlobalCommand) -> CliResult {
@@ -22,8 +22,8 @@ pub(crate) async fn global(context: &Context, command: GlobalCommand) -> CliResu
         GlobalCommand::Status => status(context, &scope).await,
         GlobalCommand::Enable(switch) => enable(context, &scope, switch, false).await,
         GlobalCommand::Disable { reason } => disable(context, &scope, reason).await,
-        GlobalCommand::ExemptAdd { route } => edit(context, &scope, &[route], &[]).await,
-        GlobalCommand::ExemptRemove { route } => edit(context, &scope, &[], &[route]).await,
+        GlobalCommand::ExemptAdd { route, why } => edit(context, &scope, &[route], &[], &why).await,
+        GlobalCommand::ExemptRemove { route, why } => edit(context, &scope, &[], &[route], &why).await,
     }
 }
 
@@ -34,9 +34,11 @@ pub(crate) async fn service(context: &Context, command: ServiceCommand) -> CliRe
             enable(context, &Scope::service(&service)?, switch, allow_unknown).await
         }
         ServiceCommand::Disable { service, reason } => disable(context, &Scope::service(&service)?, reason).await,
-        ServiceCommand::ExemptAdd { service, route } => edit(context, &Scope::service(&service)?, &[route], &[]).await,
-        ServiceCommand::ExemptRemove { service, route } => {
-            edit(context, &Scope::service(&service)?, &[], &[route]).await
+        ServiceCommand::ExemptAdd { service, route, why } => {
+            edit(context, &Scope::service(&service)?, &[route], &[], &why).await
+        }
+        ServiceCommand::ExemptRemove { service, route, why } => {
+            edit(context, &Scope::service(&service)?, &[], &[route], &why).await
         }
     }
 }
@@ -116,11 +118,11 @@ async fn agree(context: &Context, connection: &Connection, scope: &Scope, body: 
 /// What is on now.
 fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: Answer<Box<RawValue>>) -> CliResult {
     let Read { raw, value: view } = connection.read::<MaintenanceView>(answer.value)?;
-    context.printer.answer(
-        raw.get(),
     if view.changed == Some(false) {
         context.nothing_changed();
     }
+    context.printer.answer(
+        raw.get(),
         || scope.table(&view),
         |printer| {
             printer.data(Some(Colour::Yellow), &marked(context, "⚠", &format!("{} ENABLED", scope.title())));
@@ -138,11 +140,11 @@ fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: An
             }
         },
     );
-    said(context, &view, &answer.notices);
-    Ok(())
     if context.is_unchanged() {
         context.printer.note("it was already so; nothing has been changed");
     }
+    said(context, &view, &answer.notices);
+    Ok(())
 }
 
 async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult {
@@ -167,9 +169,9 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
 }
 
 /// Edits the exemptions, whether the maintenance is on or off; never switches it.
-async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String]) -> CliResult {
+async fn edit(context: &Context, scope: &Scope, add: &[String], remove: &[String], why: &Why) -> CliResult {
     let normal = |routes: &[String]| routes.iter().map(|route| exemption(route)).collect::<CliResult<Vec<_>>>();
-    let body = serde_json::json!({ "add": normal(add)?, "remove": normal(remove)? });
+    let body = serde_json::json!({ "add": normal(add)?, "remove": normal(remove)?, "reason": why.reason });
     let path = scope.path(Some("exemptions"));
     let (Read { raw, value: view }, notices) = context.connect()?.post::<MaintenanceView>(&path, &body).await?;
     if !context.printer.output.is_for_people() {
@@ -195,7 +197,9 @@ fn lower_first(text: &str) -> String {
 }
 
 fn said(context: &Context, view: &MaintenanceView, notices: &[String]) {
-    for line in view.warnings.iter().chain(notices.iter().filter(|notice| !view.warnings.contains(notice))) {
+    // Programs find the warnings in the answer.
+    let of_answer = if context.printer.format == Format::Json { &[][..] } else { &view.warnings };
+    for line in of_answer.iter().chain(notices.iter().filter(|notice| !view.warnings.contains(notice))) {
         context.printer.warn(&format!("note: {line}"));
     }
 }

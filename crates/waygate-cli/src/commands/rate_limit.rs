@@ -5,18 +5,21 @@ mod settings;
 mod shown;
 
 use serde_json::value::RawValue;
-use waygate_api::client::{Answer, ClientError};
+use waygate_api::client::{Answer, ClientError, Method};
 use waygate_api::paths;
 use waygate_api::rate_limits::{LimitRequest, LimitState, LimitSwitched, LimitView};
-use waygate_core::{LimitExpression, RouteSelector, ServiceId};
+use waygate_core::{RouteSelector, ServiceId};
 
-use crate::cli::{GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand};
+use crate::cli::{
+    GlobalLimitCommand, LimitSettings, LimitedRoute, RouteLimitCommand, ServiceLimitCommand, SwitchedLimit, Why,
+};
 use crate::commands::confirm::{self, Weight};
+use crate::commands::declare::weight::admits_nothing;
 use crate::commands::status::anyone;
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::mark::marked;
-use crate::printer::Colour;
+use crate::printer::{Colour, Format};
 use crate::render::table::{Cell, Table};
 
 /// What is limited.
@@ -43,16 +46,24 @@ pub(crate) async fn of_routes(context: &Context, command: RouteLimitCommand) -> 
         }
         RouteLimitCommand::Get(route) => get_route(context, &route).await,
         RouteLimitCommand::List { service, page } => lists::limits(context, service.name.as_deref(), &page).await,
-        RouteLimitCommand::Hits { route, follow: true, service, page } => {
-            lists::follow(context, route.as_deref(), service.name.as_deref(), &page).await
+        RouteLimitCommand::Hits { route, follow: true, allow_unknown, service, page } => {
+            lists::follow(context, route.as_deref(), service.name.as_deref(), &page, allow_unknown).await
         }
         RouteLimitCommand::Hits { route, service, page, .. } => {
             lists::hits(context, route.as_deref(), service.name.as_deref(), &page).await
         }
-        RouteLimitCommand::Disable(route) => switch(context, &Target::route(&route)?, Switch::Disable).await,
-        RouteLimitCommand::Enable(route) => switch(context, &Target::route(&route)?, Switch::Enable).await,
-        RouteLimitCommand::Reset(route) => switch(context, &Target::route(&route)?, Switch::Reset).await,
-        RouteLimitCommand::Delete(route) => switch(context, &Target::route(&route)?, Switch::Delete).await,
+        RouteLimitCommand::Disable(SwitchedLimit { limited, why }) => {
+            switch(context, &Target::route(&limited)?, Switch::Disable, &why).await
+        }
+        RouteLimitCommand::Enable(SwitchedLimit { limited, why }) => {
+            switch(context, &Target::route(&limited)?, Switch::Enable, &why).await
+        }
+        RouteLimitCommand::Reset(SwitchedLimit { limited, why }) => {
+            switch(context, &Target::route(&limited)?, Switch::Reset, &why).await
+        }
+        RouteLimitCommand::Delete(SwitchedLimit { limited, why }) => {
+            switch(context, &Target::route(&limited)?, Switch::Delete, &why).await
+        }
     }
 }
 
@@ -60,10 +71,18 @@ pub(crate) async fn of_service(context: &Context, command: ServiceLimitCommand) 
     match command {
         ServiceLimitCommand::Get { service } => get(context, &Target::service(&service)?).await,
         ServiceLimitCommand::Set { service, settings } => set(context, &Target::service(&service)?, settings).await,
-        ServiceLimitCommand::Disable { service } => switch(context, &Target::service(&service)?, Switch::Disable).await,
-        ServiceLimitCommand::Enable { service } => switch(context, &Target::service(&service)?, Switch::Enable).await,
-        ServiceLimitCommand::Reset { service } => switch(context, &Target::service(&service)?, Switch::Reset).await,
-        ServiceLimitCommand::Delete { service } => switch(context, &Target::service(&service)?, Switch::Delete).await,
+        ServiceLimitCommand::Disable { service, why } => {
+            switch(context, &Target::service(&service)?, Switch::Disable, &why).await
+        }
+        ServiceLimitCommand::Enable { service, why } => {
+            switch(context, &Target::service(&service)?, Switch::Enable, &why).await
+        }
+        ServiceLimitCommand::Reset { service, why } => {
+            switch(context, &Target::service(&service)?, Switch::Reset, &why).await
+        }
+        ServiceLimitCommand::Delete { service, why } => {
+            switch(context, &Target::service(&service)?, Switch::Delete, &why).await
+        }
     }
 }
 
@@ -72,10 +91,10 @@ pub(crate) async fn of_everything(context: &Context, command: GlobalLimitCommand
     match command {
         GlobalLimitCommand::Get => get(context, &target).await,
         GlobalLimitCommand::Set(settings) => set(context, &target, settings).await,
-        GlobalLimitCommand::Disable => switch(context, &target, Switch::Disable).await,
-        GlobalLimitCommand::Enable => switch(context, &target, Switch::Enable).await,
-        GlobalLimitCommand::Reset => switch(context, &target, Switch::Reset).await,
-        GlobalLimitCommand::Delete => switch(context, &target, Switch::Delete).await,
+        GlobalLimitCommand::Disable(why) => switch(context, &target, Switch::Disable, &why).await,
+        GlobalLimitCommand::Enable(why) => switch(context, &target, Switch::Enable, &why).await,
+        GlobalLimitCommand::Reset(why) => switch(context, &target, Switch::Reset, &why).await,
+        GlobalLimitCommand::Delete(why) => switch(context, &target, Switch::Delete, &why).await,
     }
 }
 
@@ -162,8 +181,7 @@ async fn agree(context: &Context, connection: &Connection, target: &Target, body
         Target::Everything => None,
     };
     let limit = body.settings.limit.as_str();
-    let admits_nothing =
-        limit.parse().is_ok_and(|limit: LimitExpression| limit.quotas().iter().any(|of| of.amount == 0));
+    let admits_nothing = admits_nothing(limit);
     let mut reach = Vec::new();
     if context.can_ask() && !context.settings.yes && !context.settings.dry_run {
         reach = super::reach::of(connection, only).await?;
@@ -178,16 +196,20 @@ async fn agree(context: &Context, connection: &Connection, target: &Target, body
     confirm::agreed(context, connection, &format!("{}: {limit}", target.title()), &reach, &weight)
 }
 
-async fn switch(context: &Context, target: &Target, to: Switch) -> CliResult {
+async fn switch(context: &Context, target: &Target, to: Switch, why: &Why) -> CliResult {
     let connection = context.connect()?;
     let client = connection.changing()?;
-    let nothing = serde_json::json!({});
-    let answer: Result<Answer<Box<RawValue>>, ClientError> = match to {
-        Switch::Disable => client.post(&target.path(Some("disable")), &nothing).await,
-        Switch::Enable => client.post(&target.path(Some("enable")), &nothing).await,
-        Switch::Reset => client.delete(&target.path(Some("reset")), &[]).await,
-        Switch::Delete => client.delete(&target.path(None), &[]).await,
+    let (verb, action) = match to {
+        Switch::Disable => (Method::POST, Some("disable")),
+        Switch::Enable => (Method::POST, Some("enable")),
+        Switch::Reset => (Method::DELETE, Some("reset")),
+        Switch::Delete => (Method::DELETE, None),
     };
+    // Not every proxy lets the body of a DELETE through, so it has one only where there is something to say.
+    let has_body = verb == Method::POST || !why.reason.is_empty();
+    let body = has_body.then(|| serde_json::json!({ "reason": why.reason }));
+    let answer: Result<Answer<Box<RawValue>>, ClientError> =
+        client.call(verb, &target.path(action), &[], body.as_ref(), &[]).await;
     let answer = answer.map_err(|error| connection.failure(error))?;
     let Read { raw, value } = connection.read::<LimitSwitched>(answer.value)?;
     if !value.changed {
@@ -251,7 +273,11 @@ fn switched(target: &Target, word: &str) -> Table {
     table
 }
 
+/// Programs find it in the answer.
 fn said(context: &Context, lines: &[String]) {
+    if context.printer.format == Format::Json {
+        return;
+    }
     for line in lines {
         context.printer.warn(&format!("note: {line}"));
     }

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use waygate_api::client::Method;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
 use waygate_api::schedules::Scheduled;
 
-use crate::cli::{Schedule, ScheduleCommand};
+use crate::cli::{Schedule, ScheduleCommand, Why};
 use crate::clock;
 use crate::commands::status::{anyone, array};
 use crate::context::{Context, Read, selector, service};
@@ -28,8 +29,8 @@ pub(crate) async fn run(context: &Context, schedule: Schedule) -> CliResult {
     match schedule.command {
         Some(ScheduleCommand::List { service }) => list(context, service.name.as_deref()).await,
         Some(ScheduleCommand::Show { route, service }) => show(context, &route, service.name.as_deref()).await,
-        Some(ScheduleCommand::Cancel { route, id, service }) => {
-            cancel(context, &route, id, service.name.as_deref()).await
+        Some(ScheduleCommand::Cancel { route, id, why, service }) => {
+            cancel(context, &route, id, &why, service.name.as_deref()).await
         }
         None => {
             let Schedule { route: Some(route), start: Some(start), end: Some(end), reason, service: scope, .. } =
@@ -119,15 +120,16 @@ fn table(planned: &[Scheduled]) -> Table {
     table
 }
 
-async fn cancel(context: &Context, route: &str, id: Option<u32>, scope: Option<&str>) -> CliResult {
+async fn cancel(context: &Context, route: &str, id: Option<u32>, why: &Why, scope: Option<&str>) -> CliResult {
     let route = selector(route, service(scope)?.as_ref())?;
     let connection = context.connect()?;
     let path = paths::route(&route.to_string(), Some("schedule"));
     let id = id.map(|id| id.to_string());
     let query: Vec<(&str, &str)> = id.iter().map(|id| ("id", id.as_str())).collect();
+    let body = (!why.reason.is_empty()).then(|| serde_json::json!({ "reason": why.reason }));
     let answer = connection
         .changing()?
-        .delete::<Box<RawValue>>(&path, &query)
+        .call::<Box<RawValue>>(Method::DELETE, &path, &query, body.as_ref(), &[])
         .await
         .map_err(|error| connection.failure(error))?;
     super::lifecycle::receipt(context, &connection, answer, None)

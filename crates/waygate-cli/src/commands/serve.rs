@@ -26,6 +26,7 @@ use crate::commands::serve::file::FileSettings;
 use crate::commands::serve::settings::Settings;
 use crate::context::{Context, given_variable};
 use crate::error::{CliError, CliResult};
+use crate::input;
 
 pub(crate) async fn run(context: &Context, serve: Serve) -> CliResult {
     let check_only = serve.check_config;
@@ -94,8 +95,8 @@ async fn build(settings: Settings, store: Arc<dyn Store>) -> CliResult<Server> {
 }
 
 fn pem(setting: &str, path: &Path) -> CliResult<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|error| CliError::usage(format!("`{setting}`: cannot read `{}`: {error}", path.display())))
+    let text = input::text(path, input::NAMES).map(String::into_bytes);
+    text.map_err(|error| CliError::usage(format!("`{setting}`: cannot read `{}`: {error}", path.display())))
 }
 
 async fn resolved(host: &str, port: u16) -> CliResult<Vec<SocketAddr>> {

@@ -21,6 +21,7 @@ use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
 use crate::printer::Format;
+use crate::render::count::counted;
 use crate::render::route::word;
 use shown::Shown;
 
@@ -83,6 +84,9 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
     let (raw, routes) = routes(&connection, scope).await?;
     let printer = &context.printer;
     anyone(&connection, scope, routes.is_empty()).await?;
+    if let Some(pattern) = status.pattern.as_ref().filter(|pattern| !routes.iter().any(|route| fits(pattern, route))) {
+        return Err(nothing_fits(&connection, pattern, scope).await);
+    }
     let (total, of_all) = (routes.len(), tally(&routes));
     let changed = match since {
         Some(since) => Some(around::changed(&connection, since, scope).await?),
@@ -120,10 +124,10 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
     }
     let Some(rows) = routes.get(shown.range()).filter(|rows| !rows.is_empty()) else {
         return Err(CliError::usage(format!(
-            "there is no page {}; {} routes make {} pages",
+            "there is no page {}; {} on {}",
             shown.page,
-            routes.len(),
-            routes.len().div_ceil(shown.size)
+            counted(routes.len(), "route"),
+            counted(routes.len().div_ceil(shown.size), "page")
         )));
     };
     printer.table(&around::table(context, &connection, rows, scope).await?);
@@ -132,7 +136,7 @@ async fn all(context: &Context, scope: Option<&ServiceId>, status: &Status) -> C
     }
     if printer.output.is_for_people() {
         let of = if routes.len() == total { String::new() } else { format!("{} of ", routes.len()) };
-        printer.note(&format!("{of}{total} routes: {of_all}"));
+        printer.note(&format!("{of}{}: {of_all}", counted(total, "route")));
     }
     Ok(())
 }
@@ -171,6 +175,26 @@ pub(crate) async fn anyone(connection: &Connection, scope: Option<&ServiceId>, i
     }
     let error = CliError::new(ExitStatus::NotFound, format!("no service `{service}` is known"));
     Err(if services.is_empty() { error } else { error.hint(format!("known services: {}", services.join(", "))) })
+}
+
+/// Where nothing is there of a route, that may be because there is no such route: it is not found then.
+pub(crate) async fn anything(connection: &Connection, route: Option<&RouteSelector>, is_empty: bool) -> CliResult {
+    let Some(route) = route.filter(|_| is_empty) else { return Ok(()) };
+    match connection.get::<RouteState>(&paths::route(&route.to_string(), None), &[]).await {
+        Err(error) if error.status == ExitStatus::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// That no route fits a pattern; with what may have been meant, where it is the name of one.
+pub(crate) async fn nothing_fits(connection: &Connection, pattern: &str, scope: Option<&ServiceId>) -> CliError {
+    let error = CliError::new(ExitStatus::NotFound, format!("no route fits `{pattern}`"));
+    let Ok(route) = selector(pattern, scope) else { return error };
+    let is_name = !pattern.contains('*');
+    match anything(connection, Some(&route), is_name).await {
+        Err(told) => error.hint(told.message),
+        Ok(()) => error,
+    }
 }
 
 /// Says on stderr which maintenance lies over the routes shown.

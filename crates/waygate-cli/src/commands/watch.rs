@@ -34,9 +34,14 @@ pub(crate) async fn run(context: &Context, watch: Watch) -> CliResult {
             }
         };
         follower.is_well();
-        status::anyone(&connection, scope.as_ref(), known.is_none() && routes.is_empty()).await?;
+        let is_asked = known.is_none() && !watch.allow_unknown;
+        status::anyone(&connection, scope.as_ref(), is_asked && routes.is_empty()).await?;
         let wanted = |route: &RouteState| watch.pattern.as_ref().is_none_or(|pattern| fits(pattern, route));
         let (raw, routes): (Vec<_>, Vec<_>) = raw.into_iter().zip(routes).filter(|(_, route)| wanted(route)).unzip();
+        if let Some(pattern) = watch.pattern.as_ref().filter(|_| is_asked && routes.is_empty()) {
+            let advice = "`--allow-unknown` waits for routes that are yet to come";
+            return Err(status::nothing_fits(&connection, pattern, scope.as_ref()).await.hint(advice));
+        }
         match &known {
             None => printer.stream(&raw, &render::route::table(&routes, scope.is_some()), true),
             Some(known) => {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::credentials::Config;
 use crate::error::{CliError, CliResult};
+use crate::input;
 
 /// The file, whether or not it exists yet.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ impl ConfigFile {
     ///
     /// When the file cannot be read or understood. It is left as it is.
     pub(crate) fn read(&self) -> CliResult<Config> {
-        let text = match fs::read_to_string(&self.path) {
+        let text = match input::text(&self.path, input::NAMES) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Config::default()),
             Err(error) => return Err(self.failure("read", &error)),

@@ -158,8 +158,9 @@ fn g31_undo_takes_back_what_nobody_has_changed_since() {
     let second = fleet.json(&["history"])[0]["revision"].as_u64().unwrap().to_string();
     fleet.ok(&["undo"]);
     assert_eq!(String::from_utf8(fleet.ok(&["export"]).stdout).unwrap(), before);
-    // Undoing the undo.
-    fleet.ok(&["undo"]);
+    // Undoing the undo, which has to be named.
+    let undo = fleet.json(&["history"])[0]["revision"].as_u64().unwrap().to_string();
+    fleet.ok(&["undo", &undo]);
     assert_eq!(fleet.json(&["status", "/api/refunds"])["reason"], "second");
     fleet.ok(&["enable", "/api/refunds", "--reason", "somebody else"]);
     let output = fleet.run(&["undo", &second]);
@@ -205,8 +206,9 @@ fn g31_undo_makes_a_route_follow_its_code_again() {
     assert_eq!(status(), "maintenance");
     fleet.ok(&["undo"]);
     assert_eq!(status(), "active");
-    // Undoing the undo makes it an operator's again.
-    fleet.ok(&["undo"]);
+    // Undoing the undo, which has to be named, makes it an operator's again.
+    let undo = fleet.json(&["history"])[0]["revision"].as_u64().unwrap().to_string();
+    fleet.ok(&["undo", &undo]);
     assert_eq!(status(), "maintenance");
 }
 

@@ -252,7 +252,9 @@ fn every_form_is_honoured_or_refused() {
     assert_eq!(out("grl set 100/second -o name"), "global\n");
     assert_eq!(out("grl disable -o csv"), "limit,is\nglobal,PAUSED\n");
     assert_eq!(out("srl get payments-service -o name"), "");
-    for empty in ["rl hits -o jsonl", "schedule list -o jsonl", "instances -o jsonl", "status --match x -o jsonl"] {
+    for empty in
+        ["rl hits -o jsonl", "schedule list -o jsonl", "instances -o jsonl", "status --status disabled -o jsonl"]
+    {
         assert_eq!(out(empty), "", "{empty}");
     }
     assert!(out("schema -o yaml").lines().any(|line| line.trim_start_matches('"').starts_with("$schema")));

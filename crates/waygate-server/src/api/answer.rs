@@ -10,6 +10,9 @@ use waygate_core::{Revision, State};
 
 use crate::control::Applied;
 
+/// So many notices an answer has in its head; clients take no more than a hundred lines there.
+const MOST_NOTICES: usize = 40;
+
 /// The answer to a read: what was asked for, and at which revision it was read.
 pub(crate) fn read(state: &State, body: impl Serialize) -> Response {
     (revision(state.cursor.revision), Json(body)).into_response()
@@ -35,7 +38,10 @@ pub(crate) fn changed(applied: &Applied, body: impl Serialize) -> Response {
     if applied.dry_run {
         head.insert(headers::DRY_RUN, HeaderValue::from_static("true"));
     }
-    for notice in applied.ended.iter().map(|ended| format!("ended: {ended}")).chain(applied.warnings.iter().cloned()) {
+    let notices = applied.ended.len() + applied.warnings.len();
+    let more = notices.checked_sub(MOST_NOTICES).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    let notices = applied.ended.iter().map(|ended| format!("ended: {ended}")).chain(applied.warnings.iter().cloned());
+    for notice in notices.take(MOST_NOTICES).chain(more) {
         if let Ok(value) = HeaderValue::from_str(&paths::percent_encoded(&notice)) {
             head.append(headers::NOTICE, value);
         }

@@ -85,7 +85,8 @@ pub(super) async fn batch(State(app): State<App>, asked: Asked<BATCH>) -> Result
 ///
 /// What the endpoint would answer, in its words.
 pub fn batch_command(command: &Value, now: Timestamp) -> Result<Command, String> {
-    one(command, "command", now).map_err(|refusal| refusal.body.error)
+    let Value::Object(map) = command else { return Err("expected an object".to_owned()) };
+    read(&map.clone().into(), now).map_err(|refusal| refusal.body.error)
 }
 
 fn one(command: &Value, place: &str, now: Timestamp) -> Result<Command, ApiError> {

@@ -12,6 +12,7 @@ use waygate_api::document::{Document, MaintenanceDocument, ServiceDocument};
 use waygate_core::Revision;
 
 use crate::moment;
+pub(super) use routes::unset;
 
 /// What happens to what a document does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +26,14 @@ pub(crate) enum Unnamed {
 }
 
 /// One subject that changes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Step {
     pub(crate) subject: String,
     pub(crate) before: String,
     pub(crate) after: String,
+    /// It stays as it is, for what it is about has gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) left_out: bool,
     #[serde(skip)]
     pub(crate) commands: Vec<Value>,
 }
@@ -38,8 +42,10 @@ pub(crate) struct Step {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    /// What is wanted otherwise than by default, of services and routes that are not known.
+    /// What is wanted of services and routes that are not known.
     pub(crate) unknown: Vec<String>,
+    /// What operators had set in the past of routes that have gone since, and that nobody can set now.
+    pub(crate) gone: Vec<String>,
     /// The services that it is about, where it is not about all.
     pub(crate) services: Vec<String>,
 }
@@ -84,11 +90,18 @@ impl Planner<'_> {
         plan
     }
 
-    /// Takes down what is wanted of a service that is not known; of the past, what is gone has nothing to go back to.
+    /// Takes down what is wanted of a service that is not known. Of the past, its maintenance and its limits come back, for
+    /// those can be set for what is yet to come.
     fn unknown(&self, name: &str, wanted: &ServiceDocument, plan: &mut Plan) {
+        let nothing = ServiceDocument::default();
         if self.unnamed == Unnamed::IsOfLater {
+            self.maintenance(Some(name), None, wanted.maintenance.as_ref(), plan);
+            self.limit(&limits::Subject::Service(name), None, wanted.rate_limit.as_ref(), plan);
+            self.routes(name, &nothing, wanted, plan);
+            self.route_limits(name, &nothing, wanted, plan);
             return;
         }
+        let before = plan.unknown.len();
         let off = MaintenanceDocument::default();
         if wanted.maintenance.as_ref().is_some_and(|wanted| !same(&off, wanted)) {
             plan.unknown.push(format!("{name} maintenance"));
@@ -96,8 +109,20 @@ impl Planner<'_> {
         if wanted.rate_limit.is_some() {
             plan.unknown.push(format!("{name} rate limit"));
         }
-        self.routes(name, &ServiceDocument::default(), wanted, plan);
+        self.routes(name, &nothing, wanted, plan);
         plan.unknown.extend(wanted.route_limits.keys().map(|key| format!("{} rate limit", whole_key(name, key))));
+        if plan.unknown.len() == before {
+            plan.unknown.push(format!("service {name}"));
+        }
+    }
+
+    /// Takes what was of the past for what is yet to come, where it is not known now.
+    fn allowing(&self, commands: &mut [Value]) {
+        if self.unnamed == Unnamed::IsOfLater {
+            for command in commands {
+                command["allow_unknown"] = json!(true);
+            }
+        }
     }
 
     fn maintenance(
@@ -149,6 +174,7 @@ impl Planner<'_> {
                 command["service"] = json!(service);
             }
         }
+        self.allowing(&mut commands);
         let subject = service.map_or_else(|| "global maintenance".to_owned(), |name| format!("{name} maintenance"));
         plan.push(subject, told(now), told(wanted), commands, now.changed_at);
     }
@@ -173,7 +199,20 @@ impl Plan {
         if let (Some(seen), Some(first)) = (seen, commands.first_mut()) {
             first["expected_revision"] = json!(seen);
         }
-        self.steps.push(Step { subject, before, after, commands });
+        self.steps.push(Step { subject, before, after, left_out: false, commands });
+    }
+
+    /// The steps, and what is left out.
+    pub(crate) fn told(&self) -> Vec<Step> {
+        let unknown = || "not known".to_owned();
+        let left_out = self.gone.iter().map(|subject| Step {
+            subject: subject.clone(),
+            before: unknown(),
+            after: unknown(),
+            left_out: true,
+            commands: Vec::new(),
+        });
+        self.steps.iter().cloned().chain(left_out).collect()
     }
 
     pub(crate) fn commands(&self) -> Vec<Value> {

@@ -8,6 +8,7 @@ use waygate_store::{CommitError, FileStore, RedisOptions, RedisStore, Store, Sto
 
 use crate::cli::{Backend, Import, RedisAddress, Source};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::render::count::counted;
 
 /// What has been done.
 pub(crate) struct Written {
@@ -87,9 +88,10 @@ async fn empty_base(store: &dyn Store) -> CliResult<Cursor> {
     }
     let routes: usize = state.services.values().map(|service| service.routes.len()).sum();
     let text = format!(
-        "{} is not empty: it is at revision {} and has {routes} routes; nothing has been written",
+        "{} is not empty: it is at revision {} and has {}; nothing has been written",
         store.describe(),
-        state.cursor.revision
+        state.cursor.revision,
+        counted(routes, "route")
     );
     Err(CliError::new(ExitStatus::Conflict, text)
         .hint("`--replace` puts what is read in its place and moves what is there aside"))

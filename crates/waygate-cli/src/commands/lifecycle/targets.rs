@@ -9,6 +9,7 @@ use crate::commands::status;
 use crate::context::{Connection, Context, joined, selector};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::input;
+use crate::render::count::counted;
 
 /// What was typed.
 #[derive(Debug)]
@@ -61,7 +62,9 @@ pub(crate) async fn found(
             let hits: Vec<_> = routes.iter().filter(|route| fits(pattern, route)).collect();
             let fixed = hits.iter().filter(|route| route.force_active).count();
             if fixed > 0 {
-                context.printer.note(&format!("{fixed} routes are declared force_active and are left out"));
+                context
+                    .printer
+                    .note(&format!("left out, for it is declared force_active: {}", counted(fixed, "route")));
             }
             hits.into_iter().filter(|route| !route.force_active).collect()
         } else {

@@ -10,7 +10,7 @@ use waygate_api::rate_limits::{HitView, LimitView};
 use super::{said, shown};
 use crate::cli::Page;
 use crate::commands::follow::Follower;
-use crate::commands::status::{ROWS, anyone, array};
+use crate::commands::status::{ROWS, anyone, anything, array};
 use crate::context::{Connection, Context, Read, selector, service};
 use crate::error::CliResult;
 use crate::printer::Format;
@@ -55,7 +55,8 @@ pub(super) async fn limits(context: &Context, within: Option<&str>, page: &Page)
 
 pub(super) async fn hits(context: &Context, route: Option<&str>, within: Option<&str>, page: &Page) -> CliResult {
     let within = service(within)?;
-    let route = route.map(|route| selector(route, within.as_ref())).transpose()?.map(|route| route.to_string());
+    let selected = route.map(|route| selector(route, within.as_ref())).transpose()?;
+    let route = selected.as_ref().map(ToString::to_string);
     let size = page.per_page.unwrap_or(ROWS) as usize;
     let limit = (page.page.unwrap_or(1) as usize * size + 1).min(10_000).to_string();
     let mut query = vec![("limit", limit.as_str())];
@@ -64,6 +65,7 @@ pub(super) async fn hits(context: &Context, route: Option<&str>, within: Option<
     let connection = context.connect()?;
     let rows: Vec<Box<RawValue>> = connection.get(paths::RATE_LIMIT_HITS, &query).await?.value;
     anyone(&connection, within.as_ref(), rows.is_empty()).await?;
+    anything(&connection, selected.as_ref(), rows.is_empty()).await?;
     let (rows, more) = one_page(rows, page);
     let printer = &context.printer;
     if printer.format == Format::Json {
@@ -83,15 +85,25 @@ pub(super) async fn hits(context: &Context, route: Option<&str>, within: Option<
 }
 
 /// Shows the last few denied requests, oldest first, then every further one as it is reported, until interrupted.
-pub(super) async fn follow(context: &Context, route: Option<&str>, within: Option<&str>, page: &Page) -> CliResult {
+pub(super) async fn follow(
+    context: &Context,
+    route: Option<&str>,
+    within: Option<&str>,
+    page: &Page,
+    allow_unknown: bool,
+) -> CliResult {
     let within = service(within)?;
-    let route = route.map(|route| selector(route, within.as_ref())).transpose()?.map(|route| route.to_string());
+    let selected = route.map(|route| selector(route, within.as_ref())).transpose()?;
+    let route = selected.as_ref().map(ToString::to_string);
     let mut query = vec![("limit", "10000")];
     query.extend(route.as_deref().map(|route| ("route", route)));
     query.extend(within.as_ref().map(|service| ("service", service.as_str())));
     let connection = context.connect()?;
     let mut follower = Follower::new(context, &connection);
     let first: Read<Vec<Box<RawValue>>> = connection.get(paths::RATE_LIMIT_HITS, &query).await?;
+    let is_asked = first.value.is_empty() && !allow_unknown;
+    anyone(&connection, within.as_ref(), is_asked).await?;
+    anything(&connection, selected.as_ref(), is_asked).await?;
     let mut seen: BTreeSet<String> = ids(&connection, &first.value)?;
     let mut new: Vec<Box<RawValue>> = first.value;
     new.truncate(page.per_page.unwrap_or(FOLLOWED) as usize);

@@ -1,7 +1,6 @@
 //! The file of settings.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +10,7 @@ use waygate_server::{Role, User};
 
 use crate::cli::{Backend, Bounded, EXPIRIES, LIFETIMES, LIVENESSES, LogFormat, PORTS, STREAMS, Whole};
 use crate::error::{CliError, CliResult};
+use crate::input;
 
 /// What `serve --config FILE` can say. What it leaves out is as without a file.
 #[derive(Debug, Default, Deserialize)]
@@ -58,7 +58,7 @@ pub(super) struct FileUser {
 impl FileSettings {
     /// Reads a file. A refusal names the line, and shows nothing of it: it may hold a secret.
     pub(super) fn read(path: &Path) -> CliResult<Self> {
-        let text = fs::read_to_string(path)
+        let text = input::text(path, input::NAMES)
             .map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", path.display())))?;
         Self::parse(&text).map_err(|problem| CliError::usage(format!("`{}`, {problem}", path.display())))
     }

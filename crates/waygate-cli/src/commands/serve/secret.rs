@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Result, Write as _};
 use std::path::Path;
 
+use crate::input;
+
 /// The secret in the file, which is made where there is none. Readable by its owner only.
 pub(crate) fn kept_at(path: &Path) -> Result<String> {
     match read(path) {
@@ -33,7 +35,7 @@ pub(crate) fn kept_at(path: &Path) -> Result<String> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    let secret = fs::read_to_string(path)?.trim().to_owned();
+    let secret = input::text(path, input::SECRET)?.trim().to_owned();
     if secret.is_empty() {
         return Err(Error::new(ErrorKind::InvalidData, "the file is empty; remove it to have a new key made"));
     }

@@ -1,6 +1,7 @@
 //! The examples run as they are, and stop when they are asked to.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use super::process::{Process, example, waygate};
 use super::world::{PATIENCE, World, eventually, get, succeeded, within};
@@ -51,4 +52,28 @@ async fn services_stop_in_order_when_they_are_asked_to() {
     assert_eq!(get(&payments, "/api/payments").await.status, 503);
     assert_eq!(get(&payments, "/health").await.status, 200);
     assert_eq!((orders.terminate(), payments.terminate()), (Some(0), Some(0)));
+}
+
+#[test]
+fn examples_say_what_sets_them_and_log_without_colours_where_no_terminal_is() {
+    for name in ["payments-service", "orders-service", "embedded"] {
+        let run = |argument: &str| Command::new(example(name)).arg(argument).output().unwrap();
+        let help = run("--help");
+        assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("  PORT "), "{name}: {help:?}");
+        let odd = run("--port=1");
+        assert!(
+            !odd.status.success() && String::from_utf8_lossy(&odd.stderr).contains("`--port=1`"),
+            "{name}: {odd:?}"
+        );
+    }
+    for name in ["payments-service", "orders-service"] {
+        let mut service = Command::new(example(name));
+        service.env("PORT", "0").env("WAYGATE_SERVER_URL", "http://127.0.0.1:1").env("WAYGATE_APP_ID", "pay");
+        let mut service = service.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(service.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        service.kill().unwrap();
+        service.wait().unwrap();
+        assert!(line.contains("WARN") && !line.contains('\u{1b}'), "{name}: {line:?}");
+    }
 }

@@ -17,10 +17,8 @@ impl Planner<'_> {
     pub(super) fn route_limits(&self, service: &str, now: &ServiceDocument, wanted: &ServiceDocument, plan: &mut Plan) {
         for (key, limit) in &wanted.route_limits {
             let is_known = now.route_limits.contains_key(key) || now.routes.keys().any(|route| is_of(key, route));
-            if !is_known {
-                if self.unnamed != Unnamed::IsOfLater {
-                    plan.unknown.push(format!("{} rate limit", whole_key(service, key)));
-                }
+            if !is_known && self.unnamed != Unnamed::IsOfLater {
+                plan.unknown.push(format!("{} rate limit", whole_key(service, key)));
                 continue;
             }
             self.limit(&Subject::Route(whole_key(service, key)), now.route_limits.get(key), Some(limit), plan);
@@ -59,6 +57,7 @@ impl Planner<'_> {
         if commands.is_empty() {
             return;
         }
+        self.allowing(&mut commands);
         plan.push(subject.words(), told(now), told(wanted), commands, now.and_then(|now| now.changed_at));
     }
 }

@@ -17,9 +17,9 @@ impl Planner<'_> {
             match now.routes.get(key) {
                 Some(now) if now.force_active => {}
                 Some(now) => self.route(subject, now, wanted, plan),
-                None if self.is_default(wanted) => {}
-                None if self.unnamed == Unnamed::IsOfLater => {}
-                None => plan.unknown.push(subject),
+                None if self.unnamed != Unnamed::IsOfLater => plan.unknown.push(subject),
+                None if self.is_default(wanted) || is_untouched(wanted) => {}
+                None => plan.gone.push(subject),
             }
         }
         if self.unnamed == Unnamed::Stays {
@@ -32,7 +32,7 @@ impl Planner<'_> {
         for (key, route) in others {
             // What the code announces is the code's.
             let declared = self.unnamed == Unnamed::IsOfLater;
-            let plain = RouteDocument { deprecation: route.deprecation.clone(), declared, ..default() };
+            let plain = RouteDocument { deprecation: route.deprecation.clone(), declared, ..unset() };
             self.route(whole_key(service, key), route, &plain, plan);
         }
     }
@@ -91,11 +91,15 @@ impl Planner<'_> {
             windows: windows.into_iter().cloned().collect(),
             ..wanted.clone()
         };
-        plan.push(subject, told(now), told(&after), commands, now.changed_at);
+        let (before, mut after) = (told(now), told(&after));
+        if follows && before == after {
+            after.push_str(", as its code says");
+        }
+        plan.push(subject, before, after, commands, now.changed_at);
     }
 
     fn is_default(&self, wanted: &RouteDocument) -> bool {
-        let plain = default();
+        let plain = unset();
         wanted.control == plain.control
             && wanted.temporary.as_ref().is_none_or(|timed| timed.until <= self.now)
             && wanted.windows.iter().all(|window| window.end <= self.now)
@@ -108,7 +112,8 @@ fn is_untouched(route: &RouteDocument) -> bool {
     route.declared && route.temporary.is_none() && route.windows.is_empty()
 }
 
-fn default() -> RouteDocument {
+/// A route of which nothing is set.
+pub(in crate::commands::declare) fn unset() -> RouteDocument {
     RouteDocument {
         control: ControlDocument {
             status: LifecycleKind::Active,
