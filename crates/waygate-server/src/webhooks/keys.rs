@@ -84,6 +84,10 @@ impl fmt::Debug for Keys {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use waygate_core::{Revision, WebhookFormat, WebhookSettings};
+
     use super::*;
 
     fn keys(secret: &str) -> Keys {
@@ -113,6 +117,25 @@ mod tests {
         ];
         assert_eq!(std::collections::BTreeSet::from_iter(&secrets).len(), 4);
         assert_eq!(secrets[0], keys("one").signing_secret(&id("a"), 1));
+    }
+
+    /// Clocks have been anywhere, and imports bring what they like.
+    #[test]
+    fn the_secret_before_signs_for_a_day_whenever_that_begins() {
+        let settings = WebhookSettings {
+            sealed_url: String::new(),
+            format: WebhookFormat::Generic,
+            services: BTreeSet::new(),
+            actions: BTreeSet::new(),
+            enabled: true,
+        };
+        let (since, changed_at) = (Revision::ZERO, Revision::ZERO);
+        let rotated_at = |at| Webhook { settings: settings.clone(), generation: 2, rotated: at, since, changed_at };
+        let delivery = Delivery { id: "id".to_owned(), body: Vec::new() };
+        let signed = |at, now| keys("one").signatures(&id("a"), &rotated_at(at), &delivery, now).split(' ').count();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!([signed(None, at(0)), signed(Some(at(0)), at(86_399)), signed(Some(at(0)), at(86_400))], [1, 2, 1]);
+        assert_eq!((signed(Some(Timestamp::MAX), at(0)), signed(Some(Timestamp::MAX), Timestamp::MAX)), (2, 1));
     }
 
     /// The example of the specification's reference implementations.

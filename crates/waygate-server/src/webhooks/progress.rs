@@ -176,6 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_due_of_another_history_is_put_off_no_longer() {
+        let cursor = Some("0123456789abcdef:7:0123456789abcdef".parse().unwrap());
+        let failed =
+            Progress { cursor, records: Some(2), next_attempt: Some(at(9)), delivered: 5, ..Progress::default() };
+        let mut progress = Progress { last_error: Some(trouble(0)), attempts: 3, tried_for: 7, ..failed };
+        let why = "another_history".to_owned();
+        let missed = Missed { at: at(8), after: Revision(6), next: Revision(1), why };
+        progress.begin_anew(missed.clone());
+        let kept = Progress { delivered: 5, last_error: Some(trouble(0)), ..Progress::default() };
+        assert_eq!(progress, Progress { missed: Some(missed), ..kept });
+    }
+
+    #[test]
     fn a_place_of_a_version_before_is_read() {
         let old = r#"{"cursor":null,"attempts":3,"first_attempt":"2026-01-01T00:00:00Z","delivered":7}"#;
         let read: Progress = serde_json::from_str(old).unwrap();
