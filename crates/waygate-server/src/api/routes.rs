@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
-use waygate_core::{Command, LifecycleKind, Maintenance, MaintenanceScope, RouteKey, RouteSelector, ServiceId, Switch};
+use waygate_core::{
+    Command, LifecycleKind, LocalKey, Maintenance, MaintenanceScope, Route, RouteKey, RouteSelector, ServiceId,
+    ServiceState, Switch,
+};
 
 use crate::api::asked::Asked;
 use crate::api::names::{NamedRoute, Parameters, app_id};
@@ -42,10 +45,23 @@ pub(super) async fn list(
     let filter = Filter::of(&parameters)?;
     let page = parameters.page(LARGEST_PAGE, route_at)?;
     let visible = principal.visible(&state);
-    let mut listed: Vec<_> = routes_of(&visible, only, now).filter(|(_, route)| filter.takes(route)).collect();
-    let total = listed.len();
-    if let Some(after) = &page.after {
-        listed.retain(|(key, _)| (&key.service, &key.local) > (&after.service, &after.local));
+    let (mut listed, mut total) = (Vec::new(), 0);
+    for known in routes_of(&visible, only) {
+        let comes_after = |after: &RouteKey| (&after.service, &after.local) < (known.service, known.local);
+        // One more than the page holds says that there is another.
+        let is_wanted =
+            page.limit.is_none_or(|limit| listed.len() <= limit) && page.after.as_ref().is_none_or(comes_after);
+        if !is_wanted && filter.takes_all() {
+            total += 1;
+            continue;
+        }
+        let (key, route) = known.view(now);
+        if filter.takes(&route) {
+            total += 1;
+            if is_wanted {
+                listed.push((key, route));
+            }
+        }
     }
     let more = page.limit.is_some_and(|limit| listed.len() > limit);
     listed.truncate(page.limit.unwrap_or(usize::MAX));
@@ -157,19 +173,31 @@ pub(super) fn view(state: &waygate_core::State, key: &RouteKey, now: Timestamp) 
     Ok(RouteState::of(key, route, &state.global.maintenance, service, now))
 }
 
+/// A route of a state. What is shown of it is made when it is asked for.
+pub(super) struct Known<'s> {
+    state: &'s waygate_core::State,
+    service: &'s ServiceId,
+    of: &'s ServiceState,
+    local: &'s LocalKey,
+    route: &'s Route,
+}
+
+impl Known<'_> {
+    pub(super) fn view(&self, now: Timestamp) -> (RouteKey, RouteState) {
+        let key = RouteKey::new(self.service.clone(), self.local.clone());
+        let view = RouteState::of(&key, self.route, &self.state.global.maintenance, &self.of.maintenance, now);
+        (key, view)
+    }
+}
+
 /// Every route that a caller may see, in order; `only` of one service.
 pub(super) fn routes_of<'s>(
     state: &'s waygate_core::State,
     only: Option<&'s ServiceId>,
-    now: Timestamp,
-) -> impl Iterator<Item = (RouteKey, RouteState)> + 's {
+) -> impl Iterator<Item = Known<'s>> {
     let services = state.services.iter().filter(move |(service, _)| only.is_none_or(|only| only == *service));
-    services.flat_map(move |(service, known)| {
-        known.routes.iter().map(move |(local, route)| {
-            let key = RouteKey::new(service.clone(), local.clone());
-            let view = RouteState::of(&key, route, &state.global.maintenance, &known.maintenance, now);
-            (key, view)
-        })
+    services.flat_map(move |(service, of)| {
+        of.routes.iter().map(move |(local, route)| Known { state, service, of, local, route })
     })
 }
 
@@ -185,6 +213,10 @@ impl Filter {
     fn of(parameters: &Parameters) -> Result<Self, ApiError> {
         let text = parameters.filter("text").map(str::to_lowercase);
         Ok(Self { status: parameters.kind("status")?, effective: parameters.kind("effective")?, text })
+    }
+
+    fn takes_all(&self) -> bool {
+        self.status.is_none() && self.effective.is_none() && self.text.is_none()
     }
 
     fn takes(&self, route: &RouteState) -> bool {

@@ -49,8 +49,8 @@ pub(super) async fn remove(
 
 fn summary(state: &waygate_core::State, service: &ServiceId, known: &ServiceState, now: Timestamp) -> ServiceSummary {
     let mut effective: BTreeMap<String, usize> = BTreeMap::new();
-    for (_, route) in routes_of(state, Some(service), now) {
-        let RouteState { effective: kind, .. } = route;
+    for route in routes_of(state, Some(service)) {
+        let (_, RouteState { effective: kind, .. }) = route.view(now);
         *effective.entry(kind.as_str().to_owned()).or_default() += 1;
     }
     let planned = |route: &waygate_core::Route| route.windows.iter().filter(|window| now < window.end).count();
