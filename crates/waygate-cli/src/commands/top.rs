@@ -44,6 +44,7 @@ pub(crate) async fn run(context: &Context, top: Top) -> CliResult {
     loop {
         let title = match read(&connection, &query).await {
             Ok(Read { value, .. }) => {
+                anyone(&connection, service.as_ref(), last.is_none() && value.routes.is_empty()).await?;
                 last = Some(value);
                 format!("{}; Ctrl-C ends", shown.title())
             }

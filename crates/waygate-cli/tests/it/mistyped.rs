@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::context::{Fleet, shown, waygate};
+use crate::radius::typed;
 
 fn write(fleet: &Fleet, text: &str) {
     std::fs::write(fleet.home.path().join("wanted.yaml"), text).unwrap();
@@ -34,6 +35,7 @@ fn g29_what_goes_on_for_ever_does_not_wait_for_a_name_that_nobody_knows() {
     ] {
         exits(&fleet.run(command), 3, part);
     }
+    exits(&typed(&fleet, "top -s nope", ""), 3, "known services");
     // What is yet to come can be waited for, where that is said.
     let waits = |command: &[&str]| {
         let mut child = fleet.command(command).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -153,7 +155,6 @@ fn validate_refuses_what_apply_would_be_refused() {
         (format!("global: {{maintenance: {{enabled: true, reason: {long}}}}}"), "2000 characters"),
         (format!("global: {{maintenance: {{enabled: true, exempt: [{many}]}}}}"), "exempt"),
         (route("{deprecation: {sunset: soon}}"), "sunset"),
-        (route("{deprecation: {successor: nowhere}}"), "successor"),
         ("global: {rate_limit: {limit: 5/minute, burst: 2000000000}}".to_owned(), "burst"),
     ] {
         write(&fleet, &format!("waygate: 1\n{text}\n"));
