@@ -37,7 +37,7 @@ fn benchmarks(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(1));
         let query = HistoryQuery { before: None, limit: PAGE };
         group.bench_function("history", |bencher| {
-            bencher.iter(|| black_box(runtime.block_on(store.history(query.clone())).unwrap()));
+            bencher.iter(|| black_box(runtime.block_on(store.history(query)).unwrap()));
         });
         group.finish();
         runtime.block_on(store.close()).unwrap();
