@@ -6,10 +6,13 @@ use crate::context::Context;
 /// The line with its mark: `mark` where every instance that the change concerns has confirmed it, as only `--wait` finds
 /// out; `=` where all was so already; `stored:` where no more than that is known; nothing where it was only tried.
 pub(crate) fn marked(context: &Context, mark: &str, line: &str) -> String {
-    match () {
-        () if context.is_unchanged() => format!("= {line}"),
-        () if context.settings.dry_run => line.to_owned(),
-        () if context.propagations.are_proven() => format!("{mark} {line}"),
-        () => format!("stored: {line}"),
+    if context.is_unchanged() {
+        format!("= {line}")
+    } else if context.settings.dry_run {
+        line.to_owned()
+    } else if context.propagations.are_proven() {
+        format!("{mark} {line}")
+    } else {
+        format!("stored: {line}")
     }
 }

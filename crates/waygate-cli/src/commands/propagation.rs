@@ -102,7 +102,9 @@ pub(crate) fn tell_in_force(context: &Context, propagation: &Propagation, is_sho
         printer.data(Some(colour(propagation)), &in_force(propagation));
     }
     if printer.format == Format::Table {
-        lost_by_name(propagation).iter().for_each(|line| printer.warn(&format!("  {line}")));
+        for line in lost_by_name(propagation) {
+            printer.warn(&format!("  {line}"));
+        }
     }
 }
 
@@ -221,7 +223,7 @@ fn advice(propagation: &Propagation) -> Option<&'static str> {
 }
 
 /// Whether somebody has confirmed it and nobody is left who may do otherwise.
-pub(crate) fn is_proven(propagation: &Propagation) -> bool {
+fn is_proven(propagation: &Propagation) -> bool {
     propagation.total > 0 && propagation.unconfirmed == 0 && propagation.lost == 0
 }
 

@@ -12,9 +12,10 @@ use waygate_api::routes::RouteState;
 use crate::cli::Wait;
 use crate::commands::follow::Follower;
 use crate::commands::lifecycle::route_of;
-use crate::commands::propagation::{hints, is_in_force, is_proven, not_in_force, tell_in_force};
+use crate::commands::propagation::{hints, is_in_force, not_in_force, tell_in_force};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
+use crate::mark::marked;
 use crate::render;
 use crate::render::route::{colour, word};
 
@@ -121,8 +122,10 @@ async fn follow(
 }
 
 fn tell(context: &Context, raw: &RawValue, route: &RouteState, propagation: Option<&Propagation>) {
-    let mark = if propagation.is_some_and(is_proven) { "✓" } else { "stored:" };
-    let line = format!("{mark} {} is {}", route.path, word(route.effective));
+    if let Some(propagation) = propagation {
+        context.propagations.note_found(propagation.clone());
+    }
+    let line = marked(context, "✓", &format!("{} is {}", route.path, word(route.effective)));
     context.printer.answer(
         &with(raw, propagation),
         || render::route::table(std::slice::from_ref(route), false),
