@@ -7,7 +7,6 @@ const quick = { headers: { "X-Fragment": "1" }, credentials: "same-origin" };
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 const say = (text) => { $("#said").textContent = text; };
-const fail = (text) => { $("#failed").textContent = text; };
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
 // Times in the zone of the browser, which is named.
@@ -171,14 +170,16 @@ async function open(href, from) {
   try {
     const response = await fetch(href, quick);
     if (response.status === 401) return ended(() => open(href, from));
+    if ([414, 431].includes(response.status)) return trouble("These names are too long to be taken together: select fewer, or all that fit.");
     if (!opened(parse(await response.text()), from)) location.assign(href);
-  } catch { fail("The control plane cannot be reached. Nothing was changed."); offline(); }
+  } catch { trouble(); }
 }
-function offline() {
+// Tells in the open dialog, or in one of its own, what has not worked; what was typed stays.
+function trouble(text = "The control plane cannot be reached. Nothing was changed; try again when it is back.") {
   const note = document.createElement("p");
   note.className = "error";
   note.setAttribute("role", "alert");
-  note.textContent = "The control plane cannot be reached. Nothing was changed; try again when it is back.";
+  note.textContent = text;
   const sheet = $(".sheet", dialog);
   if (dialog.open && sheet) { $(".error[role=alert]", sheet)?.remove(); sheet.prepend(note); return; }
   const alone = document.createElement("div");
@@ -203,8 +204,15 @@ async function send(form, submitter) {
         return send(form, submitter);
       });
     }
-    const page = parse(await response.text());
-    if (!response.redirected) { if (!opened(page)) fail("That did not work."); return; }
+    const text = await response.text();
+    const page = parse(text);
+    if (!response.redirected) {
+      if (opened(page)) return;
+      let told;
+      try { told = JSON.parse(text).error; } catch { /* no refusal of ours */ }
+      trouble(`That did not work: ${told ?? `status ${response.status}`}.`);
+      return;
+    }
     const target = new URL(response.url);
     const row = opener?.dataset?.row;
     dialog.close();
@@ -215,7 +223,7 @@ async function send(form, submitter) {
       ((row && $(`[data-key="${row}"] a`)) || $("#page")).focus();
       say(number ? `Change r${number} is stored.` : "Done.");
     } else location.assign(response.url);
-  } catch { offline(); } finally { for (const button of buttons) button.disabled = false; }
+  } catch { trouble(); } finally { for (const button of buttons) button.disabled = false; }
 }
 dialog.addEventListener("close", () => {
   // It is told late: something else may be open by now.
@@ -336,9 +344,12 @@ document.addEventListener("click", (event) => {
     dialog.close();
   } else if (link.matches("[data-dismiss]")) {
     event.preventDefault();
-    document.getElementById("card")?.remove();
+    const card = document.getElementById("card");
+    document.cookie = `waygate_dismissed=${card.dataset.card}; path=/; samesite=lax; max-age=3600`;
+    card.remove();
     const plain = new URL(location);
     plain.searchParams.delete("done");
+    plain.searchParams.delete("dismissed");
     history.replaceState(null, "", plain);
   }
 });
@@ -348,6 +359,12 @@ document.addEventListener("submit", (event) => {
   if (dialog.contains(form) && form.method === "post") {
     event.preventDefault();
     send(form, event.submitter);
+  } else if (form.matches("[data-menu]")) {
+    event.preventDefault();
+    const trigger = $(`[popovertarget="${form.id}"]`);
+    trigger.dataset.row = form.closest("[data-key]").dataset.key;
+    form.hidePopover();
+    open(`${form.action}?do=${event.submitter.value}`, trigger);
   } else if (form.matches("[data-bulk]")) {
     event.preventDefault();
     const query = new URLSearchParams(new FormData(form, event.submitter));
@@ -376,10 +393,14 @@ function filter(form) {
 
 // The palette: the results of the search page in a dialog, moved through by arrows.
 async function find(text) {
-  const response = await fetch(`${base}/search?q=${encodeURIComponent(text)}`, quick);
-  const found = parse(await response.text()).getElementById("found");
+  let found;
+  try {
+    const response = await fetch(`${base}/search?q=${encodeURIComponent(text)}`, quick);
+    if (response.status === 401) return ended(() => find(text));
+    found = parse(await response.text()).getElementById("found");
+  } catch { if ($("#palette")) trouble(); return; }
   const list = document.getElementById("palette-found");
-  if (!list || !found) return;
+  if (!list || !found || $("#palette").value !== text) return;
   list.replaceChildren(...adopted(found).childNodes);
   for (const group of $$("section", list)) group.setAttribute("role", "group");
   for (const part of $$("ul, li, h2, p", list)) part.setAttribute("role", "none");
@@ -501,8 +522,8 @@ document.addEventListener("keydown", (event) => {
     case "Escape": unpick(); break;
     default:
       if (row && acts[event.key]) {
-        const link = $(`a[href*="/${acts[event.key]}"]`, row);
-        if (link) { event.preventDefault(); const trigger = $("a", row); trigger.dataset.row = row.dataset.key; open(link.href, trigger); }
+        const link = $(`a[href*="/${acts[event.key]}"], button[value="${acts[event.key]}"]`, row);
+        if (link) { event.preventDefault(); const trigger = $("a", row); trigger.dataset.row = row.dataset.key; open(link.href ?? `${link.form.action}?do=${link.value}`, trigger); }
       }
   }
 });

@@ -14,6 +14,7 @@ use waygate_store::HistoryQuery;
 use self::filter::Filter;
 use crate::api::audit::{Subject, may_see};
 use crate::dashboard::change::{Part, part};
+use crate::dashboard::fleet::Fleet;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, distance, sentence};
@@ -49,6 +50,8 @@ struct Day {
 struct Shown {
     entry: Entry,
     parts: Vec<Part>,
+    /// How far it has come, and whether it is everywhere.
+    propagation: (String, bool),
 }
 
 /// One change, by its first record; the others of the same commit are counted.
@@ -110,10 +113,11 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
     let filter = Filter::of(&visit);
     let wanted = |commit: &Commit, record: &Record| filter.takes(commit, record);
-    let (entries, more) = search(&visit, filter.before, PAGE, wanted, |commit| filter.is_past(commit)).await?;
+    let fleet = Fleet::of(&visit).await;
+    let (entries, more) = search(&visit, &fleet, filter.before, PAGE, wanted, |commit| filter.is_past(commit)).await?;
     let last = entries.last().filter(|_| more).map(|shown| shown.entry.revision);
     let older = last.map(|last| format!("{}/audit{}", visit.base, filter.query(Some(("before", &last.to_string())))));
-    let frame = Frame::of(&visit, &state, Section::Audit).await;
+    let frame = Frame::with(&visit, &state, Section::Audit, &fleet).await;
     page(&AuditPage {
         frame,
         services: state.services.keys().map(ToString::to_string).collect(),
@@ -130,6 +134,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
 /// The latest changes before a revision, as many as are asked for, and whether there are more.
 async fn search(
     visit: &Visit,
+    fleet: &Fleet,
     mut before: Option<Revision>,
     most: usize,
     wanted: impl Fn(&Commit, &Record) -> bool,
@@ -152,7 +157,10 @@ async fn search(
                 .take(PARTS)
                 .map(|record| part(record, None))
                 .collect();
-            found.push(Shown { entry, parts });
+            // What services and sessions do by themselves is for nobody to put in force.
+            let is_routine = commit.draft.records.iter().all(|record| record.action.is_routine());
+            let propagation = if is_routine { (String::new(), true) } else { fleet.propagation(commit) };
+            found.push(Shown { entry, parts, propagation });
         }
         before = page.commits.last().map(|commit| commit.revision());
         if !page.more || page.commits.iter().all(|commit| is_past(commit)) {

@@ -1,24 +1,32 @@
 //! One change: who, why, and what it was before and after.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::SignedDuration;
 use waygate_api::error::ErrorCode;
-use waygate_core::{Commit, Record, Revision, State};
+use waygate_core::{Commit, LocalKey, Record, Revision, RouteKey, Scope, ServiceId, State};
 use waygate_store::HistoryQuery;
 
-use crate::api::audit::may_see;
+use crate::api::audit::{Subject, may_see};
 use crate::dashboard::audit::Entry;
+use crate::dashboard::chart::marks::Marks;
+use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::difference::{Difference, content, current, differences};
-use crate::dashboard::fleet::{Arrival, Fleet};
+use crate::dashboard::fleet::{Arrival, Fleet, pace};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::sentence;
 use crate::error::ApiError;
+use crate::traffic::Span;
+
+/// How long before and after a change requests are shown.
+const AROUND: SignedDuration = SignedDuration::from_mins(15);
 
 #[derive(Template)]
 #[template(path = "change.html")]
@@ -28,7 +36,11 @@ struct ChangePage {
     parts: Vec<Part>,
     propagation: String,
     late: bool,
+    pace: Option<String>,
     instances: Vec<Arrival>,
+    /// The requests a quarter of an hour before and after; `None` where that is too long ago, or it concerns none.
+    chart: Option<Chart>,
+    series: [(&'static str, &'static str); 5],
     /// Why it cannot be taken back, where it cannot.
     stays: Option<String>,
     previous: Option<u64>,
@@ -66,17 +78,48 @@ pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<R
     let entry = Entry::of_those(&commit, visit.now, visible).ok_or_else(ApiError::internal)?;
     let records = commit.draft.records.iter().filter(|record| visible(record));
     let (propagation, complete) = fleet.propagation(&commit);
+    let instances = fleet.arrivals(&visit, &commit);
     page(&ChangePage {
         frame: Frame::with(&visit, &state, Section::Audit, &fleet).await,
         entry,
         parts: records.map(|record| part(record, Some(&state))).collect(),
         propagation,
         late: !complete,
-        instances: fleet.arrivals(&visit, &commit),
+        pace: pace(&instances),
+        instances,
+        chart: around(&visit, &state, &commit),
+        series: SERIES,
         stays: way_back(&state, &commit, "").err(),
         previous: (number > 1).then(|| number - 1),
         next: (number < state.cursor.revision.0).then(|| number + 1),
     })
+}
+
+/// The requests before and after a change: to its routes, or else to the services that it concerns.
+fn around(visit: &Visit, state: &State, commit: &Commit) -> Option<Chart> {
+    let seen = |record: &&Record| !record.action.is_routine() && may_see(&visit.principal, record);
+    let records: Vec<&Record> = commit.draft.records.iter().filter(seen).collect();
+    let routes: Option<HashSet<&RouteKey>> = records
+        .iter()
+        .map(|record| match Subject::of(&record.change) {
+            Subject::Route(key) | Subject::RateLimit(Scope::Route(key)) => Some(key),
+            _ => None,
+        })
+        .collect();
+    let at = commit.draft.cause.at;
+    let span = Span::between(at - AROUND, (at + AROUND).min(visit.now), visit.now)?;
+    let concerned = |service: &ServiceId| state.services.contains_key(service) && commit.concerns(service);
+    if records.is_empty() || !state.services.keys().any(concerned) {
+        return None;
+    }
+    let is_it = |service: &ServiceId, local: Option<&LocalKey>| match (&routes, local) {
+        (None, _) => true,
+        (Some(routes), Some(local)) => routes.contains(&RouteKey::new(service.clone(), local.clone())),
+        (Some(_), None) => false,
+    };
+    let view = visit.app.traffic.read(span, is_it, concerned);
+    let entries = Entry::of_those(commit, visit.now, |record| may_see(&visit.principal, record)).into_iter().collect();
+    Some(Chart::of(&view, "traffic", Marks { entries, more: false }))
 }
 
 /// What a record changed, beside what its subject is in a state.

@@ -1,9 +1,8 @@
 //! Instances of services: who is there, and what they enforce.
 
-pub(super) mod anew;
+pub(super) mod acts;
 mod arrival;
 pub(super) mod detail;
-pub(super) mod forget;
 pub(super) mod pages;
 pub(super) mod revisions;
 
@@ -12,7 +11,7 @@ use std::collections::BTreeMap;
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_core::{Commit, Revision};
 
-pub(super) use self::arrival::Arrival;
+pub(super) use self::arrival::{Arrival, pace};
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::counted;
 
@@ -68,14 +67,19 @@ impl Fleet {
             return Standing { words: "no instance connected".to_owned(), behind: false };
         }
         let mut parts = vec![format!("{} of {} in sync", of(InstanceState::InSync), counted(total, "instance"))];
+        let bypassing = self.there(service).filter(|instance| bypassed(instance).is_some()).count();
+        if bypassing > 0 {
+            parts.push(format!("{bypassing} bypassing"));
+        }
         for (state, word) in [
             (InstanceState::Applying, "applying"),
             (InstanceState::Behind, "behind"),
             (InstanceState::Unconfirmed, "unconfirmed"),
             (InstanceState::Lost, "lost"),
         ] {
-            if of(state) > 0 {
-                parts.push(format!("{} {word}", of(state)));
+            let count = of(state) - if state == InstanceState::Behind { bypassing } else { 0 };
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
             }
         }
         Standing { words: parts.join(", "), behind: of(InstanceState::Behind) + of(InstanceState::Lost) > 0 }
@@ -101,10 +105,11 @@ impl Fleet {
     pub(super) fn propagation(&self, commit: &Commit) -> (String, bool) {
         let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
         let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
-        let (mut total, mut confirmed, mut unconfirmed, mut waiting) = (0, 0, 0, Vec::new());
+        let (mut total, mut confirmed, mut unconfirmed, mut bypassing, mut waiting) = (0, 0, 0, 0, Vec::new());
         for instance in there {
             match instance.state {
                 InstanceState::Unconfirmed => unconfirmed += 1,
+                _ if bypassed(instance).is_some() => (total, bypassing) = (total + 1, bypassing + 1),
                 _ if enforces(instance, commit.revision()) => (total, confirmed) = (total + 1, confirmed + 1),
                 _ => {
                     total += 1;
@@ -121,10 +126,37 @@ impl Fleet {
             let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
             words = format!("{words} Waiting for {first}{more}.");
         }
+        if bypassing > 0 {
+            words = format!("{words} {bypassing} bypassed by settings of the instance.");
+        }
         if unconfirmed > 0 {
             words = format!("{words} Delivered to {unconfirmed} that cannot confirm.");
         }
-        (words.trim().to_owned(), waiting.is_empty())
+        (words.trim().to_owned(), waiting.is_empty() && bypassing == 0)
+    }
+
+    /// Whether an instance that is there and follows has yet to confirm a change.
+    pub(super) fn awaits(&self, commit: &Commit) -> bool {
+        let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
+        let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
+        let follows = |instance: &&InstanceView| {
+            matches!(instance.state, InstanceState::Applying | InstanceState::Behind) && bypassed(instance).is_none()
+        };
+        there.filter(follows).any(|instance| !enforces(instance, commit.revision()))
+    }
+}
+
+/// What an instance that follows says that it does not enforce, whatever is in force: its own settings bypass it.
+fn bypassed(instance: &InstanceView) -> Option<&'static str> {
+    let says = |what: &str| instance.rejected.iter().any(|part| part.what == what);
+    if instance.state != InstanceState::Behind {
+        return None;
+    }
+    match (says("lifecycle"), says("rate limits")) {
+        (true, true) => Some("Bypassing everything"),
+        (true, false) => Some("Bypassing lifecycle"),
+        (false, true) => Some("Bypassing limits"),
+        (false, false) => None,
     }
 }
 

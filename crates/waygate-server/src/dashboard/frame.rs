@@ -1,18 +1,18 @@
 //! What surrounds every page: navigation, what is out of the ordinary for all, who is signed in, the last change.
 
-use jiff::SignedDuration;
-use waygate_core::{LifecycleKind, Maintenance, State};
-use waygate_store::HistoryQuery;
+mod card;
+mod strips;
 
+use waygate_api::routes::RouteState;
+use waygate_core::{LifecycleKind, LocalKey, Route, RouteKey, ServiceId, ServiceState, State};
+
+pub(super) use self::card::Card;
+pub(super) use self::strips::Strip;
 use crate::auth::Rights;
 use crate::dashboard::assets::assets;
 use crate::dashboard::fleet::Fleet;
-use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::Visit;
-use crate::dashboard::words::{Moment, counted, sentence};
-
-/// When a change that is not applied everywhere is told as a warning.
-const LATE: SignedDuration = SignedDuration::from_secs(5);
+use crate::dashboard::words::routes_of;
 
 /// The page's place in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub(super) enum Section {
     /// On its way to somewhere else.
     None,
 }
+
+/// What has its own place at the foot of a small screen.
+const TABS: [&str; 4] = ["Overview", "Routes", "Fleet", "Audit"];
 
 pub(super) struct Frame {
     pub(super) base: String,
@@ -61,26 +64,6 @@ pub(super) struct User {
     pub(super) role: &'static str,
 }
 
-/// Something that holds for everything, or for a whole service.
-pub(super) struct Strip {
-    pub(super) title: String,
-    pub(super) reason: String,
-    pub(super) details: String,
-    /// It only counts.
-    pub(super) shadow: bool,
-    /// Where it is ended.
-    pub(super) end: String,
-}
-
-/// A change that the visitor has just made.
-pub(super) struct Card {
-    pub(super) revision: u64,
-    pub(super) sentence: String,
-    pub(super) propagation: String,
-    pub(super) late: bool,
-    pub(super) may_undo: bool,
-}
-
 impl Frame {
     /// The frame of a page of that section, over the state that the page shows.
     pub(super) async fn of(visit: &Visit, state: &State, section: Section) -> Self {
@@ -108,8 +91,8 @@ impl Frame {
             user: required.then(|| User { name: visit.principal.actor.to_string(), role }),
             csrf: visit.app.authority.form_token(&visit.principal).unwrap_or_default(),
             may_operate: visit.may_operate(),
-            strips: strips(visit, state),
-            card: card(visit, state, fleet).await,
+            strips: strips::all(visit, state).await,
+            card: Card::of(visit, state, fleet).await,
         }
     }
 
@@ -123,19 +106,34 @@ impl Frame {
         if path == "/" { self.home().to_owned() } else { format!("{}{path}", self.base) }
     }
 
-    /// The links that there is room for on a small screen; the last leads to the others.
+    /// The address of a service's routes.
+    pub(super) fn routes_of(&self, service: &str) -> String {
+        format!("{}{}", self.base, routes_of(service))
+    }
+
+    /// The links that there is room for on a small screen.
     pub(super) fn tabs(&self) -> impl Iterator<Item = &Link> {
-        let wanted = ["Overview", "Routes", "Fleet", "Audit", "Settings"];
-        self.links.iter().filter(move |link| wanted.contains(&link.name))
+        self.links.iter().filter(|link| TABS.contains(&link.name))
+    }
+
+    /// The links that there is no room for, behind one more.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(|link| !TABS.contains(&link.name))
+    }
+
+    /// Whether the page is one of those.
+    pub(super) fn is_other(&self) -> bool {
+        self.others().any(|link| link.current)
     }
 }
 
 fn links(visit: &Visit, state: &State, section: Section, fleet: &Fleet) -> Vec<Link> {
     let routes = || state.services.values().flat_map(|service| service.routes.values());
-    let stopped = routes().filter(|route| {
-        let kind = route.enforced_status(visit.now);
-        !matches!(kind, LifecycleKind::Active | LifecycleKind::Deprecated)
-    });
+    let all = state
+        .services
+        .iter()
+        .flat_map(|(service, known)| known.routes.iter().map(move |(local, route)| (service, known, local, &**route)));
+    let stopped = all.filter(|(service, known, local, route)| is_stopped(visit, state, (service, known), local, route));
     let upcoming = routes().flat_map(|route| &route.windows).filter(|window| visit.now < window.start);
     let link = |name, path, own, exceptions: Option<(usize, &'static str)>| Link {
         name,
@@ -155,56 +153,22 @@ fn links(visit: &Visit, state: &State, section: Section, fleet: &Fleet) -> Vec<L
     ]
 }
 
-fn strips(visit: &Visit, state: &State) -> Vec<Strip> {
-    let strip = |maintenance: &Maintenance, title: String, end: String| {
-        maintenance.is_on(|| visit.now).then(|| Strip {
-            title,
-            reason: if maintenance.reason.is_empty() {
-                "no reason given".to_owned()
-            } else {
-                maintenance.reason.clone()
-            },
-            details: details(maintenance),
-            shadow: maintenance.enforcement.is_shadow(),
-            end,
-        })
+/// Whether requests to a route are stopped, by itself or by what lies over it.
+fn is_stopped(
+    visit: &Visit,
+    state: &State,
+    (service, known): (&ServiceId, &ServiceState),
+    local: &LocalKey,
+    route: &Route,
+) -> bool {
+    let over = [&state.global.maintenance, &known.maintenance];
+    let kind = if over.iter().any(|maintenance| maintenance.is_on(|| visit.now)) {
+        let key = RouteKey::new(service.clone(), local.clone());
+        RouteState::of(&key, route, over[0], over[1], visit.now).effective
+    } else if route.force_active {
+        LifecycleKind::Active
+    } else {
+        route.enforced_status(visit.now)
     };
-    let global = strip(&state.global.maintenance, "Everything is in maintenance".to_owned(), "/maintenance".to_owned());
-    let services = state.services.iter().filter_map(|(service, known)| {
-        strip(&known.maintenance, format!("{service} is in maintenance"), format!("/maintenance/{service}"))
-    });
-    global.into_iter().chain(services).collect()
-}
-
-/// What a maintenance lets through, and when it ends.
-fn details(maintenance: &Maintenance) -> String {
-    let mut details = vec![format!("Since r{}.", maintenance.changed_at)];
-    if let Some(until) = maintenance.until {
-        details.push(format!("Ends {}.", Moment(until).words()));
-    }
-    if maintenance.include_force_active {
-        details.push("Protected routes are stopped too.".to_owned());
-    }
-    if !maintenance.exempt.is_empty() {
-        details.push(format!("{} stay reachable.", counted(maintenance.exempt.len(), "exempt route")));
-    }
-    details.join(" ")
-}
-
-/// The change that the visitor comes from, by the revision in the address.
-async fn card(visit: &Visit, state: &State, fleet: &Fleet) -> Option<Card> {
-    let revision: u64 = visit.parameters.filter("done")?.parse().ok()?;
-    let before = Some(waygate_core::Revision(revision.checked_add(1)?));
-    let page = visit.app.control.history(HistoryQuery { before, limit: 1 }).await.ok()?;
-    let commit = page.commits.first().filter(|commit| commit.revision().0 == revision)?;
-    let first = commit.draft.records.first()?;
-    let more = commit.draft.records.len() - 1;
-    let mut sentence = format!("{} {}", commit.draft.cause.actor, sentence(first));
-    if more > 0 {
-        sentence = format!("{sentence}, and {more} more");
-    }
-    let (propagation, complete) = fleet.propagation(commit);
-    let may_undo = visit.may_operate() && way_back(state, commit, "").is_ok();
-    let late = !complete && visit.now.duration_since(commit.draft.cause.at) > LATE;
-    Some(Card { revision, sentence, propagation, late, may_undo })
+    !matches!(kind, LifecycleKind::Active | LifecycleKind::Deprecated)
 }

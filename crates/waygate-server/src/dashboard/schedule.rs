@@ -14,7 +14,7 @@ use axum::response::Response;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan as _};
-use waygate_api::paths::path_key;
+use waygate_api::paths::{path_key, percent_encoded};
 use waygate_api::schedules::{Scheduled, ScheduledKind};
 
 use self::bar::{Bar, Stage};
@@ -33,6 +33,8 @@ struct SchedulePage {
     frame: Frame,
     services: Vec<String>,
     service: Option<String>,
+    /// Where a window is planned, for that service.
+    new: String,
     rows: Vec<Row>,
     /// Where seven days and a month are to be had, and which of them this is.
     views: [View; 2],
@@ -100,7 +102,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let from = if shape == Shape::Month { from.first_of_month() } else { from };
     let href = |shape, from: Option<Date>| {
         let mut query = Vec::new();
-        query.extend(service.as_ref().map(|service| format!("service={service}")));
+        query.extend(service.as_ref().map(|service| format!("service={}", percent_encoded(service.as_str()))));
         query.extend((shape == Shape::Month).then(|| "view=month".to_owned()));
         query.extend(from.map(|from| format!("from={from}")));
         let query = query.join("&");
@@ -125,6 +127,10 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
         weeks: if shape == Shape::Month { month::weeks(&bars, from, today) } else { Vec::new() },
         past: past.into_iter().map(over).collect(),
         past_is_whole,
+        new: match &service {
+            Some(service) => format!("/schedule/new?service={}", percent_encoded(service.as_str())),
+            None => "/schedule/new".to_owned(),
+        },
         service: service.map(|service| service.to_string()),
     })
 }

@@ -10,7 +10,7 @@ use crate::dashboard::fleet::pages::path_of;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::Row;
 use crate::dashboard::visit::{Visit, page};
-use crate::dashboard::words::sentence;
+use crate::dashboard::words::{routes_of, sentence};
 use crate::error::ApiError;
 
 /// How many results a group has.
@@ -48,7 +48,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, ApiError> {
     let (mut actions, mut routes, mut services) = (Vec::new(), Vec::new(), Vec::new());
     for (service, known) in &state.services {
         if fits(service.as_str()) {
-            services.push(found(service.to_string(), format!("/routes?service={service}"), false));
+            services.push(found(service.to_string(), routes_of(service.as_str()), false));
         }
         for (local, route) in &known.routes {
             if actions.len() >= MOST && routes.len() >= MOST {

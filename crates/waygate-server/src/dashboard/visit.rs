@@ -36,6 +36,8 @@ pub(super) struct Visit {
     /// The page of ours that led here, below the base.
     came_from: Option<String>,
     pub(super) preferences: Preferences,
+    /// The latest change of which the visitor wants to hear no more.
+    pub(super) dismissed: Option<u64>,
     pub(super) now: Timestamp,
 }
 
@@ -109,6 +111,7 @@ impl FromRequestParts<App> for Visit {
             base,
             here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             preferences: Preferences::of(&parts.headers),
+            dismissed: cookie(&parts.headers, "waygate_dismissed").and_then(|text| text.parse().ok()),
             now: clock::now(),
         })
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use waygate_api::paths::percent_encoded;
 use waygate_core::{Action, Change, LifecycleKind, MaintenanceScope, Record, RouteKey, Scope};
 
 /// A status, with its word.
@@ -75,6 +76,11 @@ pub(super) fn span(length: SignedDuration) -> String {
 /// `1 route`, `2 routes`.
 pub(super) fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+/// The list of a service's routes, below the base.
+pub(super) fn routes_of(service: &str) -> String {
+    format!("/routes?service={}", percent_encoded(service))
 }
 
 pub(super) fn route_name(key: &RouteKey) -> String {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use waygate_api::instances::{InstanceState, InstanceView};
 use waygate_core::{Commit, Revision, ServiceId};
 
-use crate::dashboard::fleet::Fleet;
 use crate::dashboard::fleet::pages::path_of;
+use crate::dashboard::fleet::{Fleet, bypassed, enforces};
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::distance;
 
@@ -18,6 +18,20 @@ pub(in crate::dashboard) struct Arrival {
     pub(in crate::dashboard) words: &'static str,
     /// When it has confirmed it: how long after the change, or how long ago.
     pub(in crate::dashboard) after: String,
+    /// The same in milliseconds, where it is known how long after the change.
+    took: Option<i128>,
+}
+
+/// How soon a change was confirmed, in a sentence; none where nobody has heard.
+pub(in crate::dashboard) fn pace(arrivals: &[Arrival]) -> Option<String> {
+    let mut took: Vec<i128> = arrivals.iter().filter_map(|arrival| arrival.took).collect();
+    took.sort_unstable();
+    let last = took.last()?;
+    let at = |percent: usize| took[(took.len() * percent).div_ceil(100).saturating_sub(1)];
+    Some(match took.len() {
+        1 => format!("Confirmed after {last} ms."),
+        _ => format!("Confirmed after {} ms (p50), {} ms (p95), {last} ms at the latest.", at(50), at(95)),
+    })
 }
 
 impl Fleet {
@@ -43,21 +57,47 @@ impl Arrival {
     fn of(visit: &Visit, revision: Revision, made: Option<Timestamp>, instance: &InstanceView) -> Self {
         let applied = instance.applied.is_some_and(|applied| revision <= applied);
         let confirmed = visit.app.presence.confirmed_at(instance, revision);
-        let after = match (made, confirmed) {
-            (Some(made), Some(at)) if made <= at => format!("after {} ms", at.duration_since(made).as_millis()),
-            (None, Some(at)) => distance(at, visit.now),
+        let took = made.zip(confirmed).filter(|(made, at)| made <= at);
+        let took = took.map(|(made, at)| at.duration_since(made).as_millis());
+        let after = match (took, confirmed) {
+            (Some(took), _) => format!("after {took} ms"),
+            (None, Some(at)) if made.is_none() => distance(at, visit.now),
             _ if applied || instance.state == InstanceState::InSync => "not timed here".to_owned(),
             _ => String::new(),
         };
         let words = match instance.state {
             InstanceState::Unconfirmed => "cannot confirm",
-            InstanceState::InSync => "applied",
-            _ if applied => "applied",
+            _ if enforces(instance, revision) => "applied",
             InstanceState::Lost => "lost",
+            _ if bypassed(instance).is_some() => "bypassed by its settings",
+            _ if applied => "applied in part",
             _ => "not applied yet",
         };
         let delivered = instance.delivered.is_some_and(|delivered| revision <= delivered);
         let (id, service) = (instance.id.clone(), instance.service.clone());
-        Self { path: path_of(&service, &id), id, service, delivered, words, after }
+        Self { path: path_of(&service, &id), id, service, delivered, words, after, took }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_of_a_change_is_that_of_those_who_were_timed() {
+        let arrival = |took| Arrival {
+            path: String::new(),
+            id: String::new(),
+            service: String::new(),
+            delivered: true,
+            words: "applied",
+            after: String::new(),
+            took,
+        };
+        assert_eq!(pace(&[arrival(None)]), None);
+        assert_eq!(pace(&[arrival(Some(7)), arrival(None)]), Some("Confirmed after 7 ms.".to_owned()));
+        let twenty: Vec<Arrival> = (1..=20).rev().map(|took| arrival(Some(took))).collect();
+        let words = "Confirmed after 10 ms (p50), 19 ms (p95), 20 ms at the latest.";
+        assert_eq!(pace(&twenty), Some(words.to_owned()));
     }
 }

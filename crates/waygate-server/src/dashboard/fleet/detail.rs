@@ -10,7 +10,7 @@ use waygate_store::HistoryQuery;
 use crate::api::audit::may_see;
 use crate::control::presence;
 use crate::dashboard::fleet::pages::{Row, is_gone, known};
-use crate::dashboard::fleet::{Fleet, anew};
+use crate::dashboard::fleet::{Fleet, acts};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Moment, sentence, span};
@@ -88,7 +88,7 @@ pub(in crate::dashboard) async fn show(
         confirmed: confirmed(&visit, instance).await?,
         stays: stays(&visit, instance),
         is_gone: is_gone(instance),
-        can_renew: anew::name_of(instance).is_some_and(|name| visit.app.presence.can_renew(&name)),
+        can_renew: acts::name_of(instance).is_some_and(|name| visit.app.presence.can_renew(&name)),
         rejected: instance.rejected.iter().map(|part| (part.what.clone(), part.why.clone())).collect(),
     })
 }

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
 use waygate_api::instances::{InstanceState, InstanceView};
-use waygate_api::paths::percent_encoded;
+use waygate_api::paths::{percent_decoded, percent_encoded};
 use waygate_api::traffic::COUNTS_TRAFFIC;
 use waygate_core::{Revision, ServiceId};
 
-use crate::dashboard::fleet::Fleet;
+use crate::dashboard::fleet::{Fleet, bypassed};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::spark::spark;
 use crate::dashboard::visit::{Visit, page};
@@ -52,11 +52,28 @@ pub(super) struct Row {
 
 /// A state with its word.
 #[derive(Clone, Copy)]
-pub(super) struct State(pub(super) InstanceState);
+pub(super) struct State {
+    state: InstanceState,
+    /// That it follows and yet does not enforce.
+    bypassed: Option<&'static str>,
+}
+
+impl From<InstanceState> for State {
+    fn from(state: InstanceState) -> Self {
+        Self { state, bypassed: None }
+    }
+}
 
 impl State {
+    pub(super) fn of(instance: &InstanceView) -> Self {
+        Self { state: instance.state, bypassed: bypassed(instance) }
+    }
+
     pub(super) fn word(self) -> &'static str {
-        match self.0 {
+        if let Some(bypassed) = self.bypassed {
+            return bypassed;
+        }
+        match self.state {
             InstanceState::InSync => "In sync",
             InstanceState::Applying => "Applying",
             InstanceState::Behind => "Behind",
@@ -68,7 +85,8 @@ impl State {
 
     /// How it is marked; by word and form, not by colour alone.
     pub(super) fn class(self) -> &'static str {
-        match self.0 {
+        match self.state {
+            _ if self.bypassed.is_some() => "status chip disabled",
             InstanceState::InSync | InstanceState::Applying => "status",
             InstanceState::Behind => "status chip maintenance",
             InstanceState::Unconfirmed | InstanceState::Left => "status chip deprecated",
@@ -77,7 +95,10 @@ impl State {
     }
 
     pub(super) fn means(self) -> &'static str {
-        match self.0 {
+        match self.state {
+            _ if self.bypassed.is_some() => {
+                "It knows the newest, and its own settings have it let requests pass all the same."
+            }
             InstanceState::InSync => "It has confirmed the newest change that concerns it.",
             InstanceState::Applying => "The newest change is on its way to it.",
             InstanceState::Behind => "It enforces an older state, or could not apply a part of the newest.",
@@ -105,12 +126,14 @@ pub(in crate::dashboard) async fn list(visit: Visit) -> Result<Response, ApiErro
     }
     let of = |state| fleet.0.values().flatten().filter(|instance| instance.state == state).count();
     let total = fleet.0.values().flatten().filter(|instance| instance.state != InstanceState::Left).count();
+    let bypassing = fleet.0.values().flatten().filter(|instance| bypassed(instance).is_some()).count();
+    let bypass = if bypassing == 0 { String::new() } else { format!("{bypassing} bypassing, ") };
     let summary = format!(
-        "{} of {} run what is in force (r{}). {} behind, {} lost, {} cannot confirm.",
+        "{} of {} run what is in force (r{}). {bypass}{} behind, {} lost, {} cannot confirm.",
         of(InstanceState::InSync),
         counted(total, "instance"),
         state.cursor.revision,
-        of(InstanceState::Behind),
+        of(InstanceState::Behind) - bypassing,
         of(InstanceState::Lost),
         of(InstanceState::Unconfirmed),
     );
@@ -118,6 +141,7 @@ pub(in crate::dashboard) async fn list(visit: Visit) -> Result<Response, ApiErro
 }
 
 pub(super) fn known<'f>(fleet: &'f Fleet, service: &str, id: &str) -> Result<&'f InstanceView, ApiError> {
+    let id = percent_decoded(id);
     let known = fleet.0.get(service).into_iter().flatten().find(|instance| instance.id == id);
     known.ok_or_else(|| {
         let error = format!("no instance `{id}` of `{service}` is known");
@@ -131,7 +155,10 @@ pub(super) fn is_gone(instance: &InstanceView) -> bool {
 
 /// The address of an instance's page, below the base.
 pub(in crate::dashboard) fn path_of(service: &str, id: &str) -> String {
-    format!("/fleet/{}/{}", percent_encoded(service), percent_encoded(id))
+    // Browsers take dots alone for directions; no id has a percent sign of its own.
+    let is_dots = id.bytes().all(|byte| byte == b'.');
+    let id = if is_dots { id.replace('.', "%252E") } else { percent_encoded(id) };
+    format!("/fleet/{}/{id}", percent_encoded(service))
 }
 
 impl Row {
@@ -157,7 +184,7 @@ impl Row {
             path: path_of(&instance.service, &instance.id),
             id: instance.id.clone(),
             service: instance.service.clone(),
-            state: State(instance.state),
+            state: State::of(instance),
             environment: instance.environment.clone().unwrap_or_default(),
             sdk,
             connected,

@@ -118,7 +118,7 @@ impl Row {
         Self {
             id: instance.id.clone(),
             path: path_of(&instance.service, &instance.id),
-            state: State(instance.state),
+            state: State::of(instance),
             stamp: format!("{} {cells:?}", instance.state.as_str()),
             cells,
         }

@@ -15,7 +15,7 @@ use crate::dashboard::limits::target::Target;
 use crate::dashboard::limits::words::{algorithm, backend_failure, missing_key, sentence, share};
 use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::{Visit, page};
-use crate::dashboard::words::{Moment, counted, distance};
+use crate::dashboard::words::{Moment, counted, distance, routes_of};
 use crate::error::ApiError;
 use crate::traffic::Window;
 
@@ -147,7 +147,7 @@ fn facts(visit: &Visit, policy: &RateLimitPolicy) -> Vec<(&'static str, String)>
 fn of(target: &Target) -> (String, String) {
     match target {
         Target::Global => ("/routes".to_owned(), "All services".to_owned()),
-        Target::Service(service) => (format!("/routes?service={service}"), service.to_string()),
+        Target::Service(service) => (routes_of(service.as_str()), service.to_string()),
         Target::Route(key) => (format!("/routes/{}", waygate_api::paths::path_key(&key.to_string())), target.name()),
     }
 }

@@ -11,7 +11,7 @@ use waygate_core::{
 use crate::dashboard::routes::own_cause;
 use crate::dashboard::routes::spark::spark;
 use crate::dashboard::visit::Visit;
-use crate::dashboard::words::{Kind, counted, distance, route_name};
+use crate::dashboard::words::{Kind, counted, distance, route_name, routes_of};
 
 /// Something that deviates, with the one thing that ends it.
 pub(super) struct Unusual {
@@ -64,7 +64,7 @@ pub(super) fn all(visit: &Visit, state: &State, authors: &Authors<'_>) -> Vec<Un
     all.extend(global.rate_limit.as_deref().and_then(|policy| paused("everything", policy, "/limits/global/all")));
     for (service, known) in &state.services {
         if known.maintenance.is_on(|| visit.now) {
-            let (href, end) = (format!("/routes?service={service}"), format!("/maintenance/{service}"));
+            let (href, end) = (routes_of(service.as_str()), format!("/maintenance/{service}"));
             let own = maintained(service.as_str(), known.routes.len(), &known.maintenance, &href, &end);
             let stopped = visit.app.traffic.stopped_lately(service, None, visit.now);
             let lately = visit.app.traffic.lately_of_all(service, visit.now);
@@ -97,9 +97,10 @@ pub(super) fn causes(visit: &Visit, state: &State) -> Vec<Cause> {
             }
             let cause = match view.cause.as_deref() {
                 Some("global_maintenance") => ("by maintenance of everything".to_owned(), "/maintenance".to_owned()),
-                Some("service_maintenance") => {
-                    (format!("by maintenance of {service}"), format!("/routes?service={service}&status=maintenance"))
-                }
+                Some("service_maintenance") => (
+                    format!("by maintenance of {service}"),
+                    format!("{}&status=maintenance", routes_of(service.as_str())),
+                ),
                 Some("window") => ("by a planned window".to_owned(), "/schedule".to_owned()),
                 _ => (kind.word().to_lowercase(), format!("/routes?status={}", kind.as_str())),
             };

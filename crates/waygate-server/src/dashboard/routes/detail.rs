@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
+use waygate_api::paths;
 use waygate_core::{
     LimitExpression, LocalKey, RateLimitPolicy, Route, RouteKey, RouteSelector, Scope, ServiceId, ServiceState, State,
 };
@@ -14,7 +15,7 @@ use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::fleet::{Arrival, Fleet, Standing};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::routes::{Row, status_of};
-use crate::dashboard::visit::{Visit, page};
+use crate::dashboard::visit::{Visit, page, see_other};
 use crate::dashboard::words::{Kind, Moment};
 use crate::error::ApiError;
 use crate::traffic::Window;
@@ -54,7 +55,7 @@ struct Step {
 struct Limit {
     layer: &'static str,
     words: String,
-    details: String,
+    details: &'static str,
 }
 
 struct Planned {
@@ -76,6 +77,9 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
     let key = state.resolve(&route)?;
     let known = state.services.get(&key.service).ok_or_else(ApiError::internal)?;
     let route = known.routes.get(&key.local).ok_or_else(ApiError::internal)?;
+    if let Some(wanted) = visit.parameters.filter("do") {
+        return Ok(see_other(&format!("{}{}", visit.base, form_of(&key, wanted))));
+    }
     let (kind, cause) = status_of(&visit, &state, known, &key, route);
     let is_it = |_: &ServiceId, local: Option<&LocalKey>| local == Some(&key.local);
     let traffic = visit.app.traffic.read(Window::Quarter.coarse(visit.now), is_it, |of| *of == key.service);
@@ -107,6 +111,16 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
         chart: Chart::of(&traffic, "traffic", marks),
         series: SERIES,
     })
+}
+
+/// Where the menu of a row leads.
+fn form_of(key: &RouteKey, wanted: &str) -> String {
+    let id = paths::path_key(&key.to_string());
+    match wanted {
+        "edit" => format!("/limits/routes/{id}/edit"),
+        "history" => format!("/audit?route={}", paths::percent_encoded(&key.to_string())),
+        act => format!("/routes/{id}/{}", paths::percent_encoded(act)),
+    }
 }
 
 fn chain(visit: &Visit, state: &State, known: &ServiceState, key: &RouteKey, route: &Route) -> Vec<Step> {
@@ -155,10 +169,18 @@ fn chain(visit: &Visit, state: &State, known: &ServiceState, key: &RouteKey, rou
 }
 
 fn limits(state: &State, key: &RouteKey) -> Vec<Limit> {
+    let exempts = |policy: &RateLimitPolicy| {
+        policy.exempt_routes.iter().any(|exempt| exempt.covers(Some(key.local.method), key.local.path.as_str()))
+    };
     let limit = |layer, policy: &RateLimitPolicy| Limit {
         layer,
         words: LimitExpression::to_string(&policy.limit),
-        details: if policy.enabled { "in force".to_owned() } else { "paused".to_owned() },
+        details: match policy.enabled {
+            false => "paused",
+            true if exempts(policy) => "this route is exempt",
+            true if policy.enforcement.is_shadow() => "counts only",
+            true => "in force",
+        },
     };
     let scopes = [("Everything", Scope::Global), ("Service", Scope::Service(key.service.clone()))];
     let outer = scopes.iter().filter_map(|(layer, scope)| state.rate_limit(scope).map(|policy| limit(layer, policy)));

@@ -1,5 +1,9 @@
 //! One route, as lists and its own page show it: what callers get of it, and why.
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waygate_api::paths;
 use waygate_core::{
     Effective, Environment, Lifecycle, LifecycleKind, Maintenance, Route, RouteKey, ServiceState, State, Temporary,
@@ -11,6 +15,8 @@ use crate::dashboard::visit::Visit;
 use crate::dashboard::words::{Kind, Moment};
 use crate::traffic::Lately;
 
+/// How much of a cause a list shows, in characters.
+const LONGEST_CAUSE: usize = 300;
 /// Stands where a limit would.
 const NO_LIMIT: &str = "none";
 
@@ -19,6 +25,8 @@ pub(in crate::dashboard) struct Row {
     pub(in crate::dashboard) key: RouteKey,
     /// The key in base64url: it names the route in addresses and in the page.
     pub(in crate::dashboard) id: String,
+    /// A digest of the key, by which parts of the row name each other.
+    pub(super) short: String,
     pub(in crate::dashboard) service: String,
     pub(in crate::dashboard) method: &'static str,
     pub(in crate::dashboard) path: String,
@@ -58,6 +66,14 @@ impl Row {
         std::iter::once(first).chain(rest.split_inclusive('/'))
     }
 
+    /// The beginning of the cause: a list has no room for more, the page of the route has.
+    pub(super) fn brief(&self) -> String {
+        match self.cause.char_indices().nth(LONGEST_CAUSE) {
+            Some((end, _)) => format!("{}…", &self.cause[..end]),
+            None => self.cause.clone(),
+        }
+    }
+
     pub(super) fn spark(&self) -> Option<String> {
         self.lately.as_ref().map(spark)
     }
@@ -80,6 +96,8 @@ impl Row {
             ("env", "Env gate…"),
             ("schedule", "Schedule…"),
             ("deprecate", "Deprecate…"),
+            ("edit", "Set limit…"),
+            ("history", "History"),
         ];
         let (likely, serving) = (self.likely.0, self.likely.0 == "disable");
         all.into_iter().filter(move |(name, _)| *name != likely && !(serving && *name == "enable"))
@@ -97,7 +115,11 @@ impl Row {
         let (kind, cause) = status_of(visit, state, known, key, route);
         let limit = known.limit_of(&key.local).map(|(_, policy)| {
             let limit = policy.limit.to_string();
-            if policy.enabled { limit } else { format!("{limit}, paused") }
+            match (policy.enabled, policy.enforcement.is_shadow()) {
+                (false, _) => format!("{limit}, paused"),
+                (true, true) => format!("{limit}, counts only"),
+                (true, false) => limit,
+            }
         });
         // What lies over the route is ended where it was begun; here the route itself is switched.
         let serving = matches!(route.enforced_status(visit.now), LifecycleKind::Active | LifecycleKind::Deprecated);
@@ -108,7 +130,8 @@ impl Row {
             service: key.service.to_string(),
             method: key.local.method.as_str(),
             path: key.local.path.to_string(),
-            stamp: format!("{} {} {cause} {limit} {applied}", route.changed_at, kind.as_str()),
+            stamp: digest(&(route.changed_at, kind.as_str(), &cause, &limit, &applied)),
+            short: digest(key),
             kind,
             cause,
             limit,
@@ -123,6 +146,13 @@ impl Row {
             lately: None,
         }
     }
+}
+
+/// A few signs that differ where the subject does.
+fn digest(subject: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    URL_SAFE_NO_PAD.encode(hasher.finish().to_be_bytes())
 }
 
 /// What callers get of a route, and why.

@@ -15,6 +15,8 @@ const DAYS: i64 = 7;
 const WIDTH: i64 = DAYS * 24 * 60;
 /// The height of bars that lie side by side, and the gap between them.
 pub(super) const LANE: usize = 20;
+/// The last lane of a subject.
+const LAST_LANE: usize = 4;
 /// How many subjects are drawn.
 const MOST: usize = 60;
 
@@ -60,7 +62,7 @@ impl Timeline {
 fn drawn(bars: &[&Bar], start: Timestamp, now: Timestamp) -> String {
     let minute = |at: Timestamp| (at.duration_since(start).as_secs() / 60).clamp(0, WIDTH);
     let lanes = lanes(bars);
-    let height = LANE * (1 + lanes.iter().max().copied().unwrap_or_default());
+    let height = LANE * (1 + lanes.iter().max().copied().unwrap_or_default().min(LAST_LANE));
     let words: Vec<String> = bars.iter().map(|bar| in_words(bar)).collect();
     let words = escaped(&words.join("; "));
     let mut svg = format!(
@@ -77,7 +79,8 @@ fn drawn(bars: &[&Bar], start: Timestamp, now: Timestamp) -> String {
             svg,
             "<rect class=\"bar {}\" x=\"{from}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>",
             bar.stage.class(),
-            lane * LANE + 2,
+            // What there is no lane for lies over others in the last.
+            lane.min(LAST_LANE) * LANE + 2,
             // What is short is to be seen too.
             (to - from).max(24),
             LANE - 4,

@@ -1,9 +1,10 @@
 //! What pages say of what is and of what will be.
 
 use serde_json::json;
+use waygate_server::{Credentials, Role, User};
 
 use crate::dashboard::{Browser, Page, act};
-use crate::helpers::{TestServer, path_key, route};
+use crate::helpers::{Follower, TestServer, path_key, route};
 
 /// The words of a form's facts, by their names.
 fn fact<'p>(page: &'p Page, name: &str) -> &'p str {
@@ -41,4 +42,80 @@ async fn lines_of_a_reason_end_as_they_were_typed() {
     let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(admin.post(&act("pay:GET:/a", "disable"), &fields).await.status, 303);
     assert_eq!(server.admin().await.get(&route("pay:GET:/a", "")).await.body["reason"], "one\ntwo");
+}
+
+/// Dashboard 4.1: strips say since when, by whom, why, what stays reachable; and what is about to begin.
+#[tokio::test]
+async fn strips_tell_who_began_what_and_what_is_about_to_begin() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    server.register("x&y z", &["GET:/q"]).await;
+    let (caller, admin) = (server.admin().await, Browser::admin(&server).await);
+    let asked = json!({"reason": "DB migration", "exempt_paths": ["/health"]});
+    caller.post("/api/services/pay/maintenance/enable", asked).await;
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(10);
+    let window = json!({"start": soon, "end": soon + jiff::SignedDuration::from_mins(10), "reason": "move"});
+    caller.post(&route("x&y z:GET:/q", "schedule"), window).await;
+    let page = admin.get("/limits").await.text;
+    for words in
+        ["pay is in maintenance", "DB migration", "ago by admin", "Reachable: /health", "Maintenance begins in 9 min"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // Routes that do not answer are counted by what callers get, and every link names its service as a whole.
+    let page = admin.get("/").await.text;
+    assert!(page.contains("1<span class=\"visually-hidden\"> not active"), "{page}");
+    assert!(admin.get("/search?q=x").await.text.contains("/routes?service=x%26y%20z"));
+    assert!(admin.get("/routes?q=nowhere").await.text.contains("No route."));
+}
+
+/// Dashboard 4.3: a card is about a change of one's own, and tells nothing that one may not see.
+#[tokio::test]
+async fn a_card_is_about_a_change_of_ones_own() {
+    let users = Credentials::from(("admin", "secret")).and_user(User::new("vera", "pw").role(Role::Viewer));
+    let server = TestServer::start_with(|server| server.auth(users)).await;
+    server.register("pay", &["GET:/a"]).await;
+    server.admin().await.post(&route("pay:GET:/a", "disable"), json!({"reason": "secret"})).await;
+    let revision = server.admin().await.get(&route("pay:GET:/a", "")).await.body["changed_at"].clone();
+    let address = format!("/routes?q=a&done={revision}");
+    let card = "id=\"card\"";
+    let own = Browser::admin(&server).await.get(&address).await.text;
+    assert!(own.contains(card) && own.contains(&format!("/routes?q=a&#38;dismissed={revision}")), "{own}");
+    let other = Browser::sign_in(&server, "vera", "pw").await.get(&address).await;
+    assert!(other.status == 200 && !other.text.contains(card), "{}", other.text);
+}
+
+/// Dashboard 4.2: a change tells what came before and after it, and how soon it was confirmed; the log how far each has come.
+#[tokio::test]
+async fn a_change_tells_of_requests_around_it_and_the_log_how_far_it_has_come() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    server.admin().await.post(&route("pay:GET:/a", "disable"), json!({"reason": "x"})).await;
+    let revision = server.admin().await.get(&route("pay:GET:/a", "")).await.body["changed_at"].clone();
+    let page = admin.get(&format!("/changes/{revision}")).await.text;
+    assert!(page.contains("Traffic, 15 minutes before and after"), "{page}");
+    let log = admin.get("/audit").await.text;
+    assert!(log.contains("class=\"arrived faint\">No instance that it concerns is connected."), "{log}");
+}
+
+/// Dashboard 4.2: an instance that skips checks is marked as such, and not as in sync or merely late.
+#[tokio::test]
+async fn an_instance_that_bypasses_is_marked() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    let instance = server.sdk("pay").await.with("x-waygate-instance", "pay-1").with("x-waygate-protocol", "1");
+    let _follower = Follower::caught_up(&instance, "pay").await;
+    server.admin().await.post(&route("pay:GET:/a", "disable"), json!({"reason": "x"})).await;
+    let rejected = json!([{"what": "lifecycle", "why": "bypassed by the settings of this instance"}]);
+    let cursor = server.control.current().cursor.to_string();
+    let said = json!({"app_id": "pay", "instance": "pay-1", "cursor": cursor, "rejected": rejected});
+    assert_eq!(instance.post("/api/sdk/acknowledge", said).await.status, 200);
+    for path in ["/fleet", "/fleet/revisions", "/fleet/pay/pay-1"] {
+        let page = admin.get(path).await.text;
+        assert!(page.contains("Bypassing lifecycle"), "{path}: {page}");
+    }
+    assert!(admin.get("/fleet").await.text.contains("1 bypassing, 0 behind"));
+    assert!(admin.get("/routes").await.text.contains("1 bypassing"));
 }
