@@ -7,6 +7,7 @@ import unittest
 import test_access
 import test_fleet
 import test_foresight
+import test_hostile
 import test_gallery
 import test_live
 import test_operate
@@ -16,7 +17,7 @@ import test_truth
 import test_walk
 from stage import PICTURES, Check, Stage
 
-MODULES = (test_walk, test_truth, test_fleet, test_live, test_operate, test_traffic, test_foresight, test_plain, test_access,
+MODULES = (test_walk, test_truth, test_fleet, test_live, test_operate, test_traffic, test_foresight, test_hostile, test_plain, test_access,
            test_gallery)
 
 

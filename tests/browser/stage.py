@@ -87,7 +87,7 @@ class Check(unittest.TestCase):
         link = f"{row} td.act > .actions > a[href*='/{act}']"
         if not browser.has(link):
             browser.click(f"{row} .more")
-            link = f"{row} [popover] a[href*='/{act}']"
+            link = f"{row} [popover] :is(a[href*='/{act}'], button[value='{act}'])"
         browser.click(link)
         until("the dialog is open", lambda: browser.has("dialog[open] form") and browser.text("dialog"))
         if reason:

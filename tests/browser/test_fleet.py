@@ -136,7 +136,10 @@ class Fleet(Check):
         for words in ["admin disabled GET /api/payments", "INC-20", "base.lifecycle", "orders-1", "orders-2", "orders-3",
                       "Applied 3 of 3."]:
             self.assertIn(words, text)
-        self.assertEqual(text.count(" ms"), 3, text)
+        timed = self.other.texts("#arrival-panel tbody tr")
+        self.assertEqual([" ms" in row for row in timed], [True] * 3, text)
+        self.assertIn("ms at the latest", text)
+        self.assertIn("Traffic, 15 minutes before and after", text)
         self.world.route(ORDERS, "enable", {})
 
     def test_bulk_actions_are_one_change(self):

@@ -127,11 +127,11 @@ class World:
         ]
         return self.call("POST", "/api/sdk/register", {"app_id": service, "states": declared})
 
-    def service(self, program, name, instance):
+    def service(self, program, name, instance, **settings):
         environment = {
             "PORT": "0", "WAYGATE_SERVER_URL": self.base, "WAYGATE_APP_ID": name, "WAYGATE_INSTANCE": instance,
             "WAYGATE_USERNAME": "admin", "WAYGATE_PASSWORD": "secret", "WAYGATE_RECONNECT_DELAY": "1",
-            "WAYGATE_ENV": "production",
+            "WAYGATE_ENV": "production", **settings,
         }
         started = Process([os.path.join(PROGRAMS, program)], environment, f"{self.folder}/{instance}.log")
         self.services.append(started)
