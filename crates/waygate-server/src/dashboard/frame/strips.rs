@@ -42,7 +42,7 @@ pub(super) async fn all(visit: &Visit, state: &State) -> Vec<Strip> {
 
 async fn of(visit: &Visit, title: String, maintenance: &Maintenance, end: String) -> Strip {
     let is_shadow = maintenance.enforcement.is_shadow();
-    let reason = if maintenance.reason.is_empty() { "no reason given".into() } else { maintenance.reason.to_string() };
+    let reason = if maintenance.reason.is_empty() { "no reason given".into() } else { maintenance.reason.clone() };
     Strip {
         title: if is_shadow { format!("{title} (counts only)") } else { title },
         reason,

@@ -53,6 +53,7 @@ async fn strips_tell_who_began_what_and_what_is_about_to_begin() {
     let (caller, admin) = (server.admin().await, Browser::admin(&server).await);
     let asked = json!({"reason": "DB migration", "exempt_paths": ["/health"]});
     caller.post("/api/services/pay/maintenance/enable", asked).await;
+    #[expect(clippy::disallowed_methods, reason = "the server goes by real time")]
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(10);
     let window = json!({"start": soon, "end": soon + jiff::SignedDuration::from_mins(10), "reason": "move"});
     caller.post(&route("x&y z:GET:/q", "schedule"), window).await;
