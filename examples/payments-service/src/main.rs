@@ -2,6 +2,7 @@
 //! what `Waygate::from_env` reads.
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use axum::Json;
@@ -52,6 +53,8 @@ async fn main() -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
+    // Limits count by the caller's address.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     waygate.shutdown().await;
     Ok(())
