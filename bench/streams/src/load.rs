@@ -19,8 +19,12 @@ const FROM_ONE_ADDRESS: usize = 20_000;
 static RUN: AtomicU16 = AtomicU16::new(0);
 /// Who has not been told by then never will be.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The same for changes of peers that lose some, so that a run comes to its end.
+const PATIENCE_WITH_LOSS: Duration = Duration::from_secs(10);
 
 pub(crate) struct Load {
+    peer: &'static str,
+    may_lose: bool,
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
@@ -31,6 +35,16 @@ struct Stream {
     socket: TcpStream,
     hello: Seeker,
     change: Seeker,
+    /// How many changes it was to have heard of when the last one came.
+    due: usize,
+}
+
+/// How a change went.
+pub(crate) struct Told {
+    /// How long after zero each stream had it that did have it, in milliseconds.
+    pub(crate) after: Vec<f64>,
+    /// How many streams never had it.
+    pub(crate) lost: usize,
 }
 
 /// Counts how often some words come by, however they are cut into pieces. Words whose beginning comes again within
@@ -45,6 +59,8 @@ impl Load {
     /// Opens streams, and waits until each has been told where things stand.
     pub(crate) fn open(peer: &Peer, count: usize, request: impl Fn(usize) -> String) -> Self {
         let mut load = Self {
+            peer: peer.name,
+            may_lose: peer.may_lose(),
             poll: Poll::new().unwrap(),
             events: Events::with_capacity(1024),
             buffer: vec![0; 1 << 16],
@@ -56,48 +72,53 @@ impl Load {
             let from = Ipv4Addr::new(127, 1 + run, of_run, last);
             let mut socket = TcpStream::from_std(connect(from, peer.address, &request(index)));
             load.poll.registry().register(&mut socket, Token(index), Interest::READABLE).unwrap();
-            load.streams.push(Stream { socket, hello: Seeker::of(peer.hello), change: Seeker::of(peer.told) });
+            load.streams.push(Stream { socket, hello: Seeker::of(peer.hello), change: Seeker::of(peer.told), due: 0 });
             if (index + 1) % AT_ONCE == 0 || index + 1 == count {
-                load.until(|_| true, |stream| 0 < stream.hello.found, |_| {});
+                let lacking = load.until(PATIENCE, |_| true, |stream| 0 < stream.hello.found, |_| {});
+                assert_eq!(lacking, 0, "streams of {} heard nothing when they were open", load.peer);
             }
         }
         load
     }
 
-    /// Waits until all streams that a change concerns have had `changes`, and says how long after `zero` each had, in
-    /// milliseconds.
-    pub(crate) fn until_changed(
-        &mut self,
-        changes: usize,
-        zero: Instant,
-        concerns: impl Fn(usize) -> bool,
-    ) -> Vec<f64> {
-        let mut told = Vec::with_capacity(self.streams.len());
-        self.until(
+    /// Waits until all streams that a change concerns have had one more than before, and says how long after `zero`
+    /// each had. Where one never has, that is an error unless the peer is known to lose changes.
+    pub(crate) fn until_changed(&mut self, zero: Instant, concerns: impl Fn(usize) -> bool) -> Told {
+        for stream in &mut self.streams {
+            stream.due = stream.change.found + 1;
+        }
+        let mut after = Vec::with_capacity(self.streams.len());
+        let lost = self.until(
+            if self.may_lose { PATIENCE_WITH_LOSS } else { PATIENCE },
             concerns,
-            |stream| changes <= stream.change.found,
-            |at| told.push(at.duration_since(zero).as_secs_f64() * 1e3),
+            |stream| stream.due <= stream.change.found,
+            |at| after.push(at.duration_since(zero).as_secs_f64() * 1e3),
         );
-        told
+        assert!(lost == 0 || self.may_lose, "{lost} streams of {} were not told of a change", self.peer);
+        Told { after, lost }
     }
 
     pub(crate) fn expect_unchanged(&self, streams: impl Fn(usize) -> bool) {
         let told = self.streams.iter().enumerate().filter(|(index, stream)| streams(*index) && 0 < stream.change.found);
-        assert_eq!(told.count(), 0, "streams were told what does not concern them");
+        assert_eq!(told.count(), 0, "streams of {} were told what does not concern them", self.peer);
     }
 
-    /// Reads until those streams that `concerns` names hold what `holds` says, and tells when each came to.
+    /// Reads until those streams that `concerns` names hold what `holds` says, and tells when each came to; how many do
+    /// not when patience is at its end.
     fn until(
         &mut self,
+        patience: Duration,
         concerns: impl Fn(usize) -> bool,
         holds: impl Fn(&Stream) -> bool,
         mut came: impl FnMut(Instant),
-    ) {
+    ) -> usize {
         let lacking = |(index, stream): (usize, &Stream)| concerns(index) && !holds(stream);
         let mut lacking = self.streams.iter().enumerate().filter(|stream| lacking(*stream)).count();
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         while 0 < lacking {
-            assert!(Instant::now() < end, "{lacking} streams were not told");
+            if end <= Instant::now() {
+                break;
+            }
             self.poll.poll(&mut self.events, Some(Duration::from_secs(1))).unwrap();
             for event in &self.events {
                 let index = event.token().0;
@@ -111,6 +132,7 @@ impl Load {
                 }
             }
         }
+        lacking
     }
 }
 

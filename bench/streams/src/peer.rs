@@ -45,6 +45,17 @@ impl Peer {
         }
     }
 
+    /// Whether changes it loses are counted; of any other, one that is lost is an error.
+    pub(crate) fn may_lose(&self) -> bool {
+        matches!(self.name, "nchan" | "reference")
+    }
+
+    /// How long its streams are left alone when they are open. The reference answers a stream before it listens for it,
+    /// and what happens between is lost. Ours is given no time: what a stream is told first and what follows are one cut.
+    pub(crate) fn settling(&self) -> Duration {
+        if self.name == "reference" { Duration::from_secs(3) } else { Duration::ZERO }
+    }
+
     /// Our server, with one service.
     pub(crate) fn ours(server: &Path) -> Self {
         let mut command = Command::new(server);
