@@ -118,7 +118,7 @@ impl Presence {
             self.0.arrivals.note(&name, cursor.revision, now);
             self.0.fleet.note_history(cursor, &self.0.control.current().cursor.epoch);
         }
-        if left || !table.own.contains_key(&name) {
+        if left || !table.own.get(&name).is_some_and(Instance::is_expected) {
             self.0.fleet.has_changed();
         }
         table.own.entry(name.clone()).or_default();

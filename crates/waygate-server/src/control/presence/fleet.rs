@@ -94,10 +94,12 @@ pub(super) async fn keep(presence: Presence, ending: CancellationToken) {
     if side.keeps_notes() {
         return;
     }
-    let mut kept = None;
+    let (mut kept, mut is_over) = (None, false);
     // That nobody was there yet is to be known as well.
     fleet.has_changed();
-    while ending.run_until_cancelled(fleet.changed.notified()).await.is_some() {
+    // What has changed last is written when it ends, too.
+    while !is_over {
+        is_over = ending.run_until_cancelled(fleet.changed.notified()).await.is_none();
         let roster = roster(&presence.table(), presence.0.liveness, clock::now());
         let text = serde_json::to_string(&roster).unwrap_or_default();
         if kept.as_ref() == Some(&text) {
@@ -110,9 +112,7 @@ pub(super) async fn keep(presence: Presence, ending: CancellationToken) {
                 fleet.has_changed();
             }
         }
-        if ending.run_until_cancelled(sleep(PAUSE)).await.is_none() {
-            return;
-        }
+        ending.run_until_cancelled(sleep(PAUSE)).await;
     }
 }
 
@@ -125,13 +125,20 @@ async fn write(side: &Arc<dyn SideStore>, text: &str) -> Result<(), StoreError> 
 fn roster(table: &Table, liveness: Duration, now: Timestamp) -> Roster {
     let mut roster = Roster::new();
     for (name, instance) in &table.own {
-        if !instance.confirms() || instance.has_left() || instance.was_forgotten() {
+        if !instance.is_expected() {
             continue;
         }
         let lost = instance.last_known().filter(|known| !instance.here && is_past(*known, now, liveness));
         roster.entry(name.service.clone()).or_default().insert(name.id.clone(), lost);
     }
     roster
+}
+
+impl Instance {
+    /// Whether it is to come back after a start of this node.
+    pub(super) fn is_expected(&self) -> bool {
+        self.confirms() && !self.has_left() && !self.was_forgotten()
+    }
 }
 
 /// One of which only its name is known, and when it was last there.
@@ -149,4 +156,61 @@ fn remembered(node: &str, at: Timestamp) -> Instance {
         delivered: Delivered::default(),
     };
     Instance { connection: Some(Arc::new(connection)), ..Instance::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use waygate_api::instances::Acknowledgement;
+    use waygate_store::MemoryStore;
+
+    use super::super::{Arrival, LIVENESS};
+    use super::*;
+    use crate::control::ControlPlane;
+
+    #[tokio::test]
+    async fn g57_one_that_comes_back_after_it_has_left_is_written_down_at_once() {
+        let control = ControlPlane::start(Arc::new(MemoryStore::new().unwrap())).await.unwrap();
+        let presence = Presence::start(&control, LIVENESS).await;
+        let (service, id): (ServiceId, InstanceId) = ("pay".parse().unwrap(), "pod".parse().unwrap());
+        let join = || {
+            presence.join(Arrival {
+                service: service.clone(),
+                id: Some(id.clone()),
+                client: Client::Ours,
+                about: About::default(),
+                may_speak: true,
+                process: None,
+                resume: None,
+            })
+        };
+        let say = |leaving| {
+            let said = Acknowledgement {
+                app_id: "pay".to_owned(),
+                instance: id.clone(),
+                process: None,
+                sequence: None,
+                cursor: None,
+                digest: None,
+                rejected: Vec::new(),
+                leaving,
+                shares: None,
+            };
+            assert!(presence.acknowledge(&service, said));
+        };
+        let has_changed = || presence.0.fleet.changed.notified().now_or_never().is_some();
+        let streams = [join(), join()];
+        assert!(has_changed());
+        say(false);
+        assert!(!has_changed(), "it was there already");
+        drop(streams);
+        say(true);
+        assert!(has_changed());
+        let _stream = join();
+        assert!(has_changed(), "it is there again");
+        say(true);
+        assert!(has_changed());
+        say(false);
+        assert!(has_changed(), "it is there again, also without a stream");
+    }
 }

@@ -74,7 +74,7 @@ impl Presence {
         if let Some(resume) = &resume {
             self.0.fleet.note_history(resume, &self.0.control.current().cursor.epoch);
         }
-        if !table.own.contains_key(&name) {
+        if !table.own.get(&name).is_some_and(Instance::is_expected) {
             self.0.fleet.has_changed();
         }
         let instance = table.own.entry(name.clone()).or_default();
