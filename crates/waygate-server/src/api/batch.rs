@@ -74,7 +74,7 @@ pub(super) async fn batch(State(app): State<App>, asked: Asked<BATCH>) -> Result
     let read = |(index, command)| one(command, &format!("commands[{index}]"), now);
     let commands = commands.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     let scopes: Vec<MaintenanceScope> = commands.iter().filter_map(scope).cloned().collect();
-    let undoes = undone(&app, &asked)?;
+    let undoes = undone(&app, &asked).await?;
     let applied = asked.take_back(&app, Command::All(commands), undoes).await?;
     Ok(answer::changed(&applied, told(&applied, &scopes, now)?))
 }
@@ -94,12 +94,16 @@ fn one(command: &Value, place: &str, now: Timestamp) -> Result<Command, ApiError
     read(&map.clone().into(), now).map_err(|refusal| refusal.within(place))
 }
 
-/// The change that the caller says to take back.
-fn undone(app: &App, asked: &Asked<BATCH>) -> Result<Option<Revision>, ApiError> {
+/// The change that the caller says to take back. None is denied to exist before this node has learned what others have
+/// committed.
+async fn undone(app: &App, asked: &Asked<BATCH>) -> Result<Option<Revision>, ApiError> {
     let Some(number) = asked.fields.integer("undoes")? else { return Ok(None) };
-    let latest = app.control.current().cursor.revision;
-    let revision =
-        u64::try_from(number).ok().map(Revision).filter(|revision| (Revision(1)..=latest).contains(revision));
+    let latest = || app.control.current().cursor.revision;
+    let revision = u64::try_from(number).ok().map(Revision);
+    if revision.is_some_and(|revision| revision > latest()) {
+        app.control.catch_up().await?;
+    }
+    let (revision, latest) = (revision.filter(|revision| (Revision(1)..=latest()).contains(revision)), latest());
     let expected = || ApiError::invalid_field("undoes", format!("expected a revision from 1 to {latest}"));
     revision.map(Some).ok_or_else(expected)
 }

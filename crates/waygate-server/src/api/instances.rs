@@ -54,12 +54,15 @@ pub(super) async fn of_service(
     answer(&app, instances, &parameters)
 }
 
-/// Waits until everything that is stored is in force at the instances of the services that are named, or of all.
+/// Waits until everything that is stored is in force at the instances of the services that are named, or of all that the
+/// caller may see.
 pub(super) async fn propagation(
     State(app): State<App>,
     principal: Principal,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
+    // Other nodes may have stored more than this one has followed.
+    app.control.catch_up().await?;
     let state = app.control.current();
     let read = |text: &str| text.parse().map_err(|problem| ApiError::invalid_field("service", problem));
     let names = parameters.filter("service").map(|text| text.split(',').map(str::trim).map(read).collect());
@@ -70,8 +73,8 @@ pub(super) async fn propagation(
             return Err(ApiError::unknown_service(service, &state));
         }
     }
-    let own = principal.only_service().map(|service| BTreeSet::from([service.clone()]));
-    let concerned = services.or(own).map_or(Concerned::Everyone, Concerned::Services);
+    let concerned =
+        services.or_else(|| principal.services.as_deref().cloned()).map_or(Concerned::Everyone, Concerned::Services);
     let patience = parameters.text("wait").map(wait_of).transpose()?.unwrap_or_default();
     let come = app.presence.propagation(&state.cursor, &concerned, patience, &app.stopping).await;
     Ok(answer::read(&state, come))

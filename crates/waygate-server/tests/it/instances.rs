@@ -251,7 +251,10 @@ async fn g11_an_instance_that_is_silent_is_lost_although_its_connection_is_open(
     let propagation = disable(&admin, "1s").await;
     assert_eq!((&propagation["total"], &propagation["lost"]), (&json!(0), &json!(1)), "{propagation}");
     let lost = &propagation["lost_instances"][0];
-    assert_eq!((&lost["service"], &lost["instance"], &lost["state"]), (&json!("pay"), &json!("silent"), &json!("lost")));
+    assert_eq!(
+        (&lost["service"], &lost["instance"], &lost["state"]),
+        (&json!("pay"), &json!("silent"), &json!("lost"))
+    );
     assert_eq!(lost["applied"], there[1]["applied"], "what it may still enforce: {lost}");
 
     silent.acknowledge(&server, json!({})).await;

@@ -1,5 +1,7 @@
 //! What proves that a change is in force, and what does not although it looks so.
 
+mod told;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
