@@ -352,7 +352,10 @@ fn each_name_of_a_list_keeps_its_encoding() {
 
 #[test]
 fn a_commit_keeps_its_encoding_and_its_lineage() {
-    assert_golden("commit", &full_commit());
+    let Commit { cursor, draft } = full_commit();
+    let cause = Cause { undoes: Some(cursor.revision), ..draft.cause.clone() };
+    assert_golden("commit_undoing", &Commit::after(&cursor, Draft { cause, records: Vec::new(), ..draft.clone() }));
+    assert_golden("commit", &Commit { cursor, draft });
 }
 
 #[test]
