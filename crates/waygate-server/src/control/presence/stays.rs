@@ -1,7 +1,7 @@
 //! The streams that instances have had at this node: the latest few of each.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use waygate_api::instances::InstanceId;
@@ -27,19 +27,33 @@ pub(crate) struct Stay {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Stays(Mutex<BTreeMap<Name, VecDeque<Stay>>>);
+pub(super) struct Stays(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    of: BTreeMap<Name, VecDeque<Stay>>,
+    /// The same instances, first the one that makes room first.
+    by_age: BTreeSet<(Age, Name)>,
+}
+
+/// Whether the last stream of an instance is open, and when it has begun if it is, or else ended.
+type Age = (bool, Timestamp);
 
 impl Stays {
     pub(super) fn begins(&self, name: &Name, number: u64, process: Option<InstanceId>, at: Timestamp) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(name) && all.len() >= MOST {
-            drop_oldest(&mut all);
+        let mut all = self.all();
+        if !all.of.contains_key(name)
+            && all.of.len() >= MOST
+            && let Some((_, oldest)) = all.by_age.pop_first()
+        {
+            all.of.remove(&oldest);
         }
-        let own = all.entry(name.clone()).or_default();
-        own.push_back(Stay { since: at, ended: None, process, renewed: None, number });
-        if own.len() > KEPT {
-            own.pop_front();
-        }
+        all.change(name, |own| {
+            own.push_back(Stay { since: at, ended: None, process, renewed: None, number });
+            if own.len() > KEPT {
+                own.pop_front();
+            }
+        });
     }
 
     pub(super) fn ends(&self, name: &Name, number: u64, at: Timestamp) {
@@ -51,25 +65,43 @@ impl Stays {
     }
 
     fn note(&self, name: &Name, number: u64, what: impl FnOnce(&mut Stay)) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.get_mut(name).into_iter().flatten();
-        if let Some(stay) = own.rev().find(|stay| stay.number == number) {
-            what(stay);
+        let mut all = self.all();
+        if all.of.contains_key(name) {
+            all.change(name, |own| {
+                if let Some(stay) = own.iter_mut().rev().find(|stay| stay.number == number) {
+                    what(stay);
+                }
+            });
         }
     }
 
     /// The streams of an instance, the newest first.
     pub(super) fn of(&self, name: &Name) -> Vec<Stay> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(name).into_iter().flatten().rev().cloned().collect()
+        self.all().of.get(name).into_iter().flatten().rev().cloned().collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Drops the instance whose last stream has ended first, or, where all are open, has begun first.
-fn drop_oldest(all: &mut BTreeMap<Name, VecDeque<Stay>>) {
-    let age = |own: &VecDeque<Stay>| own.back().map(|stay| (stay.ended.is_none(), stay.ended.unwrap_or(stay.since)));
-    let oldest = all.iter().min_by_key(|(_, own)| age(own)).map(|(name, _)| name.clone());
-    oldest.and_then(|name| all.remove(&name));
+impl All {
+    fn change(&mut self, name: &Name, does: impl FnOnce(&mut VecDeque<Stay>)) {
+        let own = self.of.entry(name.clone()).or_default();
+        let before = age(own);
+        does(own);
+        let after = age(own);
+        if before != after {
+            if let Some(before) = before {
+                self.by_age.remove(&(before, name.clone()));
+            }
+            self.by_age.extend(after.map(|after| (after, name.clone())));
+        }
+    }
+}
+
+fn age(own: &VecDeque<Stay>) -> Option<Age> {
+    own.back().map(|stay| (stay.ended.is_none(), stay.ended.unwrap_or(stay.since)))
 }
 
 #[cfg(test)]
@@ -92,6 +124,7 @@ mod tests {
         }
         assert_eq!((stays.of(&name).len(), stays.of(&name)[0].since), (KEPT, at(39)));
     }
+
     #[test]
     fn the_instance_that_has_gone_first_makes_room() {
         let stays = Stays::default();
