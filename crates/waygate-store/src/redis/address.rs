@@ -44,6 +44,8 @@ pub(super) struct Sentinels {
     login: String,
     sentinel_login: String,
     database: String,
+    /// How the master is spoken to, as it goes behind the `?` of a URL, or nothing.
+    protocol: String,
 }
 
 /// How many replicas have to have a commit before it is confirmed, and how long that may take.
@@ -63,9 +65,14 @@ impl Address {
         let place = match scheme {
             "redis+sentinel" => Place::Sentinels(Sentinels::read("redis", rest, &mut settings).ok_or_else(refused)?),
             "rediss+sentinel" => Place::Sentinels(Sentinels::read("rediss", rest, &mut settings).ok_or_else(refused)?),
-            _ if settings.protocol.is_none() => Place::Server(format!("{scheme}://{rest}")),
-            _ => Place::Server(format!("{scheme}://{rest}?protocol={}", settings.protocol.take().unwrap_or_default())),
+            _ => Place::Server(format!("{scheme}://{rest}{}", settings.protocol)),
         };
+        if settings.sentinel_username.is_some() || settings.sentinel_password.is_some() {
+            return Err(StoreError::Refused(
+                "the address of Redis: `sentinel_username` and `sentinel_password` are for `redis+sentinel://…`"
+                    .to_owned(),
+            ));
+        }
         if let Some(other) = settings.others.first() {
             let name = other.split('=').next().unwrap_or_default();
             return Err(StoreError::Refused(format!(
@@ -104,6 +111,7 @@ impl Sentinels {
             login,
             sentinel_login,
             database: database.to_owned(),
+            protocol: settings.protocol.clone(),
         })
     }
 
@@ -115,7 +123,8 @@ impl Sentinels {
     /// The URL of the server at an address that a Sentinel has named.
     pub(super) fn server(&self, host: &str, port: &str) -> String {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        format!("{}://{}{host}:{port}/{}", self.scheme, self.login, self.database)
+        let Self { scheme, login, database, protocol, .. } = self;
+        format!("{scheme}://{login}{host}:{port}/{database}{protocol}")
     }
 }
 
@@ -143,8 +152,8 @@ struct Settings {
     connect_timeout: Duration,
     sentinel_username: Option<String>,
     sentinel_password: Option<String>,
-    /// Of Redis, for the library that speaks it.
-    protocol: Option<String>,
+    /// For the library that speaks it: `?protocol=…`, or nothing.
+    protocol: String,
     /// What nobody knows.
     others: Vec<String>,
 }
@@ -157,7 +166,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(30),
             sentinel_username: None,
             sentinel_password: None,
-            protocol: None,
+            protocol: String::new(),
             others: Vec::new(),
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -175,7 +184,8 @@ impl Settings {
                 Some(("connect_timeout", value)) => settings.connect_timeout = time("connect_timeout", value)?,
                 Some(("sentinel_username", value)) => settings.sentinel_username = Some(value.to_owned()),
                 Some(("sentinel_password", value)) => settings.sentinel_password = Some(value.to_owned()),
-                Some(("protocol", value)) => settings.protocol = Some(value.to_owned()),
+                Some(("protocol", "2" | "3" | "resp2" | "resp3")) => settings.protocol = format!("?{pair}"),
+                Some(("protocol", value)) => return Err(odd("protocol", value, "`resp2` or `resp3`")),
                 _ => settings.others.push(pair.to_owned()),
             }
         }
@@ -244,6 +254,9 @@ mod tests {
         let read = sentinels("rediss+sentinel://a/mymaster");
         assert_eq!(read.sentinel("a:26379"), "rediss://a:26379/");
         assert_eq!(read.to_string(), "rediss+sentinel://a:26379/mymaster/0");
+        let read = sentinels("redis+sentinel://a/mymaster/3?protocol=resp3");
+        assert_eq!(read.server("h", "1"), "redis://h:1/3?protocol=resp3");
+        assert_eq!(read.sentinel("a:26379"), "redis://a:26379/");
     }
 
     #[test]
@@ -260,6 +273,8 @@ mod tests {
             ("redis://h?wait_timeout=-1s", "`wait_timeout` is `-1s`; expected a time"),
             ("redis://h?connect_timeout=5", "`connect_timeout` is `5`; expected a time"),
             ("redis://h?connect_timeout=2h", "at most an hour"),
+            ("redis+sentinel://a/name?protocol=resp4", "`protocol` is `resp4`; expected `resp2` or `resp3`"),
+            ("redis://h?sentinel_password=geheim", "`sentinel_password` are for `redis+sentinel://…`"),
         ] {
             let refused = Address::parse(url).err().unwrap().to_string();
             assert!(refused.contains(expected) && !refused.contains("geheim"), "{url}: {refused}");

@@ -107,7 +107,8 @@ async fn g9_nodes_follow_a_failover_and_what_was_replicated_stays() {
     let mut master = Server::start().await;
     let replica = Server::replica_of(&master).await;
     let sentinels = Sentinels::watch(&master).await;
-    let (one, other) = (connect(&sentinels.url(), "waygate").await, connect(&sentinels.url(), "waygate").await);
+    let newer = format!("{}?protocol=resp3", sentinels.url());
+    let (one, other) = (connect(&sentinels.url(), "waygate").await, connect(&newer, "waygate").await);
     assert!(one.describe().starts_with("redis+sentinel://127.0.0.1:"), "{}", one.describe());
     let newest = commit(&one, 1..5).await;
     let mut watch = other.watch(&newest).await.unwrap();
