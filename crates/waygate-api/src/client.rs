@@ -6,6 +6,7 @@ mod events;
 mod failure;
 mod options;
 mod url;
+mod whole;
 
 pub use call::{Answer, Body, Client};
 pub use document::Document;

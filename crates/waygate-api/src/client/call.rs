@@ -13,6 +13,7 @@ use crate::client::events::EventStream;
 use crate::client::failure::{ClientError, failure, reason, refusal};
 use crate::client::options::{Call, ClientOptions};
 use crate::client::url::ServerUrl;
+use crate::client::whole;
 use crate::{headers, paths};
 
 /// Before a call is tried again; twice as long each time.
@@ -230,7 +231,7 @@ impl Client {
         let response = self.send(request, &method, &url).await?;
         let status = response.status();
         let head = response.headers().clone();
-        let bytes = response.bytes().await.map_err(|error| self.failure(&method, &url, &error))?;
+        let bytes = whole::body(response, &url, |error| self.failure(&method, &url, error)).await?;
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
         }
@@ -238,7 +239,7 @@ impl Client {
         let revision = head.get(headers::REVISION).and_then(|value| value.to_str().ok()?.parse().ok()).map(Revision);
         let notices = head.get_all(headers::NOTICE).iter().filter_map(decoded).collect();
         let changed = head.get(headers::CHANGED).and_then(|text| text.to_str().ok()?.parse().ok());
-        Ok(Answer { value: Body { url, media_type, bytes: bytes.to_vec() }, revision, notices, changed })
+        Ok(Answer { value: Body { url, media_type, bytes }, revision, notices, changed })
     }
 
     /// Sends it, again where it only reads and nothing comes back.
@@ -310,7 +311,8 @@ impl Client {
         let status = response.status();
         if !status.is_success() {
             let head = response.headers().clone();
-            let body = tokio::time::timeout(self.timeout, response.bytes()).await;
+            let body = whole::body(response, &url, |error| failure(&url, error));
+            let body = tokio::time::timeout(self.timeout, body).await;
             let bytes = body.ok().and_then(Result::ok).unwrap_or_default();
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
         }

@@ -3,12 +3,9 @@
 use reqwest::StatusCode;
 
 use crate::client::call::{Client, header_value};
-use crate::client::events::LARGEST_EVENT;
 use crate::client::failure::{ClientError, failure, refusal};
+use crate::client::whole;
 use crate::headers;
-
-/// The largest document that is taken, in bytes; as for an event of a stream.
-const LARGEST_DOCUMENT: usize = LARGEST_EVENT;
 
 /// An answer as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +57,7 @@ impl Client {
         loop {
             let chunk = tokio::time::timeout(self.timeout, response.chunk()).await.map_err(|_| in_time())?;
             let Some(chunk) = chunk.map_err(|error| failure(&url, &error))? else { break };
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > LARGEST_DOCUMENT {
-                let reason = format!("the answer has more than {LARGEST_DOCUMENT} bytes");
-                return Err(ClientError::Malformed { url, reason });
-            }
+            whole::take(&mut bytes, &chunk, &url)?;
         }
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &head, &bytes, &url));
