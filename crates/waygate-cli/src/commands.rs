@@ -48,7 +48,7 @@ use crate::completion;
 use crate::context::{Context, wants_colour, wants_plain};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::moment;
-use crate::printer::{ColourChoice, Output, Printer};
+use crate::printer::{self, ColourChoice, Output, Printer};
 
 /// Reads the command line, carries it out and prints what goes wrong.
 pub(crate) fn run() -> ExitStatus {
@@ -73,7 +73,10 @@ pub(crate) fn run() -> ExitStatus {
         Err(error) => {
             let error = mistake::told(&whole, error);
             // Help and versions are no errors; clap knows which stream each belongs on.
-            let _ = error.print();
+            match mistake::for_programs(&error) {
+                Some(problem) => printer::problem(&problem),
+                None => drop(error.print()),
+            }
             // Under `--detailed-exitcode` 2 says that something has changed.
             let detailed = std::env::args_os().any(|argument| argument == "--detailed-exitcode");
             let failed = if detailed { ExitStatus::Failed } else { ExitStatus::Usage };

@@ -128,7 +128,7 @@ impl CliError {
                 };
                 let failure = Self::new(ExitStatus::Unreachable, told);
                 let failure = failure.hint(format!("the URL comes from {}", server.source));
-                other.into_iter().fold(failure, Self::hint)
+                other.or_else(|| through_proxy(server.url.as_str())).into_iter().fold(failure, Self::hint)
             }
             malformed @ ClientError::Malformed { .. } => Self::failed(malformed.to_string())
                 .hint(format!("is {} a Waygate server? The URL comes from {}", server.url, server.source)),
@@ -208,6 +208,14 @@ impl CliError {
         };
         serde_json::to_string(&ProblemLine { error: problem }).unwrap_or_else(|_| self.message.clone())
     }
+}
+
+/// Who may be what is not reached, where the environment sends calls through a proxy.
+fn through_proxy(url: &str) -> Option<String> {
+    let own = if url.starts_with("https://") { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let name = own.into_iter().chain(["ALL_PROXY", "all_proxy"]).find(is_set)?;
+    Some(format!("{name} is set: it may be the proxy that is not reached; NO_PROXY names who is called without one"))
 }
 
 /// What to try where one side speaks TLS and the other does not, as far as the HTTP library's words tell.

@@ -160,7 +160,7 @@ impl Printer {
         let text = match self.output {
             Output::Csv => self.raw(table.csv(headers)),
             Output::Name => table.names(),
-            output if self.terminal => table.boxed(self.colour, output == Output::Wide, ask::size().0),
+            output if self.terminal => table.fitted(self.colour, output == Output::Wide, ask::size().0),
             output => table.plain(output == Output::Wide, headers),
         };
         let text = text.trim_end_matches('\n');
@@ -290,6 +290,11 @@ pub(crate) fn tell_call(call: &Call<'_>) {
     let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let line = format!("{} {} {status} {} ms", call.method, call.url, call.took.as_millis());
     emit(&mut std::io::stderr().lock(), &literal(&line));
+}
+
+/// What is wrong, for programs, before anything is known of how to print.
+pub(crate) fn problem(error: &CliError) {
+    emit(&mut std::io::stderr().lock(), &error.to_json());
 }
 
 /// A reader that has gone away is no failure of what was done.

@@ -1,7 +1,7 @@
 //! Asking back, in proportion to what a change reaches.
 
 use crate::context::{Connection, Context, Source, text_variable};
-use crate::credentials::{Config, ConfigFile, Confirm};
+use crate::credentials::{Config, ConfigFile, Confirm, NamedContext};
 use crate::error::{CliError, CliResult};
 use crate::printer;
 
@@ -21,11 +21,15 @@ pub(crate) enum Weight {
 ///
 /// When nobody can answer.
 pub(crate) fn foreseen(context: &Context) -> CliResult {
-    if context.settings.yes || context.settings.dry_run || rule(context)? != Confirm::Always {
+    if context.settings.yes || context.settings.dry_run {
         return Ok(());
     }
+    let Some((name, _)) = in_force(context)?.filter(|(_, named)| named.confirm == Confirm::Always) else {
+        return Ok(());
+    };
     if !context.can_ask() {
-        let error = "this context asks before every change, and there is nobody to ask; nothing has been sent";
+        let error =
+            format!("the context `{name}` asks before every change, and there is nobody to ask; nothing has been sent");
         return Err(CliError::usage(error).hint("`--yes` says yes"));
     }
     context.consent.want(typed()?);
@@ -93,29 +97,33 @@ pub(crate) fn server_word(connection: &Connection) -> String {
 
 fn rule(context: &Context) -> CliResult<Confirm> {
     let named = in_force(context)?;
-    Ok(named.map(|context| context.confirm).unwrap_or_default())
+    Ok(named.map(|(_, context)| context.confirm).unwrap_or_default())
 }
 
 /// Refuses a change without a reason where the context wants one.
 pub(crate) fn reasoned(context: &Context, reason: &str) -> CliResult {
-    if reason.trim().is_empty() && in_force(context)?.is_some_and(|named| named.require_reason) {
-        return Err(
-            CliError::usage("this context wants a reason for every change").hint("give it with `--reason TEXT`")
-        );
+    if !reason.trim().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    match in_force(context)?.filter(|(_, named)| named.require_reason) {
+        Some((name, _)) => Err(CliError::usage(format!("the context `{name}` wants a reason for every change"))
+            .hint("give it with `--reason TEXT`")),
+        None => Ok(()),
+    }
 }
 
-/// The context that has chosen the server, if one has.
-fn in_force(context: &Context) -> CliResult<Option<crate::credentials::NamedContext>> {
+/// The context whose rules hold, with its name: the one that has chosen the server, or else one with its URL.
+fn in_force(context: &Context) -> CliResult<Option<(String, NamedContext)>> {
     let Ok(file) = Context::config_file() else { return Ok(None) };
     let config: Config = ConfigFile::read(&file)?;
     let server = context.server(Some(&file), &config)?;
     let named = context.named_context(&config)?;
     // However the server was chosen: what is true of production is true of its URL.
-    let same = |known: &crate::credentials::NamedContext| {
-        known.url.parse::<waygate_api::client::ServerUrl>().is_ok_and(|url| url == server.url)
+    let same =
+        |known: &NamedContext| known.url.parse::<waygate_api::client::ServerUrl>().is_ok_and(|url| url == server.url);
+    let by_url = || {
+        let found = config.contexts().find(|(_, known)| same(known));
+        found.map(|(name, known)| (name.to_owned(), known.clone()))
     };
-    let by_url = || config.contexts().map(|(_, known)| known).find(|known| same(known)).cloned();
-    Ok(named.map(|(_, known)| known).filter(same).or_else(by_url))
+    Ok(named.filter(|(_, known)| same(known)).or_else(by_url))
 }

@@ -123,15 +123,25 @@ async fn make_so(
         if !manner.skip_unknown {
             let count = plan.unknown.len();
             let error = CliError::new(ExitStatus::NotFound, format!("not known there: {count} of what is wanted"));
-            let error = plan.unknown.iter().take(20).fold(error, |error, subject| error.hint(subject.clone()));
+            let error = named(&plan.unknown).into_iter().fold(error, CliError::hint);
             let advice =
                 "`--skip-unknown` leaves it out; services make themselves and their routes known when they start";
             return Err(error.hint(advice));
         }
-        plan.unknown.iter().for_each(|route| context.printer.note(&format!("left out, not known there: {route}")));
+        for unknown in named(&plan.unknown) {
+            context.printer.note(&format!("left out, not known there: {unknown}"));
+        }
     }
     let least = manner.prune.then(|| Weight::Retype(confirm::server_word(connection)));
     carry_out(context, connection, &plan, least, None).await
+}
+
+/// The first of many names, and how many more there are.
+fn named(all: &[String]) -> Vec<String> {
+    const MOST: usize = 20;
+    let more = all.len().saturating_sub(MOST);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    all.iter().take(MOST).cloned().chain(more).collect()
 }
 
 /// Shows a plan and carries it out as one change, agreed to by `least` or by what is in it. `undoes` is the revision that it

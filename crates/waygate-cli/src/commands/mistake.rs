@@ -3,6 +3,9 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
+use crate::context::text_variable;
+use crate::error::CliError;
+
 /// Stands for a value that may hold a password.
 const NOT_SHOWN: &str = "…";
 
@@ -25,6 +28,27 @@ pub(super) fn told(whole: &Command, mut error: Error) -> Error {
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
     }
     error
+}
+
+/// A command line that cannot be meant, as one object where a form for programs is asked for.
+pub(super) fn for_programs(error: &Error) -> Option<CliError> {
+    let typed: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let is_form = |text: &str| matches!(text, "json" | "jsonl" | "yaml");
+    let is_asked = typed.iter().enumerate().any(|(place, word)| match word.as_str() {
+        "--json" => true,
+        "-o" | "--output" => typed.get(place + 1).is_some_and(|form| is_form(form)),
+        other => ["--output=", "-o=", "-o"].iter().any(|option| other.strip_prefix(option).is_some_and(is_form)),
+    });
+    let is_set = || text_variable("WAYGATE_OUTPUT").is_ok_and(|form| form.is_some_and(|form| is_form(&form)));
+    if !error.use_stderr() || !(is_asked || is_set()) {
+        return None;
+    }
+    let told = error.to_string();
+    let lines =
+        told.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let mut lines = lines.map(|line| line.trim_start_matches("error: ").to_owned());
+    let problem = CliError::usage(lines.next().unwrap_or_default());
+    Some(lines.fold(problem, CliError::hint))
 }
 
 /// The argument that a refusal calls so, of the command that was typed.

@@ -110,11 +110,12 @@ impl Connection {
 }
 
 /// Whether a call that changes something may have done so although it was not answered as it should have been: no answer
-/// came, or one of whoever is between.
+/// came, one that cannot be read, or one of whoever is between.
 fn is_in_doubt(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { is_in_doubt, .. } | ClientError::Timeout { is_in_doubt, .. } => *is_in_doubt,
         ClientError::Refused { status: 500.., body, .. } => body.foreign,
+        ClientError::Malformed { .. } => true,
         _ => false,
     }
 }

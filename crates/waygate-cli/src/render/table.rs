@@ -7,6 +7,12 @@ use crate::printer::{Colour, literal};
 /// What an empty cell shows.
 const EMPTY: &str = "—";
 
+/// What a box takes beside the text of a column: a blank on either side, and a line.
+const FRAME: usize = 3;
+
+/// Narrower than this, with its frame, a column is no longer read.
+const LEAST_COLUMN: usize = 10;
+
 /// Rows under a header.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
@@ -91,12 +97,36 @@ impl Table {
         })
     }
 
-    /// Fits a width by wrapping, never by cutting, and by leaving out columns without a text.
-    pub(crate) fn boxed(&self, colour: bool, wide: bool, width: u16) -> String {
+    /// For a terminal of a width: in a box, or, where its columns would be too narrow for words, in lines that the
+    /// terminal wraps, whose names can be copied.
+    pub(crate) fn fitted(&self, colour: bool, wide: bool, width: u16) -> String {
+        let columns = self.told(wide);
+        let widths = columns.iter().map(|&column| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.as_str());
+            let texts = std::iter::once(self.header[column]).chain(cells);
+            texts.map(|text| text.chars().count()).max().unwrap_or(0)
+        });
+        let natural = widths.map(|text| text + FRAME).sum::<usize>() + 1;
+        let least = columns.len() * LEAST_COLUMN + 1;
+        let width_of_all = usize::from(width);
+        if natural <= width_of_all || least <= width_of_all {
+            return self.boxed(colour, wide, width);
+        }
+        let names: Vec<String> = columns.iter().map(|&column| self.header[column].to_owned()).collect();
+        self.of(&names).map_or_else(|_| self.boxed(colour, wide, width), |table| table.plain(true, true))
+    }
+
+    /// The columns that have a text.
+    fn told(&self, wide: bool) -> Vec<usize> {
         let has_text = |column: &usize| {
             *column == 0 || self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell.text != EMPTY))
         };
-        let columns: Vec<usize> = (0..self.columns(wide)).filter(has_text).collect();
+        (0..self.columns(wide)).filter(has_text).collect()
+    }
+
+    /// Fits a width by wrapping, never by cutting, and by leaving out columns without a text.
+    pub(crate) fn boxed(&self, colour: bool, wide: bool, width: u16) -> String {
+        let columns = self.told(wide);
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(width);
@@ -193,6 +223,15 @@ mod tests {
         table.push(vec![Cell::new("/a"), Cell::new(""), Cell::new("dev")]);
         let text = table.boxed(false, false, 80);
         assert!(text.contains("Envs") && !text.contains("Reason"), "{text}");
+    }
+
+    #[test]
+    fn a_terminal_too_narrow_for_words_has_lines_with_whole_names() {
+        let mut table = Table::new(vec!["Route", "Reason", "Service", "Status"]);
+        table.push(vec![Cell::new("GET:/api/payments"), Cell::new(""), Cell::new("payments"), Cell::new("DISABLED")]);
+        assert!(table.fitted(false, false, 41).contains('│'));
+        let text = table.fitted(false, false, 25);
+        assert_eq!(text.lines().last(), Some("GET:/api/payments  payments  DISABLED"), "{text}");
     }
 
     #[test]

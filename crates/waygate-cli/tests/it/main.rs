@@ -25,6 +25,7 @@ mod explain;
 mod failures;
 mod following;
 mod guide;
+mod hostile;
 mod looking_back;
 mod mistakes;
 mod mistyped;

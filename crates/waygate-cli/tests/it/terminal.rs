@@ -132,6 +132,17 @@ fn a13_the_first_interrupt_at_each_question_ends_it_with_130() {
     assert_eq!(fleet.json(&["history"]), before);
 }
 
+/// Columns of three letters can be neither read nor copied.
+#[test]
+fn a_terminal_too_narrow_for_a_table_shows_its_lines_whole() {
+    let fleet = Fleet::open().with_services();
+    let terminal = Terminal::sized(&fleet, 40, 50);
+    terminal.types("waygate services");
+    let screen = terminal.shows("payments-service  3");
+    assert!(!screen.contains('│'), "{screen}");
+    terminal.is_back();
+}
+
 #[test]
 fn questions_are_asked_again_until_they_are_answered() {
     let fleet = Fleet::open().with_services();

@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, String> {
     } else {
         crate::yaml::read(text)?
     };
-    let mut document: Document = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let mut document: Document = serde_path_to_error::deserialize(value).map_err(|error| misplaced(&error))?;
     if document.waygate != FORM {
         return Err(format!(
             "`waygate: {}` is a form that this program does not know; it knows {FORM}",
@@ -43,11 +43,17 @@ pub(crate) fn parse(text: &str) -> Result<Document, String> {
     Ok(document)
 }
 
+/// What is wrong, after where in the document it is.
+fn misplaced(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let place = error.path().to_string();
+    if place == "." { error.inner().to_string() } else { format!("`{place}`: {}", error.inner()) }
+}
+
 /// Directories stand for the documents in them, in the order of their names.
 fn expanded(files: &[PathBuf]) -> CliResult<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in files {
-        if !path.is_dir() {
+        if path == Path::new("-") || !path.is_dir() {
             all.push(path.clone());
             continue;
         }

@@ -161,10 +161,14 @@ fn told(route: &RouteDocument) -> String {
         }
         text
     };
-    let mut parts = vec![set(&route.control)];
-    if let Some(timed) = &route.temporary {
-        parts.push(format!("until {} {}", moment::shown(timed.until), set(&timed.control)));
-    }
+    // What callers get comes first.
+    let mut parts = match &route.temporary {
+        Some(timed) => {
+            let until = format!("until {} {}", moment::shown(timed.until), set(&timed.control));
+            vec![until, format!("then {}", set(&route.control))]
+        }
+        None => vec![set(&route.control)],
+    };
     for window in &route.windows {
         parts.push(format!("maintenance {} → {}", moment::shown(window.start), moment::shown(window.end)));
     }
