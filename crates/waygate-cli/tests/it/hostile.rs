@@ -131,8 +131,8 @@ fn a_directory_of_that_name_does_not_stand_for_stdin() {
 #[test]
 fn many_unknown_names_are_counted_and_not_all_listed() {
     let fleet = Fleet::open().with_services();
-    let routes: String = (0..50).map(|n| format!("      GET:/none/{n}: {{status: disabled}}\n")).collect();
-    let text = format!("waygate: 1\nservices:\n  orders-service:\n    routes:\n{routes}");
+    let routes: Vec<String> = (0..50).map(|n| format!("      GET:/none/{n}: {{status: disabled}}")).collect();
+    let text = format!("waygate: 1\nservices:\n  orders-service:\n    routes:\n{}\n", routes.join("\n"));
     let refused = Fleet::fed(fleet.command(&["apply", "-f", "-"]), &text);
     assert_eq!(refused.status.code(), Some(3), "{}", shown(&refused));
     let left_out = Fleet::fed(fleet.command(&["apply", "-f", "-", "--skip-unknown"]), &text);
