@@ -104,10 +104,14 @@ pub struct Acknowledged {
     pub shares: Option<SharesGranted>,
 }
 
+/// How [`NotApplied::what`] names what the settings of an instance bypass.
+pub const BYPASSES_LIFECYCLE: &str = "lifecycle";
+pub const BYPASSES_RATE_LIMITS: &str = "rate limits";
+
 /// An element of the rules that an instance could not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotApplied {
-    /// Which, such as `routes GET:/a`.
+    /// Which, such as `routes GET:/a`; [`BYPASSES_LIFECYCLE`] or [`BYPASSES_RATE_LIMITS`] where it is no element but a setting.
     pub what: String,
     pub why: String,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use waygate_api::instances::NotApplied;
+use waygate_api::instances::{BYPASSES_LIFECYCLE, BYPASSES_RATE_LIMITS, NotApplied};
 use waygate_core::{Control, GlobalState, Maintenance, ServiceView};
 
 /// What is bypassed: [`WaygateBuilder::bypass`](crate::WaygateBuilder::bypass), or for the length of a scope in tests.
@@ -49,7 +49,7 @@ impl Bypass {
 
     /// What operators are told that this instance does not enforce.
     pub(crate) fn told(self) -> impl Iterator<Item = NotApplied> {
-        let each = [(self.lifecycle, "lifecycle"), (self.rate_limits, "rate limits")];
+        let each = [(self.lifecycle, BYPASSES_LIFECYCLE), (self.rate_limits, BYPASSES_RATE_LIMITS)];
         each.into_iter().filter(|(is_bypassed, _)| *is_bypassed).map(|(_, what)| NotApplied {
             what: what.to_owned(),
             why: "bypassed by the settings of this instance".to_owned(),

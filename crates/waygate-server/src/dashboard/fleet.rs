@@ -8,7 +8,7 @@ pub(super) mod revisions;
 
 use std::collections::BTreeMap;
 
-use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_api::instances::{BYPASSES_LIFECYCLE, BYPASSES_RATE_LIMITS, InstanceState, InstanceView};
 use waygate_core::{Commit, Revision};
 
 pub(super) use self::arrival::{Arrival, pace};
@@ -152,7 +152,7 @@ fn bypassed(instance: &InstanceView) -> Option<&'static str> {
     if instance.state != InstanceState::Behind {
         return None;
     }
-    match (says("lifecycle"), says("rate limits")) {
+    match (says(BYPASSES_LIFECYCLE), says(BYPASSES_RATE_LIMITS)) {
         (true, true) => Some("Bypassing everything"),
         (true, false) => Some("Bypassing lifecycle"),
         (false, true) => Some("Bypassing limits"),
