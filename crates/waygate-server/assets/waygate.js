@@ -7,6 +7,12 @@ const quick = { headers: { "X-Fragment": "1" }, credentials: "same-origin" };
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 const say = (text) => { $("#said").textContent = text; };
+const make = (tag, more) => Object.assign(document.createElement(tag), more);
+function sheetOf(text, tag = "h2", id = "dialog-title") {
+  const [sheet, title] = [make("div", { className: "sheet" }), make(tag, { id, textContent: text })];
+  sheet.append(title);
+  return [sheet, title];
+}
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
 // Times in the zone of the browser, which is named.
@@ -55,20 +61,23 @@ function renew(page, own = false) {
 }
 const adopted = (element) => { const copy = document.importNode(element, true); localTimes(copy); return copy; };
 function renewRegion(region, newer, own) {
-  const held = own ? null : $(`[data-pause="${region.id}"][aria-pressed=true]`);
-  if (held) {
-    const known = new Set($$("[data-key]", region).map((row) => row.dataset.key));
-    const fresh = $$("[data-key]", newer).filter((row) => !known.has(row.dataset.key)).length;
-    held.textContent = fresh ? `${fresh} new: show` : "Go on";
-    return;
+  const known = new Set($$("[data-key]", region).map((row) => row.dataset.key));
+  const fresh = own ? 0 : $$("[data-key]", newer).filter((row) => !known.has(row.dataset.key)).length;
+  const held = $(`[data-pause="${region.id}"][aria-pressed=true]`);
+  if (held && !own) { held.textContent = fresh ? `${fresh} new: show` : "Go on"; return; }
+  // What is new in a log would move what somebody reads.
+  const behind = $(`[data-behind="${region.id}"]`);
+  if (behind) {
+    behind.hidden = !fresh;
+    behind.textContent = `${fresh}${fresh > 49 ? "+" : ""} new ${fresh > 1 ? "entries" : "entry"}`;
   }
   if (region.isEqualNode(newer)) return;
-  if (own || !busy(region)) { replace(region, adopted(newer)); return; }
+  if (own || !(behind && fresh) && !busy(region)) { replace(region, adopted(newer)); return; }
   const rows = new Map($$("[data-key]", newer).map((row) => [row.dataset.key, row]));
   for (const row of $$("[data-key]", region)) {
     const fresh = rows.get(row.dataset.key);
     if (!fresh || fresh.dataset.revision === row.dataset.revision) continue;
-    if (!busy(row)) { row.replaceWith(adopted(fresh)); continue; }
+    if (!busy(row)) { replace(row, adopted(fresh)); continue; }
     row.classList.add("marked");
     row.dataset.late = "";
     const again = () => setTimeout(() => { if (!busy(row)) row.replaceWith(adopted(fresh)); else row.addEventListener("focusout", again, { once: true }); });
@@ -94,10 +103,16 @@ for (const button of $$("[data-pause]")) {
     if (goesOn) refresh();
   });
 }
+for (const button of $$("[data-behind]")) {
+  button.addEventListener("click", async () => {
+    await refresh(true);
+    $("a", document.getElementById(button.dataset.behind))?.focus();
+  });
+}
 let fetching = null;
-let wanted = false;
-async function refresh() {
-  if (fetching) { wanted = true; return; }
+let wanted = 0;
+async function refresh(own = false) {
+  if (fetching) { wanted = Math.max(wanted, own ? 2 : 1); return; }
   fetching = (async () => {
     try {
       const url = new URL(location);
@@ -105,12 +120,12 @@ async function refresh() {
       if (card) url.searchParams.set("done", card.dataset.card);
       const response = await fetch(url, quick);
       if (response.status === 401) return ended();
-      if (response.ok) renew(parse(await response.text()));
+      if (response.ok) renew(parse(await response.text()), own);
     } catch { /* the connection tells */ }
   })();
   await fetching;
   fetching = null;
-  if (wanted) { wanted = false; setTimeout(refresh, 250); }
+  if (wanted) { setTimeout(refresh, 250, wanted > 1); wanted = 0; }
 }
 
 // One connection for all tabs: the tab with the lock listens and tells the others.
@@ -176,16 +191,11 @@ async function open(href, from) {
 }
 // Tells in the open dialog, or in one of its own, what has not worked; what was typed stays.
 function trouble(text = "The control plane cannot be reached. Nothing was changed; try again when it is back.") {
-  const note = document.createElement("p");
-  note.className = "error";
-  note.setAttribute("role", "alert");
-  note.textContent = text;
+  const note = make("p", { className: "error", role: "alert", textContent: text });
   const sheet = $(".sheet", dialog);
   if (dialog.open && sheet) { $(".error[role=alert]", sheet)?.remove(); sheet.prepend(note); return; }
-  const alone = document.createElement("div");
-  alone.className = "sheet";
-  const close = document.createElement("button");
-  close.textContent = "Close";
+  const alone = make("div", { className: "sheet" });
+  const close = make("button", { textContent: "Close" });
   close.dataset.close = "";
   alone.append(note, close);
   dialog.replaceChildren(alone);
@@ -244,13 +254,9 @@ async function ended(then) {
   const page = parse(await (await fetch(`${base}/login`, quick)).text());
   const form = $("form", page);
   if (!form) return;
-  entry = document.createElement("dialog");
-  entry.setAttribute("aria-label", "Sign in");
-  const sheet = document.createElement("div");
-  sheet.className = "sheet";
-  const title = document.createElement("h1");
-  title.textContent = "Your session has ended";
-  sheet.append(title, adopted(form));
+  entry = make("dialog", { ariaLabel: "Sign in" });
+  const [sheet, title] = sheetOf("Your session has ended", "h1", "entry-title");
+  sheet.append(adopted(form));
   entry.append(sheet);
   document.body.append(entry);
   entry.showModal();
@@ -368,6 +374,7 @@ document.addEventListener("submit", (event) => {
   } else if (form.matches("[data-bulk]")) {
     event.preventDefault();
     const query = new URLSearchParams(new FormData(form, event.submitter));
+    if (query.has("all")) query.delete("route");
     open(`${form.action}?${query}`, event.submitter);
   }
 });
@@ -388,7 +395,7 @@ function filter(form) {
   const query = new URLSearchParams();
   for (const [name, value] of new FormData(form)) if (value) query.set(name, value);
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
-  refresh();
+  refresh(true);
 }
 
 // The palette: the results of the search page in a dialog, moved through by arrows.
@@ -402,6 +409,7 @@ async function find(text) {
   const list = document.getElementById("palette-found");
   if (!list || !found || $("#palette").value !== text) return;
   list.replaceChildren(...adopted(found).childNodes);
+  list.dataset.of = text;
   for (const group of $$("section", list)) group.setAttribute("role", "group");
   for (const part of $$("ul, li, h2, p", list)) part.setAttribute("role", "none");
   $$("a", list).forEach((link, index) => {
@@ -413,25 +421,17 @@ async function find(text) {
 }
 function openPalette(from, text = "") {
   opener = from;
-  const sheet = document.createElement("div");
-  sheet.className = "sheet";
-  const title = document.createElement("h2");
-  title.id = "dialog-title";
-  title.textContent = "Search";
-  const field = document.createElement("input");
-  Object.assign(field, { id: "palette", type: "search", value: text, autocomplete: "off", placeholder: "Route, service, change, or what to do" });
-  for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"], ["aria-controls", "palette-found"], ["aria-label", "Search"]]) field.setAttribute(name, value);
-  const list = document.createElement("div");
-  Object.assign(list, { id: "palette-found", className: "found" });
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Found");
-  sheet.append(title, field, list);
+  const [sheet] = sheetOf("Search");
+  const field = make("input", { id: "palette", type: "search", value: text, autocomplete: "off", placeholder: "Route, service, change, or what to do", role: "combobox", ariaExpanded: "true", ariaLabel: "Search" });
+  field.setAttribute("aria-controls", "palette-found");
+  const list = make("div", { id: "palette-found", className: "found", role: "listbox", ariaLabel: "Found" });
+  sheet.append(field, list);
   dialog.replaceChildren(sheet);
   if (!dialog.open) dialog.showModal();
   field.focus();
   let wait = 0;
   field.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(() => find(field.value), 120); });
-  field.addEventListener("keydown", (event) => {
+  field.addEventListener("keydown", async (event) => {
     const options = $$("[role=option]", list);
     const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -442,10 +442,14 @@ function openPalette(from, text = "") {
       options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
       field.setAttribute("aria-activedescendant", options[next].id);
       options[next].scrollIntoView({ block: "nearest" });
-    } else if (event.key === "Enter" && options[at]) {
+    } else if (event.key === "Enter") {
       event.preventDefault();
-      options[at].click();
-      if (!options[at].matches("[data-dialog]")) location.assign(options[at].href);
+      clearTimeout(wait);
+      // Never what was found for another text.
+      if (list.dataset.of !== field.value) await find(field.value);
+      const option = $("[aria-selected=true]", list);
+      option?.click();
+      if (option && !option.matches("[data-dialog]")) location.assign(option.href);
     }
   });
   if (text) find(text);
@@ -467,25 +471,16 @@ function step(by, same = false) {
   if (next) ($$("a, button, input", next)[nth] ?? $("a", next))?.focus();
 }
 function showHelp() {
-  const sheet = document.createElement("div");
-  sheet.className = "sheet";
-  const title = document.createElement("h2");
-  title.id = "dialog-title";
-  title.textContent = "Keys";
-  const list = document.createElement("dl");
-  list.className = "keys";
+  const [sheet] = sheetOf("Keys");
+  const list = make("dl", { className: "keys" });
   for (const [key, words] of help) {
-    const [name, what] = [document.createElement("dt"), document.createElement("dd")];
-    const mark = document.createElement("kbd");
-    mark.textContent = key;
-    name.append(mark);
-    what.textContent = words;
-    list.append(name, what);
+    const name = make("dt");
+    name.append(make("kbd", { textContent: key }));
+    list.append(name, make("dd", { textContent: words }));
   }
-  const close = document.createElement("button");
-  Object.assign(close, { textContent: "Close", type: "button" });
+  const close = make("button", { textContent: "Close", type: "button" });
   close.dataset.close = "";
-  sheet.append(title, list, close);
+  sheet.append(list, close);
   opener = document.activeElement;
   dialog.replaceChildren(sheet);
   dialog.showModal();

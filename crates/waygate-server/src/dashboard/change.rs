@@ -19,6 +19,7 @@ use crate::dashboard::chart::{Chart, SERIES};
 use crate::dashboard::difference::{Difference, content, current, differences};
 use crate::dashboard::fleet::{Arrival, Fleet, pace};
 use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::preview::origin;
 use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::sentence;
@@ -45,6 +46,8 @@ struct ChangePage {
     stays: Option<String>,
     previous: Option<u64>,
     next: Option<u64>,
+    /// Where it is found, as a whole.
+    link: String,
 }
 
 /// What one record changed.
@@ -92,6 +95,7 @@ pub(super) async fn show(visit: Visit, Path(revision): Path<String>) -> Result<R
         stays: way_back(&state, &commit, "").err(),
         previous: (number > 1).then(|| number - 1),
         next: (number < state.cursor.revision.0).then(|| number + 1),
+        link: format!("{}/changes/{number}", origin(&visit)),
     })
 }
 

@@ -1,10 +1,12 @@
 //! Rate limits of everything, of services, of routes.
 
+mod amount;
 pub(super) mod detail;
 mod edit;
 mod fields;
 mod foresight;
 mod target;
+mod usage;
 mod words;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use waygate_core::{LocalKey, RateLimitPolicy, RouteKey, ServiceId, State};
 pub(super) use self::edit::{ask, carry_out};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::limits::target::Target;
+use crate::dashboard::limits::usage::Usage;
 use crate::dashboard::limits::words::{details, sentence};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::route_name;
@@ -35,6 +38,8 @@ struct LimitsPage {
     /// Routes without a limit, of those that are looked at.
     unlimited: Vec<Bare>,
     more_unlimited: usize,
+    /// There are too many to tell of each what is used of it.
+    many: bool,
 }
 
 /// Which limits are wanted, as the address says it.
@@ -52,6 +57,7 @@ struct Card {
 }
 
 struct Row {
+    target: Target,
     path: String,
     key: String,
     subject: String,
@@ -64,6 +70,8 @@ struct Row {
     shadow: bool,
     /// How many requests to its routes were refused for a limit in 24 hours; `None` where nobody has counted.
     refused: Option<u64>,
+    /// What of it is used; `None` where nobody has measured that.
+    usage: Option<Usage>,
     stamp: String,
     changed_at: u64,
 }
@@ -74,8 +82,9 @@ struct Bare {
     service: String,
 }
 
-/// How many routes without a limit are listed.
+/// How many routes without a limit are listed, and of how many limits is told what of them is used.
 const MOST: usize = 50;
+const MOST_USED: usize = 200;
 
 pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
@@ -108,7 +117,12 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
         }
     }
     rows.retain(|row| filter.takes(row));
+    let used = cards.iter_mut().filter_map(|card| card.row.as_mut()).chain(rows.iter_mut());
+    for row in used.take(MOST_USED) {
+        row.usage = row.target.policy(&state).and_then(|policy| Usage::of(&visit, &row.target, policy));
+    }
     unlimited.retain(|bare| filter.takes_text(&[&bare.name, &bare.service]));
+    let many = cards.len() + rows.len() > MOST_USED;
     let more_unlimited = unlimited.len().saturating_sub(MOST);
     unlimited.truncate(MOST);
     page(&LimitsPage {
@@ -119,6 +133,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
         rows,
         unlimited,
         more_unlimited,
+        many,
     })
 }
 
@@ -201,6 +216,7 @@ impl Row {
         };
         let on = policy.is_on(|| visit.now);
         Self {
+            target: target.clone(),
             path: target.path(),
             key: path_key(&format!("{scope} {service} {subject}")),
             subject,
@@ -212,6 +228,7 @@ impl Row {
             on,
             shadow: policy.enforcement.is_shadow(),
             refused: refused.0.get(target).copied(),
+            usage: None,
             stamp: format!("{} {on}", policy.changed_at),
             changed_at: policy.changed_at.0,
         }

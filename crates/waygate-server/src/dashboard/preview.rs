@@ -4,6 +4,7 @@ mod spoken;
 
 use waygate_core::{Command, MaintenanceScope};
 
+pub(super) use self::spoken::all as commands;
 use crate::dashboard::difference::{Difference, differences, limit, maintenance, route};
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::counted;
@@ -52,7 +53,7 @@ impl Preview {
         }
         let more = parts.len().saturating_sub(MOST);
         parts.truncate(MOST);
-        Ok(Self { notes, parts, more, commands: spoken::all(visit, &command) })
+        Ok(Self { notes, parts, more, commands: commands(visit, &command) })
     }
 
     /// How much it would change, in words.

@@ -47,6 +47,8 @@ pub(super) struct Sheet {
     pub(super) previews: bool,
     /// That, where it was asked for.
     pub(super) preview: Option<Preview>,
+    /// What can be done here, for a terminal.
+    pub(super) commands: Vec<(String, String)>,
 }
 
 pub(super) struct Fact {
@@ -187,6 +189,7 @@ impl Sheet {
             suggestions: suggestions(visit).await,
             previews: false,
             preview: None,
+            commands: Vec::new(),
         }
     }
 

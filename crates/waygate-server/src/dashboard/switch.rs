@@ -2,6 +2,7 @@
 
 mod act;
 mod chosen;
+mod commands;
 mod plans;
 
 use axum::extract::{Path, Query};
@@ -25,7 +26,11 @@ pub(super) use self::plans::{ask_about_overlap, overlapping};
 
 /// The form to switch one route.
 pub(super) async fn ask(visit: Visit, Path((route, act)): Path<(String, String)>) -> Result<Response, ApiError> {
-    let (act, key) = (Act::of(&act)?, key_of(&route)?);
+    let key = key_of(&route)?;
+    if act == "commands" {
+        return commands::show(&visit, &key).await;
+    }
+    let act = Act::of(&act)?;
     page(&sheet(&visit, &visit.state(), act, &Chosen::One(key)).await?)
 }
 

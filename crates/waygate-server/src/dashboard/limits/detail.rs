@@ -12,6 +12,7 @@ use crate::compat;
 use crate::dashboard::audit::Entry;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::limits::target::Target;
+use crate::dashboard::limits::usage::Usage;
 use crate::dashboard::limits::words::{algorithm, backend_failure, missing_key, sentence, share};
 use crate::dashboard::undo::way_back;
 use crate::dashboard::visit::{Visit, page};
@@ -52,6 +53,8 @@ struct Current {
     /// It is the code's own, and cannot be removed.
     declared: bool,
     facts: Vec<(&'static str, String)>,
+    /// What of it is used; `None` where nobody has measured that.
+    usage: Option<Usage>,
 }
 
 /// One of the limits that a request passes, in their order.
@@ -89,7 +92,7 @@ pub(in crate::dashboard) async fn show(
         title: format!("Limit of {}", target.name()),
         path: target.path(),
         of: of(&target),
-        current: policy.map(|policy| Current::of(&visit, policy)),
+        current: policy.map(|policy| Current::of(&visit, &target, policy)),
         chain: chain(&state, &target),
         shares,
         unable,
@@ -100,13 +103,14 @@ pub(in crate::dashboard) async fn show(
 }
 
 impl Current {
-    fn of(visit: &Visit, policy: &RateLimitPolicy) -> Self {
+    fn of(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> Self {
         Self {
             sentence: sentence(policy),
             on: policy.is_on(|| visit.now),
             shadow: policy.enforcement.is_shadow(),
             declared: policy.declared,
             facts: facts(visit, policy),
+            usage: Usage::of(visit, target, policy),
         }
     }
 }

@@ -7,17 +7,15 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use waygate_api::error::ErrorCode;
-use waygate_core::{
-    Cidr, Command, Enforcement, LimitExpression, LocalKey, RateLimitPolicy, RateLimitSwitch, State, Tier,
-};
+use waygate_core::{Cidr, Command, Enforcement, LocalKey, RateLimitPolicy, RateLimitSwitch, State, Tier};
 
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::form::{Held, Posted};
 use crate::dashboard::frame::Section;
 use crate::dashboard::limits::fields::asked;
-use crate::dashboard::limits::foresight;
 use crate::dashboard::limits::target::Target;
 use crate::dashboard::limits::words::sentence;
+use crate::dashboard::limits::{amount, foresight};
 use crate::dashboard::sheet::{Fact, Field, Sheet};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::counted;
@@ -130,7 +128,7 @@ fn change(posted: &Posted, target: &Target, act: Act) -> Result<Command, ApiErro
 
 /// The policy of the form. What the form does not ask for stays what it was.
 fn policy(posted: &Posted, current: Option<&RateLimitPolicy>) -> Result<RateLimitPolicy, ApiError> {
-    let limit: LimitExpression = named(posted, "limit")?;
+    let limit = amount::limit(posted)?;
     let mut policy = current.cloned().unwrap_or_else(|| RateLimitPolicy::new(limit.clone()));
     policy.limit = limit;
     policy.algorithm = named(posted, "algorithm")?;

@@ -2,7 +2,7 @@
 
 use waygate_core::{Algorithm, OnBackendFailure, OnMissingKey, RateLimitPolicy, Share};
 
-use crate::dashboard::limits::words;
+use crate::dashboard::limits::{amount, words};
 use crate::dashboard::sheet::{Field, Input};
 
 /// The fields, filled in with the limit that there is.
@@ -21,11 +21,8 @@ pub(super) fn asked(current: Option<&RateLimitPolicy>) -> Vec<Field> {
     let Some(known) = current.cloned().or_else(|| "unlimited".parse().ok().map(RateLimitPolicy::new)) else {
         return Vec::new();
     };
-    let mut fields = vec![
-        Field::new("limit", "Limit", Input::Text)
-            .hint("Such as 100/minute, or 10/second;1000/hour.")
-            .value(current.map(|current| current.limit.to_string()).unwrap_or_default())
-            .required(),
+    let mut fields = Vec::from(amount::asked(current.map(|current| &current.limit)));
+    fields.extend([
         Field::new("algorithm", "Algorithm", chosen(algorithms, Algorithm::as_str, words::algorithm))
             .value(known.algorithm.as_str()),
         Field::new("key_strategy", "Counted per", Input::Text)
@@ -56,7 +53,7 @@ pub(super) fn asked(current: Option<&RateLimitPolicy>) -> Vec<Field> {
         Field::new("tier_resolver", "Tier named by", Input::Text)
             .hint("What of a request names the tier; empty for the usual.")
             .value(known.tier_resolver.clone().unwrap_or_default()),
-    ];
+    ]);
     fields.extend(Field::ending("Ends"));
     if let (Some(until), [.., choice, time]) = (known.until, &mut fields[..]) {
         "time".clone_into(&mut choice.value);

@@ -37,12 +37,7 @@ pub(super) fn notes(visit: &Visit, target: &Target, policy: &RateLimitPolicy) ->
 
 fn met_words(visit: &Visit, target: &Target, policy: &RateLimitPolicy, quota: Quota) -> String {
     let period = i64::try_from(quota.period_seconds).unwrap_or(i64::MAX);
-    let window = match period {
-        ..60 => Window::Quarter,
-        60..3600 => Window::Hour,
-        _ => Window::Day,
-    };
-    let points = points(visit, target, window);
+    let points = points(visit, target, policy, window_of(quota.period_seconds));
     let Some(met) = met(&points, period, quota.amount, visit.now) else {
         return format!("How many requests {quota} would meet is not known: no period of it was measured as a whole.");
     };
@@ -65,21 +60,34 @@ fn met_words(visit: &Visit, target: &Target, policy: &RateLimitPolicy, quota: Qu
     words
 }
 
-/// What reached the limits of the target, as fine as it is kept.
-fn points(visit: &Visit, target: &Target, window: Window) -> Vec<TrafficPoint> {
+/// For how long a limit of that period is looked back.
+pub(super) fn window_of(period_seconds: u64) -> Window {
+    match period_seconds {
+        ..60 => Window::Quarter,
+        60..3600 => Window::Hour,
+        _ => Window::Day,
+    }
+}
+
+/// What reached the limits of the target but for the routes that the policy exempts, as fine as it is kept.
+pub(super) fn points(visit: &Visit, target: &Target, policy: &RateLimitPolicy, window: Window) -> Vec<TrafficPoint> {
     let state = visit.state();
     let is_service = |service: &ServiceId| {
         state.services.contains_key(service) && target.scope().service().is_none_or(|only| only == service)
     };
     let is_it = |_: &ServiceId, local: Option<&LocalKey>| match target {
         Target::Route(key) => local.is_some_and(|local| key.local.covers(Some(local.method), local.path.as_str())),
-        _ => true,
+        _ => local.is_none_or(|local| {
+            let covers = |exempt: &LocalKey| exempt.covers(Some(local.method), local.path.as_str());
+            !policy.exempt_routes.iter().any(covers)
+        }),
     };
     visit.app.traffic.read(window.fine(visit.now), is_it, is_service).series
 }
 
-/// The requests in whole periods that were measured from their beginning to their end, the last of them before now.
-fn met(points: &[TrafficPoint], period: i64, amount: u64, now: Timestamp) -> Option<Met> {
+/// The requests in whole periods that were measured from their beginning to their end, the last of them before now;
+/// `None` where there is no such period.
+pub(super) fn measured(points: &[TrafficPoint], period: i64, now: Timestamp) -> Option<Vec<u64>> {
     let step = points.get(1)?.at.duration_since(points.first()?.at).as_secs();
     let length = usize::try_from((period + step - 1) / step).ok()?;
     // Reports of the last seconds are on their way.
@@ -88,7 +96,12 @@ fn met(points: &[TrafficPoint], period: i64, amount: u64, now: Timestamp) -> Opt
         .rchunks_exact(length)
         .filter_map(|chunk| chunk.iter().map(|point| point.counts.as_ref().map(reaching)).sum())
         .collect();
-    (!sums.is_empty()).then(|| Met {
+    (!sums.is_empty()).then_some(sums)
+}
+
+fn met(points: &[TrafficPoint], period: i64, amount: u64, now: Timestamp) -> Option<Met> {
+    let sums = measured(points, period, now)?;
+    Some(Met {
         periods: sums.len(),
         beyond: sums.iter().filter(|sum| **sum > amount).count(),
         busiest: sums.iter().copied().max().unwrap_or_default(),

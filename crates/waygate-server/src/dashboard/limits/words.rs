@@ -59,7 +59,7 @@ pub(super) fn missing_key(rule: Option<OnMissingKey>, key: &KeyStrategy) -> &'st
         KeyStrategy::User | KeyStrategy::Custom => Some(OnMissingKey::Exempt),
         KeyStrategy::ApiKey | KeyStrategy::Header(_) => Some(OnMissingKey::FallbackIp),
         KeyStrategy::Ip => None,
-        KeyStrategy::Global => return "is not needed",
+        KeyStrategy::Global => return "is counted with all others",
     });
     match rule {
         None => "is one caller with all others without it",

@@ -12,7 +12,7 @@ use super::origin;
 use crate::dashboard::visit::Visit;
 
 /// A command in every way in which it can be said. What has none is left out.
-pub(super) fn all(visit: &Visit, command: &Command) -> Vec<(&'static str, String)> {
+pub(in crate::dashboard) fn all(visit: &Visit, command: &Command) -> Vec<(&'static str, String)> {
     let mut said = Vec::new();
     let program = format!("waygate --server {}", quoted(&origin(visit)));
     let lines: Vec<String> = lines(command).iter().map(|words| format!("{program} {words}")).collect();

@@ -32,6 +32,8 @@ struct RoutePage {
     kind: Kind,
     cause: String,
     protected: bool,
+    /// What can be done to it, with where that leads.
+    actions: Vec<(String, &'static str)>,
     chain: Vec<Step>,
     limits: Vec<Limit>,
     windows: Vec<Planned>,
@@ -90,9 +92,11 @@ pub(in crate::dashboard) async fn show(visit: Visit, NamedRoute(route): NamedRou
     };
     let start = traffic.series.first().map_or(visit.now, |point| point.at);
     let marks = Marks::since(&visit, start, Concern { service: None, route: Some(&selector) }).await?;
+    let row = Row::of(&visit, &state, &fleet, &key, known, route);
     page(&RoutePage {
         frame: Frame::with(&visit, &state, Section::Routes, &fleet).await,
-        row: Row::of(&visit, &state, &fleet, &key, known, route),
+        actions: row.actions().map(|(wanted, name)| (from_here(&key, wanted), name)).collect(),
+        row,
         kind,
         cause,
         protected: route.force_active,
@@ -121,6 +125,12 @@ fn form_of(key: &RouteKey, wanted: &str) -> String {
         "history" => format!("/audit?route={}", paths::percent_encoded(&key.to_string())),
         act => format!("/routes/{id}/{}", paths::percent_encoded(act)),
     }
+}
+
+/// The same from the page of the route, to which a form leads back.
+fn from_here(key: &RouteKey, wanted: &str) -> String {
+    let form = form_of(key, wanted);
+    if form.contains('?') { form } else { format!("{form}?back=/routes/{}", paths::path_key(&key.to_string())) }
 }
 
 fn chain(visit: &Visit, state: &State, known: &ServiceState, key: &RouteKey, route: &Route) -> Vec<Step> {

@@ -38,8 +38,8 @@ pub(in crate::dashboard) fn spark(lately: &Lately) -> String {
     let width = MINUTE * lately.len() as u64;
     let words = words(all);
     let mut svg = format!(
-        "<svg class=\"spark\" viewBox=\"0 0 {width} {HEIGHT}\" width=\"{width}\" height=\"{HEIGHT}\" role=\"img\" \
-         aria-label=\"{words}\"><title>{words}</title><path class=\"c-ground\" d=\"{ground}\"/>"
+        "<svg class=\"spark\" viewBox=\"0 0 {width} {HEIGHT}\" width=\"{width}\" height=\"{HEIGHT}\" role=\"img\">\
+         <title>{words}</title><path class=\"c-ground\" d=\"{ground}\"/>"
     );
     for ((name, _), path) in SERIES.iter().zip(&paths).filter(|(_, path)| !path.is_empty()) {
         let _ = write!(svg, "<path class=\"c-{name}\" d=\"{path}\"/>");
@@ -69,7 +69,7 @@ mod tests {
         let mut lately: Lately = Default::default();
         lately[23] = Some(Outcomes { allowed: 1000, limited: 1, ..Outcomes::default() });
         let svg = spark(&lately);
-        assert!(svg.contains("aria-label=\"1001 requests, 1 not let through\""), "{svg}");
+        assert!(svg.contains("<title>1001 requests, 1 not let through</title>"), "{svg}");
         assert!(svg.contains("class=\"c-allowed\" d=\"M69 1h2v19h-2z\""), "{svg}");
         assert!(svg.contains("class=\"c-limited\" d=\"M69 0h2v1h-2z\""), "{svg}");
         assert!(!svg.contains("c-blocked"), "{svg}");

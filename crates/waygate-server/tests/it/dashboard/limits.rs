@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::dashboard::Browser;
 use crate::helpers::{TestServer, path_key};
+use crate::traffic::report;
 
 /// Dashboard 2.2: a limit for a route of a service; 2.3: a bad one is explained in the form, with what was typed.
 #[tokio::test]
@@ -123,4 +124,105 @@ async fn the_page_of_a_limit_says_whom_it_has_stopped_and_what_came_before_it() 
     assert!(other.contains("There is none.") && !other.contains("pod-1"), "{other}");
     assert!(vera.get("/limits?q=5/minute&state=on").await.text.contains("5/minute per client"));
     assert!(vera.get("/limits?state=paused").await.text.contains("No limit of a service or a route fits"));
+}
+
+/// Dashboard 4.2: count, per and unit are fields of their own; a limit can still be typed as a whole.
+#[tokio::test]
+async fn a_limit_is_asked_for_in_parts_or_as_text() {
+    let server = TestServer::start().await;
+    server.register("payments", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    let path = format!("/limits/routes/{}/edit", path_key("payments:GET:/a"));
+    let save = async |parts: [&str; 5]| {
+        let [count, per, unit, limit, shown] = parts;
+        let form = admin.get(&path).await.text;
+        let expected = form.split("name=\"expected\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let fields = [
+            ("expected", expected.as_str()),
+            ("count", count),
+            ("per", per),
+            ("unit", unit),
+            ("limit", limit),
+            ("shown", shown),
+            ("algorithm", "fixed_window"),
+            ("key_strategy", "ip"),
+            ("share", "per_replica"),
+            ("on_backend_failure", "local"),
+        ];
+        let answer = admin.post(&path, &fields).await;
+        let form = admin.get(&path).await.text;
+        (answer, form.split("name=\"shown\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned())
+    };
+    let (answer, limit) = save(["5", "10", "second", "", ""]).await;
+    assert_eq!((answer.status, limit.as_str()), (303, "5/10 seconds"), "{}", answer.text);
+    let form = admin.get(&path).await.text;
+    for filled in [
+        "id=\"f-count\" name=\"count\" type=\"text\" value=\"5\"",
+        "value=\"10\"",
+        "<option value=\"second\" selected>",
+    ] {
+        assert!(form.contains(filled), "{filled}: {form}");
+    }
+    let (answer, limit) = save(["5", "10", "second", "7/minute;90/hour", "5/10 seconds"]).await;
+    assert_eq!((answer.status, limit.as_str()), (303, "7/minute;90/hour"), "{}", answer.text);
+    let (answer, limit) = save(["many", "1", "minute", "7/minute;90/hour", "7/minute;90/hour"]).await;
+    assert!(
+        answer.status == 422 && answer.text.contains("id=\"e-count\"") && limit == "7/minute;90/hour",
+        "{}",
+        answer.text
+    );
+    let (answer, _) = save(["8", "1", "minute", "9/minute", "7/minute;90/hour"]).await;
+    assert!(answer.status == 422 && answer.text.contains("are not the same"), "{}", answer.text);
+    let (answer, _) = save(["", "1", "minute", "", "7/minute;90/hour"]).await;
+    assert!(answer.status == 422 && answer.text.contains("id=\"e-limit\""), "{}", answer.text);
+}
+
+/// Dashboard 4.2: what is used of a limit, with a meter only where that is known; 4.0, 5: no data is no zero.
+#[tokio::test]
+async fn what_is_used_of_a_limit_is_told_as_far_as_it_was_measured() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let (admin, caller) = (Browser::admin(&server).await, server.admin().await);
+    let policy = json!({"path": "pay:GET:/a", "limit": "5/second", "key_strategy": "global"});
+    assert_eq!(caller.post("/api/rate-limits", policy).await.status, 201);
+    assert_eq!(caller.post("/api/services/pay/rate-limit", json!({"limit": "3/second"})).await.status, 201);
+    let page = format!("/limits/routes/{}", path_key("pay:GET:/a"));
+    assert!(admin.get(&page).await.text.contains("Use: no data."));
+    assert!(!admin.get("/limits").await.text.contains("<meter"));
+    for seconds_ago in 2..62 {
+        let counts = json!([{"seconds_ago": seconds_ago, "method": "GET", "path": "/a", "allowed": 4, "blocked": 100}]);
+        assert_eq!(server.sdk("pay").await.post("/api/sdk/traffic", report("pay", &counts)).await.status, 200);
+    }
+    let text = admin.get(&page).await.text;
+    assert!(text.contains("<meter max=\"5\" value=\"4\" aria-label=\"Used, p95\" optimum=\"0\" high=\"4\"></meter> 4 of 5/second"), "{text}");
+    assert!(text.contains("no more than 4 requests came as far as this limit"), "{text}");
+    // What all callers do together is more than one of them may, and says nothing of one.
+    let list = admin.get("/limits").await.text;
+    assert!(list.matches("<meter").count() == 1 && list.contains("4 of 3/second <span class=\"faint\""), "{list}");
+    assert!(admin.get("/limits/services/pay").await.text.contains("how much one of them had is not measured"));
+}
+
+/// Pages of a limit and of its route say the same of one that only counts, that is paused, or that exempts.
+#[tokio::test]
+async fn a_limit_that_stops_nothing_is_not_said_to_be_in_force() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let (admin, caller) = (Browser::admin(&server).await, server.admin().await);
+    let policy = json!({"path": "pay:GET:/a", "limit": "5/minute", "shadow": true});
+    assert_eq!(caller.post("/api/rate-limits", policy).await.status, 201);
+    caller.post("/api/services/pay/rate-limit", json!({"limit": "9/minute", "exempt_routes": ["GET:/a"]})).await;
+    let id = path_key("pay:GET:/a");
+    let route = admin.get(&format!("/routes/{id}")).await.text;
+    assert!(route.contains("counts only") && route.contains("this route is exempt"), "{route}");
+    assert!(!route.contains("/minute, in force"), "{route}");
+    assert!(admin.get("/routes").await.text.contains("5/minute, counts only"));
+    // The service's limit has refused; this one has stopped nothing itself.
+    let counts = json!([{"method": "GET", "path": "/a", "allowed": 1, "limited": 2}]);
+    assert_eq!(server.sdk("pay").await.post("/api/sdk/traffic", report("pay", &counts)).await.status, 200);
+    let page = admin.get(&format!("/limits/routes/{id}")).await.text;
+    assert!(
+        page.contains("limits have refused 2") && page.contains("No request that this limit itself has stopped"),
+        "{page}"
+    );
+    assert!(page.contains("counts only") && !page.contains("No service has reported any"), "{page}");
 }

@@ -120,3 +120,54 @@ async fn an_instance_that_bypasses_is_marked() {
     assert!(admin.get("/fleet").await.text.contains("1 bypassing, 0 behind"));
     assert!(admin.get("/routes").await.text.contains("1 bypassing"));
 }
+
+/// Dashboard 4.1: every instance has a page, whatever it calls itself.
+#[tokio::test]
+async fn instances_that_are_called_dots_have_pages() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    let mut followers = Vec::new();
+    for id in [".", ".."] {
+        let instance = server.sdk("pay").await.with("x-waygate-instance", id).with("x-waygate-protocol", "1");
+        followers.push(Follower::caught_up(&instance, "pay").await);
+    }
+    let list = admin.get("/fleet").await.text;
+    for (id, path) in [(".", "/fleet/pay/%252E"), ("..", "/fleet/pay/%252E%252E")] {
+        assert!(list.contains(&format!("href=\"{path}\"")), "{path}: {list}");
+        let page = admin.get(path).await;
+        assert!(
+            page.status == 200 && page.text.contains(&format!("<h1 class=\"mono\">{id}</h1>")),
+            "{path}: {}",
+            page.text
+        );
+    }
+}
+
+/// Whatever a route's page offers leads somewhere, and so does the menu of its row.
+#[tokio::test]
+async fn what_a_route_offers_is_there() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    let page = admin.get(&format!("/routes/{}", path_key("pay:GET:/a"))).await.text;
+    let links: Vec<&str> =
+        page.split("<a class=\"button\" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(links.len() > 6, "{links:?}");
+    for link in links {
+        assert_eq!(admin.get(link).await.status, 200, "{link}");
+    }
+    let list = admin.get("/routes").await.text;
+    let wanted: Vec<&str> = list.split("name=do value=").skip(1).map(|rest| rest.split('>').next().unwrap()).collect();
+    assert!(wanted.len() > 5, "{wanted:?}");
+    for act in wanted {
+        let led = admin.get(&format!("/routes/{}?do={act}", path_key("pay:GET:/a"))).await;
+        assert_eq!(led.status, 303, "{act}");
+        assert_eq!(admin.get(&led.location.unwrap()).await.status, 200, "{act}");
+    }
+    let commands = admin.get(&act("pay:GET:/a", "commands")).await.text;
+    for words in [" disable pay:GET:/a --reason REASON", "Enable, as a call of curl", "/api/batch"] {
+        assert!(commands.contains(words), "{words}: {commands}");
+    }
+    assert!(!commands.contains("data-submit"), "there is nothing to send: {commands}");
+}
