@@ -42,6 +42,31 @@ class Foresight(Check):
         browser.click("dialog [data-close]")
         self.world.route(ORDERS, "enable", {})
 
+    def test_commands_of_a_row_and_the_link_of_a_change_are_copied(self):
+        browser, name = self.admin, f"catalog:GET:{CATALOG[15]}"
+        copied = "navigator.clipboard.readText().then(arguments[0], e => arguments[0]('' + e))"
+        browser.go(f"/routes?q={CATALOG[15]}")
+        browser.live()
+        browser.devtools("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+        browser.click("tr[data-key] .more")
+        browser.click_text("tr[data-key] [popover] button", "As commands")
+        browser.eventually("Enable, as a call of curl", "dialog[open]")
+        browser.click("dialog .copied [data-copy]")
+        browser.eventually("Copied", "dialog[open]")
+        line = browser.wait_for(copied)
+        self.assertIn(f" disable catalog:GET:{CATALOG[15]} --reason REASON", line)
+        done = subprocess.run(["bash", "-c", line.replace("REASON", "INC-70")], capture_output=True, text=True, timeout=30,
+                              env={"HOME": self.world.folder, "WAYGATE_TOKEN": self.world.token, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"})
+        self.assertEqual(done.returncode, 0, line + done.stderr)
+        self.assertEqual((self.status(name), self.world.route(name)["reason"]), ("disabled", "INC-70"))
+        browser.click("dialog [data-close]")
+        change = self.world.revision(name)
+        browser.go(f"/changes/{change}")
+        browser.click_text(".link button", "Copy link")
+        browser.eventually("Copied", ".link")
+        self.assertEqual(browser.wait_for(copied), f"{self.world.base}/changes/{change}")
+        self.world.route(name, "enable", {})
+
     def test_a_call_is_copied_and_does_it(self):
         browser, name = self.admin, f"catalog:GET:{CATALOG[13]}"
         self.act(browser, name, "maintenance", "INC-52")

@@ -94,6 +94,23 @@ class Hostile(Check):
         self.assertLessEqual(browser.run("return document.documentElement.scrollWidth - innerWidth"), 0)
         browser.size(1400, 1000)
 
+    def test_too_many_long_names_at_once_are_refused_in_words(self):
+        self.world.register("lengthy", [("GET", f"/{number:03}{'y' * 900}") for number in range(100)])
+        browser, before = self.admin, self.world.revision()
+        browser.go("/routes?service=lengthy")
+        browser.live()
+        browser.click("thead [data-pick]")
+        browser.eventually("100 selected", "[data-bulk-count]")
+        browser.click_text("[data-bulk-bar] button", "Disable")
+        browser.eventually("These names are too long to be taken together", "dialog[open] .error[role=alert]")
+        self.assertEqual(self.world.revision(), before)
+        browser.click("dialog [data-close]")
+        # All that fit are named by the filter instead.
+        browser.click("[data-all]")
+        browser.click_text("[data-bulk-bar] button", "Disable")
+        browser.eventually("Disable 100 routes", "dialog[open]")
+        browser.click("dialog [data-close]")
+
     def test_an_instance_that_bypasses_is_marked_on_the_fleet(self):
         service = self.world.service("payments-service", "bypassing-service", "bypass-1", WAYGATE_BYPASS_LIFECYCLE="true")
         try:

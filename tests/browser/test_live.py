@@ -174,4 +174,37 @@ class Live(Check):
         with self.assertRaises(AssertionError):
             self.world.call("GET", "/api/auth/me", token=token)
 
+    def test_new_entries_of_the_log_wait_behind_a_button(self):
+        browser, name = self.other, f"catalog:GET:{CATALOG[14]}"
+        self.world.route(name, "disable", {"reason": "what is read"})
+        browser.go("/audit?service=catalog")
+        browser.live()
+        first = "#list .logged:first-child"
+        browser.click(f"{first} summary")
+        place = browser.run(f"return document.querySelector('{first}').getBoundingClientRect().top")
+        for number, words in ((1, "1 new entry"), (2, "2 new entries")):
+            self.world.route(name, "disable", {"reason": f"news {number}"})
+            browser.eventually(words, "[data-behind]")
+        self.assertIn("what is read", browser.text(first))
+        self.assertEqual(browser.run(f"return document.querySelector('{first}').getBoundingClientRect().top"), place)
+        self.assertTrue(browser.property(f"{first} details", "open"), "what was unfolded stays so")
+        browser.click("[data-behind]")
+        browser.eventually("news 2", first)
+        self.assertFalse(browser.run("return document.querySelector('[data-behind]').checkVisibility()"))
+        until("focus is in the list", lambda: browser.run("return document.activeElement.closest('#list') !== null"))
+        # What is asked for anew is shown at once.
+        self.world.route(name, "enable", {"reason": "news 3"})
+        browser.eventually("1 new entry", "[data-behind]")
+        browser.fill("#q", "what is read")
+        until("the filter is followed", lambda: len(browser.all("#list .logged")) == 1)
+        self.assertIn("what is read", browser.text(first))
+        self.assertFalse(browser.run("return document.querySelector('[data-behind]').checkVisibility()"))
 
+    def test_a_filter_acts_also_while_rows_are_selected(self):
+        self.admin.go("/routes?service=catalog")
+        self.admin.live()
+        self.admin.click("tr[data-key] input[name=route]")
+        self.admin.eventually("1 selected", "[data-bulk-count]")
+        self.admin.fill("#text", CATALOG[16])
+        until("the filter is followed", lambda: len(self.admin.all("tr[data-key]")) == 1)
+        self.assertIn(CATALOG[16], self.admin.text("tr[data-key]"))
