@@ -90,7 +90,7 @@ pub(crate) struct Wait {
     /// What callers are to find: active, maintenance, disabled, env_gated or deprecated
     #[arg(long = "for", value_name = "STATUS", value_parser = kind, default_value = "active")]
     pub(crate) wanted: LifecycleKind,
-    /// How long to wait; exit 7 after it
+    /// How long to wait in all; exit 7 after it (--timeout bounds each question)
     #[arg(long, value_name = "DURATION", value_parser = moment::length, default_value = "1m")]
     pub(crate) within: Duration,
     /// Only until the control plane says so; whether it has arrived at the instances is not asked

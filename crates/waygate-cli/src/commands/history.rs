@@ -24,6 +24,9 @@ use crate::render::table::{Cell, Table};
 /// How far back the id of an entry is looked for.
 const ENTRIES: &str = "1000";
 
+/// So many of the changes that were passed over are named.
+const NAMED: usize = 5;
+
 pub(crate) async fn list(context: &Context, history: History) -> CliResult {
     let scope = service(history.service.name.as_deref())?;
     let route = history.route.as_deref().map(|route| selector(route, scope.as_ref())).transpose()?;
@@ -156,9 +159,12 @@ async fn change(context: &Context, connection: &Connection, named: Option<&str>)
     let entries = connection.get::<Vec<AuditEntry>>(paths::AUDIT, &query).await?.value;
     let (standing, passed) = latest(&entries);
     if !passed.is_empty() {
-        let passed: Vec<String> = passed.iter().rev().map(ToString::to_string).collect();
-        let told = "an undo, or taken back already; `waygate undo REVISION` takes such a one back";
-        context.printer.note(&format!("passed over: revision {}: {told}", passed.join(", ")));
+        let told = passed.iter().rev().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let more = passed.len().saturating_sub(NAMED);
+        let told = if more > 0 { format!("{told} and {more} more") } else { told };
+        let revision = if passed.len() == 1 { "revision" } else { "revisions" };
+        let why = "an undo, or taken back already; `waygate undo REVISION` takes such a one back";
+        context.printer.note(&format!("passed over: {revision} {told}: {why}"));
     }
     standing.ok_or_else(|| {
         let error =

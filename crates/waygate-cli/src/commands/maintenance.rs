@@ -151,17 +151,15 @@ async fn disable(context: &Context, scope: &Scope, reason: String) -> CliResult 
     let body = serde_json::json!({ "reason": reason });
     let (read, notices) = context.connect()?.post::<MaintenanceView>(&scope.path(Some("disable")), &body).await?;
     let view = &read.value;
+    if view.changed == Some(false) {
+        context.nothing_changed();
+    }
     context.printer.answer(
         read.raw.get(),
         || scope.table(view),
-        |printer| {
-            if view.changed != Some(false) {
-                printer.data(Some(Colour::Green), &marked(context, "✓", &format!("{} DISABLED", scope.title())));
-            }
-        },
+        |printer| printer.data(Some(Colour::Green), &marked(context, "✓", &format!("{} DISABLED", scope.title()))),
     );
-    if view.changed == Some(false) {
-        context.nothing_changed();
+    if context.is_unchanged() {
         context.printer.note(&format!("was already off; {}", scope.way_to_block()));
     }
     said(context, view, &notices);

@@ -1,17 +1,14 @@
 //! Tables: boxed for people, aligned and complete for pipes.
 
-use comfy_table::{Cell as BoxedCell, Color, ContentArrangement, presets};
+use comfy_table::{Cell as BoxedCell, Color, ColumnConstraint, ContentArrangement, Width, presets};
 
 use crate::printer::{Colour, literal};
 
 /// What an empty cell shows.
 const EMPTY: &str = "—";
 
-/// What a box takes beside the text of a column: a blank on either side, and a line.
-const FRAME: usize = 3;
-
-/// Narrower than this, with its frame, a column is no longer read.
-const LEAST_COLUMN: usize = 10;
+/// The blanks on either side of a text in a box.
+const PADDING: usize = 2;
 
 /// Rows under a header.
 #[derive(Debug, Clone, Default)]
@@ -97,23 +94,24 @@ impl Table {
         })
     }
 
-    /// For a terminal of a width: in a box, or, where its columns would be too narrow for words, in lines that the
-    /// terminal wraps, whose names can be copied.
+    /// For a terminal of a width: in a box, or, where its columns would break words, in lines that the terminal wraps,
+    /// whose names can be copied.
     pub(crate) fn fitted(&self, colour: bool, wide: bool, width: u16) -> String {
         let columns = self.told(wide);
-        let widths = columns.iter().map(|&column| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.as_str());
-            let texts = std::iter::once(self.header[column]).chain(cells);
-            texts.map(|text| text.chars().count()).max().unwrap_or(0)
-        });
-        let natural = widths.map(|text| text + FRAME).sum::<usize>() + 1;
-        let least = columns.len() * LEAST_COLUMN + 1;
-        let width_of_all = usize::from(width);
-        if natural <= width_of_all || least <= width_of_all {
+        // A line after each column, and one before the first.
+        let least = columns.iter().map(|&column| self.longest_word(column, width) + PADDING + 1).sum::<usize>() + 1;
+        if least <= usize::from(width) {
             return self.boxed(colour, wide, width);
         }
         let names: Vec<String> = columns.iter().map(|&column| self.header[column].to_owned()).collect();
         self.of(&names).map_or_else(|_| self.boxed(colour, wide, width), |table| table.plain(true, true))
+    }
+
+    /// The letters of the longest word of a column, at most half a width: what is longer than that may be broken.
+    fn longest_word(&self, column: usize, width: u16) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.as_str());
+        let words = std::iter::once(self.header[column]).chain(cells).flat_map(str::split_whitespace);
+        words.map(|word| word.chars().count()).max().unwrap_or(0).min(usize::from(width / 2))
     }
 
     /// The columns that have a text.
@@ -124,7 +122,7 @@ impl Table {
         (0..self.columns(wide)).filter(has_text).collect()
     }
 
-    /// Fits a width by wrapping, never by cutting, and by leaving out columns without a text.
+    /// Fits a width by wrapping between words, never by cutting, and by leaving out columns without a text.
     pub(crate) fn boxed(&self, colour: bool, wide: bool, width: u16) -> String {
         let columns = self.told(wide);
         let mut table = comfy_table::Table::new();
@@ -139,6 +137,12 @@ impl Table {
                     None => shown,
                 }
             }));
+        }
+        for (place, &column) in columns.iter().enumerate() {
+            let least = u16::try_from(self.longest_word(column, width) + PADDING).unwrap_or(width);
+            if let Some(column) = table.column_mut(place) {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            }
         }
         table.to_string()
     }
@@ -229,9 +233,27 @@ mod tests {
     fn a_terminal_too_narrow_for_words_has_lines_with_whole_names() {
         let mut table = Table::new(vec!["Route", "Reason", "Service", "Status"]);
         table.push(vec![Cell::new("GET:/api/payments"), Cell::new(""), Cell::new("payments"), Cell::new("DISABLED")]);
-        assert!(table.fitted(false, false, 41).contains('│'));
-        let text = table.fitted(false, false, 25);
+        let text = table.fitted(false, false, 43);
+        assert!(text.contains("│ GET:/api/payments ┆ payments ┆ DISABLED │"), "{text}");
+        let text = table.fitted(false, false, 42);
         assert_eq!(text.lines().last(), Some("GET:/api/payments  payments  DISABLED"), "{text}");
+    }
+
+    #[test]
+    fn boxes_break_lines_between_words_and_never_in_a_name() {
+        let mut table = Table::new(vec!["Time", "Route", "Reason"]);
+        let reason = "the processor is upgraded until the early morning, see the calendar of the team";
+        table.push(vec![
+            Cell::new("2026-11-25 04:10:45 UTC"),
+            Cell::new("orders-service:GET:/api/orders/debug"),
+            Cell::new(reason),
+        ]);
+        let text = table.fitted(false, false, 80);
+        assert!(text.contains(" orders-service:GET:/api/orders/debug ") && text.contains("2026-11-25"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for word in reason.split(' ') {
+            assert!(text.contains(word), "{word} is broken:\n{text}");
+        }
     }
 
     #[test]

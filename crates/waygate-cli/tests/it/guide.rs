@@ -125,6 +125,7 @@ fn global_maintenance() {
     assert_snapshot!(fleet.told(&["global", "disable", "--reason", "emergency maintenance"]), @r#"
         exit: 0
         -- stdout
+        = Global maintenance DISABLED
         -- stderr
         was already off; to block every route use waygate global enable
         "#);
@@ -218,6 +219,7 @@ fn service_maintenance() {
     assert_snapshot!(fleet.told(&["sm", "disable", "payments-service"]), @r#"
         exit: 0
         -- stdout
+        = Service maintenance (payments-service) DISABLED
         -- stderr
         was already off; to block its routes use waygate sm enable payments-service
         "#);

@@ -1,5 +1,6 @@
 //! A control plane, two services and two command lines, for one test.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -168,14 +169,17 @@ impl World {
         succeeded(line, &self.theirs(line))
     }
 
-    /// How many requests the control plane has answered.
-    pub(crate) async fn requests(&self, token: Option<&str>) -> u64 {
-        let mut request = http().get(format!("{}/api/server", self.url()));
-        if let Some(token) = token {
-            request = request.header("X-Waygate-Token", token);
-        }
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["requests"].as_u64().unwrap_or_else(|| panic!("no request count in {answer}"))
+    /// How many requests the control plane has answered by method and route, without those that services make by the
+    /// clock: what they tell of their traffic.
+    pub(crate) async fn requests(&self) -> BTreeMap<String, u64> {
+        let text = http().get(format!("{}/metrics", self.url())).send().await.unwrap().text().await.unwrap();
+        let counted =
+            text.lines().filter_map(|line| line.strip_prefix("waygate_http_requests_total{")?.rsplit_once("} "));
+        let counted = counted.map(|(labels, count)| (labels.to_owned(), count.parse().unwrap()));
+        let requests: BTreeMap<String, u64> =
+            counted.filter(|(labels, _)| !labels.contains(r#"route="/api/sdk/traffic""#)).collect();
+        assert!(!requests.is_empty(), "no request is counted in {text}");
+        requests
     }
 
     /// The token that a login has stored, where the guide says to copy it from.
