@@ -194,7 +194,12 @@ async fn what_is_used_of_a_limit_is_told_as_far_as_it_was_measured() {
         assert_eq!(server.sdk("pay").await.post("/api/sdk/traffic", report("pay", &counts)).await.status, 200);
     }
     let text = admin.get(&page).await.text;
-    assert!(text.contains("<meter max=\"5\" value=\"4\" aria-label=\"Used, p95\" optimum=\"0\" high=\"4\"></meter> 4 of 5/second"), "{text}");
+    assert!(
+        text.contains(
+            "<meter max=\"5\" value=\"4\" aria-label=\"Used, p95\" optimum=\"0\" high=\"4\"></meter> 4 of 5/second"
+        ),
+        "{text}"
+    );
     assert!(text.contains("no more than 4 requests came as far as this limit"), "{text}");
     // What all callers do together is more than one of them may, and says nothing of one.
     let list = admin.get("/limits").await.text;
