@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell as BoxedCell, Color, ColumnConstraint, ContentArrangement, Width, presets};
 
-use crate::printer::{Colour, literal};
+use crate::printer::{Colour, literal, painted};
 
 /// What an empty cell shows.
 const EMPTY: &str = "—";
@@ -104,7 +104,7 @@ impl Table {
             return self.boxed(colour, wide, width);
         }
         let names: Vec<String> = columns.iter().map(|&column| self.header[column].to_owned()).collect();
-        self.of(&names).map_or_else(|_| self.boxed(colour, wide, width), |table| table.plain(true, true))
+        self.of(&names).map_or_else(|_| self.boxed(colour, wide, width), |table| table.lines(colour, true, true))
     }
 
     /// The letters of the longest word of a column, at most half a width: what is longer than that may be broken.
@@ -149,20 +149,27 @@ impl Table {
 
     /// Columns two blanks apart, each text whole, no blanks at the ends of lines.
     pub(crate) fn plain(&self, wide: bool, headers: bool) -> String {
+        self.lines(false, wide, headers)
+    }
+
+    fn lines(&self, colour: bool, wide: bool, headers: bool) -> String {
         let columns = self.columns(wide);
-        let header = headers.then(|| self.header.iter().take(columns).map(|name| name.to_uppercase()).collect());
-        let rows = self.rows.iter().map(|row| row.iter().take(columns).map(|cell| cell.text.clone()).collect());
-        let lines: Vec<Vec<String>> = header.into_iter().chain(rows).collect();
+        let header =
+            headers.then(|| self.header.iter().take(columns).map(|name| Cell::new(name.to_uppercase())).collect());
+        let rows = self.rows.iter().map(|row| row.iter().take(columns).cloned().collect());
+        let lines: Vec<Vec<Cell>> = header.into_iter().chain(rows).collect();
+        let length = |cell: &Cell| cell.text.chars().count();
         let widths: Vec<usize> = (0..columns)
-            .map(|column| {
-                lines.iter().filter_map(|line| line.get(column)).map(|text| text.chars().count()).max().unwrap_or(0)
-            })
+            .map(|column| lines.iter().filter_map(|line| line.get(column)).map(length).max().unwrap_or(0))
             .collect();
         let mut out = String::new();
         for line in lines {
-            let padded: Vec<String> =
-                line.iter().zip(&widths).map(|(text, &width)| format!("{text:<width$}")).collect();
-            out.push_str(padded.join("  ").trim_end());
+            let mut blanks = 0;
+            for (cell, width) in line.iter().zip(&widths) {
+                out.extend(std::iter::repeat_n(' ', blanks));
+                out.push_str(&painted(colour, cell.colour, &cell.text));
+                blanks = width - length(cell) + 2;
+            }
             out.push('\n');
         }
         out
@@ -237,6 +244,10 @@ mod tests {
         assert!(text.contains("│ GET:/api/payments ┆ payments ┆ DISABLED │"), "{text}");
         let text = table.fitted(false, false, 42);
         assert_eq!(text.lines().last(), Some("GET:/api/payments  payments  DISABLED"), "{text}");
+        table.push(vec![Cell::new("/a").coloured(Colour::Red), Cell::new(""), Cell::new("b"), Cell::new("c")]);
+        let text = table.fitted(true, false, 42);
+        let red = format!("\u{1b}[31m/a\u{1b}[0m{}b         c", " ".repeat(17));
+        assert_eq!(text.lines().last(), Some(red.as_str()), "{text:?}");
     }
 
     #[test]
