@@ -178,7 +178,9 @@ In CI no login is needed: set WAYGATE_SERVER_URL and WAYGATE_TOKEN")]
   waygate wait payments-service:/api/refunds --for maintenance
   waygate wait GET:/api/payments --for disabled --stored
 
-Exit 7 where it is not so in time, is not proven, or no instance is there to prove it")]
+Exit 7 where it is not so in time, an instance that can confirm it has not, or no instance is there.
+Who is lost, and the Python client, which cannot confirm, are told of and not waited for: the line
+begins with `stored:` then")]
     Wait(Wait),
     /// Show routes, then every change of them as it happens
     #[command(after_help = "Examples:

@@ -3,6 +3,9 @@
 
 use crate::context::Context;
 
+/// Behind what is not enforced, only counted.
+pub(crate) const COUNTS_ONLY: &str = " (shadow: counts only)";
+
 /// The line with its mark: `mark` where every instance that the change concerns has confirmed it, as only `--wait` finds
 /// out; `=` where all was so already; `stored:` where no more than that is known; nothing where it was only tried.
 pub(crate) fn marked(context: &Context, mark: &str, line: &str) -> String {

@@ -71,7 +71,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
     /// Wait until every instance that is not lost enforces the change, 30 seconds at most unless said, also where all was so
-    /// already; exit 7 if not, or if nobody is there. Who is lost is named, and not waited for
+    /// already; exit 7 if not, or if nobody is there. Who is lost is named, and not waited for; nor is who cannot confirm
     #[arg(long, global = true, value_name = "DURATION", value_parser = wait)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
     pub(crate) wait: Option<Duration>,

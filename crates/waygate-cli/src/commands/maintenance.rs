@@ -11,7 +11,7 @@ use crate::cli::{GlobalCommand, ScopeSwitch, ServiceCommand, Why};
 use crate::commands::confirm::{self, Weight};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
-use crate::mark::marked;
+use crate::mark::{COUNTS_ONLY, marked};
 use crate::moment;
 use crate::printer::{Colour, Format, Printer};
 use scope::Scope;
@@ -51,7 +51,7 @@ async fn status(context: &Context, scope: &Scope) -> CliResult {
 
 fn tell_status(printer: &Printer, scope: &Scope, view: &MaintenanceView) {
     let (word, colour) = if view.enabled { ("ON", Colour::Yellow) } else { ("OFF", Colour::Green) };
-    let shadow = if view.shadow { " (shadow: counts only)" } else { "" };
+    let shadow = if view.shadow { COUNTS_ONLY } else { "" };
     printer.data(Some(colour), &format!("{}: {word}{shadow}", scope.title()));
     if !view.enabled && view.exempt_paths.is_empty() {
         return;
@@ -125,7 +125,8 @@ fn enabled(context: &Context, connection: &Connection, scope: &Scope, answer: An
         raw.get(),
         || scope.table(&view),
         |printer| {
-            printer.data(Some(Colour::Yellow), &marked(context, "⚠", &format!("{} ENABLED", scope.title())));
+            let shadow = if view.shadow { COUNTS_ONLY } else { "" };
+            printer.data(Some(Colour::Yellow), &marked(context, "⚠", &format!("{} ENABLED{shadow}", scope.title())));
             if !view.reason.is_empty() {
                 printer.data(None, &format!("  Reason: {}", view.reason));
             }

@@ -15,14 +15,17 @@ pub(super) fn told(whole: &Command, mut error: Error) -> Error {
         return error;
     }
     let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return error };
-    let Some(argument) = argument(whole, named).cloned() else { return error };
+    // What comes after the mistake has not been built yet, and cannot say its name before it is.
+    let mut whole = whole.clone();
+    whole.build();
+    let Some(argument) = argument(&whole, named).cloned() else { return error };
+    let is_typed = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => is_typed(value),
+        _ => false,
+    };
     if matches!(argument.get_id().as_str(), "backend" | "from" | "into") {
         error.insert(ContextKind::InvalidValue, ContextValue::String(NOT_SHOWN.to_owned()));
     }
-    let long = argument.get_long().map(|long| format!("--{long}"));
-    let is_typed = long.is_some_and(|long| {
-        std::env::args_os().any(|typed| typed.to_string_lossy().split('=').next() == Some(long.as_str()))
-    });
     if let Some(variable) = argument.get_env().filter(|_| !is_typed) {
         let variable = variable.to_string_lossy().into_owned();
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
@@ -49,6 +52,16 @@ pub(super) fn for_programs(error: &Error) -> Option<CliError> {
     let mut lines = lines.map(|line| line.trim_start_matches("error: ").to_owned());
     let problem = CliError::usage(lines.next().unwrap_or_default());
     Some(lines.fold(problem, CliError::hint))
+}
+
+/// Whether a value stands on the command line: after its option, or within the same word.
+fn is_typed(value: &str) -> bool {
+    std::env::args_os().any(|word| {
+        word.to_string_lossy().strip_suffix(value).is_some_and(|option| match option {
+            "" => true,
+            option => option.starts_with('-') && (option.ends_with('=') || option.len() == 2),
+        })
+    })
 }
 
 /// The argument that a refusal calls so, of the command that was typed.

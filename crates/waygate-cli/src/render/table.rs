@@ -99,7 +99,7 @@ impl Table {
     pub(crate) fn fitted(&self, colour: bool, wide: bool, width: u16) -> String {
         let columns = self.told(wide);
         // A line after each column, and one before the first.
-        let least = columns.iter().map(|&column| self.longest_word(column, width) + PADDING + 1).sum::<usize>() + 1;
+        let least = columns.iter().map(|&column| self.longest_word(column) + PADDING + 1).sum::<usize>() + 1;
         if least <= usize::from(width) {
             return self.boxed(colour, wide, width);
         }
@@ -107,11 +107,11 @@ impl Table {
         self.of(&names).map_or_else(|_| self.boxed(colour, wide, width), |table| table.lines(colour, true, true))
     }
 
-    /// The letters of the longest word of a column, at most half a width: what is longer than that may be broken.
-    fn longest_word(&self, column: usize, width: u16) -> usize {
+    /// The letters of the longest word of a column.
+    fn longest_word(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.as_str());
         let words = std::iter::once(self.header[column]).chain(cells).flat_map(str::split_whitespace);
-        words.map(|word| word.chars().count()).max().unwrap_or(0).min(usize::from(width / 2))
+        words.map(|word| word.chars().count()).max().unwrap_or(0)
     }
 
     /// The columns that have a text.
@@ -139,7 +139,7 @@ impl Table {
             }));
         }
         for (place, &column) in columns.iter().enumerate() {
-            let least = u16::try_from(self.longest_word(column, width) + PADDING).unwrap_or(width);
+            let least = u16::try_from(self.longest_word(column) + PADDING).unwrap_or(width);
             if let Some(column) = table.column_mut(place) {
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
             }
@@ -264,6 +264,12 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         for word in reason.split(' ') {
             assert!(text.contains(word), "{word} is broken:\n{text}");
+        }
+        let long = "GET:/api/v1/customers/{customer_id}/payments";
+        table.push(vec![Cell::new("2026-11-25"), Cell::new(long), Cell::new("")]);
+        for width in [60, 72, 80] {
+            let text = table.fitted(false, false, width);
+            assert!(text.contains(long), "{width} columns break a name:\n{text}");
         }
     }
 

@@ -18,6 +18,39 @@ fn exits(output: &Output, code: i32, part: &str) {
 }
 
 #[test]
+fn a_wrong_value_before_the_command_is_said_as_one_behind_it() {
+    let fleet = Fleet::open();
+    for (command, part) in [
+        (&["--wait=junk", "disable", "GET:/a"][..], "'junk'"),
+        (&["--wait=0s", "enable", "GET:/a"], "'0s'"),
+        (&["--no-input=maybe", "rl", "set", "x", "5/minute"], "'maybe'"),
+        (&["--timeout", "junk", "-o", "json", "status"], "junk"),
+        (&["status", "--timeout", "junk"], "junk"),
+    ] {
+        let told = fleet.run(command);
+        exits(&told, 2, part);
+        assert!(!shown(&told).contains("panicked"), "{}", shown(&told));
+    }
+    let command = |variable: &str, words: &[&str]| {
+        let mut command = fleet.command(words);
+        command.env("WAYGATE_TIMEOUT", variable).output().unwrap()
+    };
+    exits(&command("junk", &["status", "--timeout", "1s"]), 2, "WAYGATE_TIMEOUT");
+    let told = command("1s", &["status", "--timeout", "rubbish"]);
+    exits(&told, 2, "rubbish");
+    assert!(!shown(&told).contains("WAYGATE_TIMEOUT"), "{}", shown(&told));
+}
+
+#[test]
+fn what_only_counts_is_said_so_where_it_is_made() {
+    let fleet = Fleet::open().with_services();
+    let told = fleet.ok(&["disable", "/api/refunds", "--shadow"]);
+    assert!(shown(&told).contains("→ DISABLED (shadow: counts only)"), "{}", shown(&told));
+    let told = fleet.ok(&["global", "enable", "--shadow"]);
+    assert!(shown(&told).contains("ENABLED (shadow: counts only)"), "{}", shown(&told));
+}
+
+#[test]
 fn g29_what_goes_on_for_ever_does_not_wait_for_a_name_that_nobody_knows() {
     let fleet = Fleet::open().with_services();
     for (command, part) in [

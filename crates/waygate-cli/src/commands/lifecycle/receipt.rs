@@ -9,7 +9,7 @@ use waygate_core::LifecycleKind;
 use crate::clock;
 use crate::context::{Connection, Context, Read};
 use crate::error::CliResult;
-use crate::mark::marked;
+use crate::mark::{COUNTS_ONLY, marked};
 use crate::moment::shown;
 use crate::render;
 use crate::render::route::{colour, word};
@@ -75,7 +75,8 @@ fn told(route: &RouteState, planned: Option<Window>, now: Timestamp) -> (&'stati
         LifecycleKind::EnvGated => format!("  ({})", route.allowed_envs.join(", ")),
         _ => String::new(),
     };
-    (mark, format!("{} → {}{envs}", route.path, word(route.status)))
+    let shadow = if route.shadow { COUNTS_ONLY } else { "" };
+    (mark, format!("{} → {}{envs}{shadow}", route.path, word(route.status)))
 }
 
 /// The open window, else the next one.

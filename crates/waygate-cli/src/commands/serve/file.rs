@@ -55,6 +55,9 @@ pub(super) struct FileUser {
     services: Option<BTreeSet<ServiceId>>,
 }
 
+/// What is a secret, whatever it is written as.
+const SECRETS: [&str; 3] = ["secret_key", "metrics_token", "password_hash"];
+
 impl FileSettings {
     /// Reads a file. A refusal names the line, and shows nothing of it: it may hold a secret.
     pub(super) fn read(path: &Path) -> CliResult<Self> {
@@ -68,8 +71,12 @@ impl FileSettings {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let before = text.get(..start).unwrap_or_default();
             let line = before.matches('\n').count();
-            let message = in_words(error.message());
-            match text.lines().nth(line).and_then(key) {
+            let key = text.lines().nth(line).and_then(key);
+            let mut message = in_words(error.message());
+            if key.is_some_and(|key| SECRETS.contains(&key)) && message.starts_with("invalid type") {
+                "expected a text in quotes".clone_into(&mut message);
+            }
+            match key {
                 Some(key) if !message.contains(&format!("`{key}`")) => format!("line {}, `{key}`: {message}", line + 1),
                 _ => format!("line {}: {message}", line + 1),
             }
@@ -175,6 +182,8 @@ mod tests {
             ("backend = \"redis://u:tops3cret@h/x\"\n", "line 1, `backend`: the address of Redis is not understood"),
             ("trusted_proxies = [\"10.0.0.0/33\"]\n", "line 1, `trusted_proxies`: expected an address or a range"),
             ("secret_key = tops3cret\n", "line 1, `secret_key`: "),
+            ("secret_key = 123456789\n", "line 1, `secret_key`: expected a text in quotes"),
+            ("metrics_token = 1.5\n", "line 1, `metrics_token`: expected a text in quotes"),
         ] {
             let problem = FileSettings::parse(text).unwrap_err();
             assert!(problem.starts_with(expected), "{problem}");
