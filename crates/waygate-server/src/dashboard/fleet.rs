@@ -9,7 +9,7 @@ pub(super) mod revisions;
 use std::collections::BTreeMap;
 
 use waygate_api::instances::{BYPASSES_LIFECYCLE, BYPASSES_RATE_LIMITS, InstanceState, InstanceView};
-use waygate_core::{Commit, Revision};
+use waygate_core::{Change, Commit, Revision, ServiceId};
 
 pub(super) use self::arrival::{Arrival, pace};
 use crate::dashboard::visit::Visit;
@@ -89,7 +89,7 @@ impl Fleet {
     pub(super) fn applied(&self, service: &str, changed_at: Revision) -> Standing {
         let can_say = |instance: &&InstanceView| instance.state != InstanceState::Unconfirmed;
         let total = self.there(service).filter(can_say).count();
-        let applied = |instance: &&InstanceView| enforces(instance, changed_at);
+        let applied = |instance: &&InstanceView| enforces(instance, changed_at) && !says(instance, BYPASSES_LIFECYCLE);
         let confirmed = self.there(service).filter(can_say).filter(applied).count();
         let unconfirmed = self.there(service).count() - total;
         let words = match (total, unconfirmed) {
@@ -109,7 +109,7 @@ impl Fleet {
         for instance in there {
             match instance.state {
                 InstanceState::Unconfirmed => unconfirmed += 1,
-                _ if bypassed(instance).is_some() => (total, bypassing) = (total + 1, bypassing + 1),
+                _ if bypasses(instance, commit) => (total, bypassing) = (total + 1, bypassing + 1),
                 _ if enforces(instance, commit.revision()) => (total, confirmed) = (total + 1, confirmed + 1),
                 _ => {
                     total += 1;
@@ -139,20 +139,18 @@ impl Fleet {
     pub(super) fn awaits(&self, commit: &Commit) -> bool {
         let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
         let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
-        let follows = |instance: &&InstanceView| {
-            matches!(instance.state, InstanceState::Applying | InstanceState::Behind) && bypassed(instance).is_none()
-        };
-        there.filter(follows).any(|instance| !enforces(instance, commit.revision()))
+        let follows =
+            |instance: &&InstanceView| matches!(instance.state, InstanceState::Applying | InstanceState::Behind);
+        there.filter(follows).any(|instance| !enforces(instance, commit.revision()) && !bypasses(instance, commit))
     }
 }
 
-/// What an instance that follows says that it does not enforce, whatever is in force: its own settings bypass it.
+/// What an instance that knows the newest says that it does not enforce, whatever is in force: its own settings bypass it.
 fn bypassed(instance: &InstanceView) -> Option<&'static str> {
-    let says = |what: &str| instance.rejected.iter().any(|part| part.what == what);
-    if instance.state != InstanceState::Behind {
+    if instance.state != InstanceState::Behind || instance.lag != Some(0) {
         return None;
     }
-    match (says(BYPASSES_LIFECYCLE), says(BYPASSES_RATE_LIMITS)) {
+    match (says(instance, BYPASSES_LIFECYCLE), says(instance, BYPASSES_RATE_LIMITS)) {
         (true, true) => Some("Bypassing everything"),
         (true, false) => Some("Bypassing lifecycle"),
         (false, true) => Some("Bypassing limits"),
@@ -160,8 +158,29 @@ fn bypassed(instance: &InstanceView) -> Option<&'static str> {
     }
 }
 
-/// Whether an instance has said, of a place in the history that is known, that it enforces what was changed at a revision.
+fn says(instance: &InstanceView, what: &str) -> bool {
+    instance.rejected.iter().any(|part| part.what == what)
+}
+
+/// Whether an instance knows a change, and its own settings bypass all of that which concerns it.
+fn bypasses(instance: &InstanceView, commit: &Commit) -> bool {
+    let Ok(service) = instance.service.parse::<ServiceId>() else { return false };
+    let setting = |change: &Change| match change {
+        Change::RateLimitSet { .. } | Change::RateLimitCleared { .. } => BYPASSES_RATE_LIMITS,
+        _ => BYPASSES_LIFECYCLE,
+    };
+    let mut concerning = commit.changes().filter(|change| change.concerns(&service));
+    knows(instance, commit.revision()) && concerning.all(|change| says(instance, setting(change)))
+}
+
+/// Whether an instance has said that it is past a revision, of a place in the history that is known.
+fn knows(instance: &InstanceView, changed_at: Revision) -> bool {
+    instance.lag.is_some() && instance.applied.is_some_and(|applied| changed_at <= applied)
+}
+
+/// Whether an instance has all of what was changed at a revision; what its settings bypass is another matter.
 fn enforces(instance: &InstanceView, changed_at: Revision) -> bool {
-    let is_past_it = instance.lag.is_some() && instance.applied.is_some_and(|applied| changed_at <= applied);
-    instance.state == InstanceState::InSync || (is_past_it && instance.rejected.is_empty())
+    let is_setting = |what: &str| [BYPASSES_LIFECYCLE, BYPASSES_RATE_LIMITS].contains(&what);
+    instance.state == InstanceState::InSync
+        || (knows(instance, changed_at) && instance.rejected.iter().all(|part| is_setting(&part.what)))
 }

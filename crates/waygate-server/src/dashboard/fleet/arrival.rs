@@ -1,11 +1,10 @@
 //! How instances stand to one change.
 
-use jiff::Timestamp;
-use waygate_api::instances::{InstanceState, InstanceView};
+use waygate_api::instances::{BYPASSES_LIFECYCLE, InstanceState, InstanceView};
 use waygate_core::{Commit, Revision, ServiceId};
 
 use crate::dashboard::fleet::pages::path_of;
-use crate::dashboard::fleet::{Fleet, bypassed, enforces};
+use crate::dashboard::fleet::{Fleet, bypasses, enforces, knows, says};
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::distance;
 
@@ -39,7 +38,7 @@ impl Fleet {
     pub(in crate::dashboard) fn arrivals(&self, visit: &Visit, commit: &Commit) -> Vec<Arrival> {
         let concerned = |service: &str| service.parse().is_ok_and(|service| commit.concerns(&service));
         let there = self.0.keys().filter(|service| concerned(service)).flat_map(|service| self.there(service));
-        there.map(|instance| Arrival::of(visit, commit.revision(), Some(commit.draft.cause.at), instance)).collect()
+        there.map(|instance| Arrival::of(visit, commit.revision(), Some(commit), instance)).collect()
     }
 
     /// How each instance of a service stands to what was last changed of it at a revision.
@@ -54,7 +53,9 @@ impl Fleet {
 }
 
 impl Arrival {
-    fn of(visit: &Visit, revision: Revision, made: Option<Timestamp>, instance: &InstanceView) -> Self {
+    /// How it stands to a change, or else to what was last changed of a route.
+    fn of(visit: &Visit, revision: Revision, commit: Option<&Commit>, instance: &InstanceView) -> Self {
+        let made = commit.map(|commit| commit.draft.cause.at);
         let applied = instance.applied.is_some_and(|applied| revision <= applied);
         let confirmed = visit.app.presence.confirmed_at(instance, revision);
         let took = made.zip(confirmed).filter(|(made, at)| made <= at);
@@ -65,11 +66,15 @@ impl Arrival {
             _ if applied || instance.state == InstanceState::InSync => "not timed here".to_owned(),
             _ => String::new(),
         };
+        let bypassed = match commit {
+            Some(commit) => bypasses(instance, commit),
+            None => knows(instance, revision) && says(instance, BYPASSES_LIFECYCLE),
+        };
         let words = match instance.state {
             InstanceState::Unconfirmed => "cannot confirm",
+            _ if bypassed => "bypassed by its settings",
             _ if enforces(instance, revision) => "applied",
             InstanceState::Lost => "lost",
-            _ if bypassed(instance).is_some() => "bypassed by its settings",
             _ if applied => "applied in part",
             _ => "not applied yet",
         };

@@ -133,6 +133,45 @@ async fn instances_that_are_called_dots_have_pages() {
         followers.push(Follower::caught_up(&instance, "pay").await);
     }
     let list = admin.get("/fleet").await.text;
+/// Dashboard 4.2: a setting bypasses what it is about, and hides neither other changes nor that an instance lags.
+#[tokio::test]
+async fn what_an_instance_bypasses_counts_for_changes_of_that() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a", "GET:/b"]).await;
+    let (caller, admin) = (server.admin().await, Browser::admin(&server).await);
+    let instance = server.sdk("pay").await.with("x-waygate-instance", "pay-1").with("x-waygate-protocol", "1");
+    let follower = Follower::caught_up(&instance, "pay").await;
+    let say = async || {
+        let rejected = json!([{"what": "rate limits", "why": "bypassed by the settings of this instance"}]);
+        let cursor = server.control.current().cursor.to_string();
+        let said = json!({"app_id": "pay", "instance": "pay-1", "cursor": cursor, "rejected": rejected});
+        assert_eq!(instance.post("/api/sdk/acknowledge", said).await.status, 200);
+    };
+    caller.post(&route("pay:GET:/a", "disable"), json!({"reason": "x"})).await;
+    let disabled = server.control.current().cursor.revision;
+    let limit = json!({"path": "GET:/a", "service": "pay", "limit": "5/minute"});
+    assert!(caller.post("/api/rate-limits", limit).await.status < 300);
+    let limited = server.control.current().cursor.revision;
+    say().await;
+    let page = admin.get(&format!("/changes/{disabled}")).await.text;
+    assert!(page.contains("Applied 1 of 1.") && !page.contains("bypassed"), "{page}");
+    let page = admin.get(&format!("/changes/{limited}")).await.text;
+    assert!(page.contains("Applied 0 of 1. 1 bypassed by settings of the instance."), "{page}");
+    assert!(page.contains("bypassed by its settings"), "{page}");
+    assert!(admin.get("/routes").await.text.contains("1/1 applied"));
+    assert!(admin.get("/fleet").await.text.contains("Bypassing limits"));
+
+    // It goes on without it: from now on it does not know the newest.
+    drop(follower);
+    caller.post(&route("pay:GET:/b", "disable"), json!({"reason": "y"})).await;
+    let missed = server.control.current().cursor.revision;
+    let page = admin.get(&format!("/changes/{missed}")).await.text;
+    assert!(page.contains("Applied 0 of 1. Waiting for pay-1.") && !page.contains("bypassed"), "{page}");
+    assert!(!admin.get("/fleet").await.text.contains("Bypassing"));
+    say().await;
+    assert!(admin.get(&format!("/changes/{missed}")).await.text.contains("Applied 1 of 1."));
+}
+
     for (id, path) in [(".", "/fleet/pay/%252E"), ("..", "/fleet/pay/%252E%252E")] {
         assert!(list.contains(&format!("href=\"{path}\"")), "{path}: {list}");
         let page = admin.get(path).await;
