@@ -10,7 +10,7 @@ use crate::api::audit::may_see;
 use crate::dashboard::audit::Entry;
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::undo::way_back;
-use crate::dashboard::visit::Visit;
+use crate::dashboard::visit::{Visit, local};
 
 /// When a change that is not applied everywhere is told as a warning.
 const LATE: SignedDuration = SignedDuration::from_secs(5);
@@ -77,7 +77,8 @@ async fn unfinished(visit: &Visit, fleet: &Fleet) -> Option<Arc<Commit>> {
 }
 
 fn without_card(visit: &Visit, revision: u64) -> String {
-    let (path, query) = visit.here.split_once('?').unwrap_or((&visit.here, ""));
+    let here = local(&visit.here);
+    let (path, query) = here.split_once('?').unwrap_or((here, ""));
     let kept = query
         .split('&')
         .filter(|pair| !pair.is_empty() && !pair.starts_with("done=") && !pair.starts_with("dismissed="));

@@ -86,6 +86,18 @@ async fn a_card_is_about_a_change_of_ones_own() {
     assert!(other.status == 200 && !other.text.contains(card), "{}", other.text);
 }
 
+#[tokio::test]
+async fn a_card_is_dismissed_on_a_page_of_ours() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    server.admin().await.post(&route("pay:GET:/a", "disable"), json!({"reason": "x"})).await;
+    let revision = server.admin().await.get(&route("pay:GET:/a", "")).await.body["changed_at"].clone();
+    let page = admin.get(&format!("//evil.example/x?done={revision}")).await.text;
+    assert!(page.contains("id=\"card\""), "{page}");
+    assert!(!page.contains("href=\"//evil") && page.contains(&format!("href=\"/?dismissed={revision}\"")), "{page}");
+}
+
 /// Dashboard 4.2: a change tells what came before and after it, and how soon it was confirmed; the log how far each has come.
 #[tokio::test]
 async fn a_change_tells_of_requests_around_it_and_the_log_how_far_it_has_come() {
