@@ -1,9 +1,10 @@
 //! What is out of the ordinary for everything or for a service, or is about to be, over every page.
 
 use jiff::SignedDuration;
-use waygate_core::{Maintenance, Revision, RouteKey, State};
+use waygate_core::{Commit, Maintenance, Revision, RouteKey, State, Window};
 use waygate_store::HistoryQuery;
 
+use crate::api::audit::may_see;
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::{Moment, counted, distance, route_name};
 
@@ -58,7 +59,10 @@ async fn details(visit: &Visit, maintenance: &Maintenance) -> String {
     let changed = maintenance.changed_at;
     let query = HistoryQuery { before: changed.0.checked_add(1).map(Revision), limit: 1 };
     let history = visit.app.control.history(query).await.ok();
-    let made = history.and_then(|page| page.commits.into_iter().next()).filter(|commit| commit.revision() == changed);
+    // Who did it is for those to know who may see it in the log.
+    let seen = |commit: &Commit| commit.draft.records.iter().any(|record| may_see(&visit.principal, record));
+    let made = history.and_then(|page| page.commits.into_iter().next());
+    let made = made.filter(|commit| commit.revision() == changed && seen(commit));
     let mut details = vec![match made {
         Some(commit) => {
             let cause = &commit.draft.cause;
@@ -81,16 +85,18 @@ async fn details(visit: &Visit, maintenance: &Maintenance) -> String {
     details.join(" ")
 }
 
-/// The windows that begin within a quarter of an hour.
+/// The windows that stop requests and begin within a quarter of an hour.
 fn soon(visit: &Visit, state: &State) -> Option<Strip> {
     let latest = visit.now.checked_add(SOON).ok()?;
-    let routes = state.services.iter().flat_map(|(service, known)| {
-        known.routes.iter().map(move |(local, route)| (RouteKey::new(service.clone(), local.clone()), route))
-    });
-    let mut begin: Vec<_> = routes
-        .flat_map(|(key, route)| route.windows.iter().map(move |window| (window.start, key.clone())))
-        .filter(|(start, _)| visit.now < *start && *start <= latest)
-        .collect();
+    let is_soon =
+        |window: &&Window| !window.enforcement.is_shadow() && visit.now < window.start && window.start <= latest;
+    let mut begin = Vec::new();
+    for (service, known) in &state.services {
+        for (local, route) in &known.routes {
+            let windows = route.windows.iter().filter(is_soon);
+            begin.extend(windows.map(|window| (window.start, RouteKey::new(service.clone(), local.clone()))));
+        }
+    }
     begin.sort();
     let (start, key) = begin.first()?;
     let more = begin.len() - 1;
