@@ -55,13 +55,12 @@ pub(in crate::dashboard) async fn carry_out(
     let instance = known(&fleet, &service, &id)?;
     let name = name_of(instance).ok_or_else(ApiError::internal)?;
     let actor = visit.principal.actor.as_str();
-    let mut sheet = sheet(visit, instance, act).await;
-    match act {
+    let conflict = match act {
         Act::Anew if visit.app.presence.renew(&name) => {
             tracing::info!(instance = id, service.id = service, actor, "an instance is told everything anew");
             return Ok(see_other(&format!("{}{}", visit.base, path_of(&service, &id))));
         }
-        Act::Anew => {}
+        Act::Anew => "It could not be told anew just now.".to_owned(),
         Act::Forget => match visit.app.presence.forget(&name.service, &name.id).await {
             Ok(()) | Err(NotForgotten::Unknown) => {
                 tracing::info!(instance = id, service.id = service, actor, "an instance was forgotten");
@@ -69,10 +68,13 @@ pub(in crate::dashboard) async fn carry_out(
             }
             Err(NotForgotten::Present(state)) => {
                 let words = State::from(state).word().to_lowercase();
-                sheet.conflict = Some(format!("It is {words}: only those that are lost or have left are forgotten."));
+                format!("It is {words}: only those that are lost or have left are forgotten.")
             }
         },
-    }
+    };
+    let mut sheet = sheet(visit, instance, act).await;
+    // Why it cannot be at all says more.
+    sheet.conflict.get_or_insert(conflict);
     shown(StatusCode::CONFLICT, &sheet)
 }
 
