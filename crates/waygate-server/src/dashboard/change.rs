@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::SignedDuration;
 use waygate_api::error::ErrorCode;
-use waygate_core::{Commit, LocalKey, Record, Revision, RouteKey, Scope, ServiceId, State};
+use waygate_core::{Commit, LocalKey, Record, Revision, RouteKey, RouteMethod, Scope, ServiceId, State};
 use waygate_store::HistoryQuery;
 
 use crate::api::audit::{Subject, may_see};
@@ -111,14 +111,18 @@ fn around(visit: &Visit, state: &State, commit: &Commit) -> Option<Chart> {
         })
         .collect();
     let at = commit.draft.cause.at;
-    let span = Span::between(at - AROUND, (at + AROUND).min(visit.now), visit.now)?;
+    let (from, until) = (at.checked_sub(AROUND).ok()?, at.checked_add(AROUND).ok()?);
+    let span = Span::between(from, until.min(visit.now), visit.now)?;
     let concerned = |service: &ServiceId| state.services.contains_key(service) && commit.concerns(service);
     if records.is_empty() || !state.services.keys().any(concerned) {
         return None;
     }
     let is_it = |service: &ServiceId, local: Option<&LocalKey>| match (&routes, local) {
         (None, _) => true,
-        (Some(routes), Some(local)) => routes.contains(&RouteKey::new(service.clone(), local.clone())),
+        // A limit of all methods is of each of them.
+        (Some(routes), Some(local)) => [local.method, RouteMethod::Any]
+            .into_iter()
+            .any(|method| routes.contains(&RouteKey::new(service.clone(), LocalKey::new(method, local.path.clone())))),
         (Some(_), None) => false,
     };
     let view = visit.app.traffic.read(span, is_it, concerned);
