@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::response::Response;
 use jiff::Timestamp;
-use waygate_core::{Change, Commit, Platform, Record, Revision, RouteKey};
+use waygate_core::{Audience, Change, Commit, Platform, Record, Revision, RouteKey};
 use waygate_store::HistoryQuery;
 
 use self::filter::Filter;
@@ -157,8 +157,9 @@ async fn search(
                 .take(PARTS)
                 .map(|record| part(record, None))
                 .collect();
-            // What services and sessions do by themselves is for nobody to put in force.
-            let is_routine = commit.draft.records.iter().all(|record| record.action.is_routine());
+            // What services and sessions do by themselves is for nobody to put in force, nor what no service hears of.
+            let is_servers = |record: &Record| matches!(record.change.audience(), Audience::Servers);
+            let is_routine = commit.draft.records.iter().all(|record| record.action.is_routine() || is_servers(record));
             let propagation = if is_routine { (String::new(), true) } else { fleet.propagation(commit) };
             found.push(Shown { entry, parts, propagation });
         }
