@@ -9,7 +9,7 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use waygate_api::paths;
 use waygate_api::routes::RouteState;
-use waygate_core::{Command, Route, RouteKey, State};
+use waygate_core::{Command, Enforcement, Route, RouteKey, State, Switch};
 
 use crate::dashboard::fleet::Fleet;
 use crate::dashboard::form::{Posted, revision};
@@ -17,7 +17,7 @@ use crate::dashboard::frame::Section;
 use crate::dashboard::routes::{Filter, status_of};
 use crate::dashboard::sheet::{Fact, Sheet};
 use crate::dashboard::switch::act::Act;
-use crate::dashboard::switch::chosen::{Chosen, key_of};
+use crate::dashboard::switch::chosen::{Chosen, is_already, key_of};
 use crate::dashboard::visit::{Visit, page};
 use crate::dashboard::words::{Kind, counted, route_name};
 use crate::error::ApiError;
@@ -57,6 +57,8 @@ pub(super) async fn carry_out(path: Option<Path<(String, String)>>, posted: Post
     };
     let mut sheet = sheet(visit, &visit.state(), act, &chosen).await?;
     ask_about_overlap(&mut sheet, &posted, &held);
+    let is_plain = |to: &Switch| matches!(to, Switch::Control { until: None, enforcement: Enforcement::Enforce, .. });
+    sheet.is_so &= act.switches(&posted).is_ok_and(|switches| switches.iter().all(is_plain));
     sheet.again(&posted, held).await
 }
 
@@ -124,6 +126,13 @@ fn over(visit: &Visit, state: &State, key: &RouteKey, route: &Route) -> Option<F
     ))
 }
 
+/// The same for several routes.
+fn over_some(visit: &Visit, state: &State, routes: &[(RouteKey, &Route)]) -> Option<Fact> {
+    let under = routes.iter().filter(|(key, route)| over(visit, state, key, route).is_some()).count();
+    let words = format!("A maintenance lies over {}: until it ends callers get that", counted(under, "route"));
+    (under > 0).then(|| Fact::words("Before that", words))
+}
+
 async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Result<Sheet, ApiError> {
     let fleet = Fleet::of(visit).await;
     let found = chosen.find(visit, state, &fleet, act)?;
@@ -146,13 +155,14 @@ async fn sheet(visit: &Visit, state: &State, act: Act, chosen: &Chosen) -> Resul
     } else if !found.free.is_empty() {
         sheet.facts.push(Fact::words("Routes", found.names()));
     }
-    let outcome = only.map_or_else(|| act.outcome(), |(_, route)| act.outcome_for(route, visit.now));
-    if let Some(kind) = outcome {
-        sheet.facts.push(Fact::status("Then", Kind(kind)));
-        sheet.is_so = only.is_some_and(|(_, route)| route.status(visit.now) == kind);
-    }
+    let mut outcomes = found.free.iter().map(|(_, route)| act.outcome_for(route, visit.now));
+    let outcome = outcomes.next().flatten().filter(|kind| outcomes.all(|other| other == Some(*kind)));
+    sheet.facts.extend(outcome.map(|kind| Fact::status("Then", Kind(kind))));
+    sheet.is_so = only.is_some_and(|(_, route)| is_already(act, route));
     if let Some((key, route)) = only {
         sheet.facts.extend(over(visit, state, key, route));
+    } else {
+        sheet.facts.extend(over_some(visit, state, &found.free));
     }
     if let Some(answer) = act.answer() {
         sheet.facts.push(Fact::words("Callers get", answer));

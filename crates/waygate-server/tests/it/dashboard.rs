@@ -4,6 +4,7 @@ mod forms;
 mod frames;
 mod limits;
 mod previews;
+mod switches;
 mod traffic;
 mod truth;
 

@@ -92,7 +92,10 @@ impl Act {
         match self {
             Self::Enable if route.deprecation.is_some() => Some(LifecycleKind::Deprecated),
             // It is announced also while the route does not answer.
-            Self::Deprecate if route.status(now) != LifecycleKind::Active => Some(route.status(now)),
+            Self::Deprecate => Some(match route.enforced_status(now) {
+                LifecycleKind::Active => LifecycleKind::Deprecated,
+                kind => kind,
+            }),
             _ => self.outcome(),
         }
     }

@@ -159,7 +159,8 @@ pub(super) fn key_of(route: &str) -> Result<RouteKey, ApiError> {
     paths::key_of_path(route).ok_or_else(invalid)?.parse().map_err(|_| invalid())
 }
 
-fn is_already(act: Act, route: &Route) -> bool {
+/// Whether all that the act asks for without more being said is so.
+pub(super) fn is_already(act: Act, route: &Route) -> bool {
     let base = &route.base;
     let is_plain = route.temporary.is_none() && !base.enforcement.is_shadow();
     match act.outcome() {

@@ -15,7 +15,7 @@ async fn start() -> (TestServer, Browser) {
 }
 
 /// The value of a hidden field.
-fn hidden(page: &Page, name: &str) -> String {
+pub(super) fn hidden(page: &Page, name: &str) -> String {
     let field = page.text.split(&format!("name=\"{name}\" value=\"")).nth(1);
     field.unwrap_or_else(|| panic!("no {name}: {}", page.text)).split('"').next().unwrap().to_owned()
 }

@@ -7,7 +7,7 @@ use crate::dashboard::{Browser, Page, act};
 use crate::helpers::{Follower, TestServer, path_key, route};
 
 /// The words of a form's facts, by their names.
-fn fact<'p>(page: &'p Page, name: &str) -> &'p str {
+pub(super) fn fact<'p>(page: &'p Page, name: &str) -> &'p str {
     let from = page.text.split(&format!("<dt>{name}</dt><dd>")).nth(1);
     from.unwrap_or_else(|| panic!("no `{name}`: {}", page.text)).split("</dd>").next().unwrap()
 }
