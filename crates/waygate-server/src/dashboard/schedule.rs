@@ -35,6 +35,8 @@ struct SchedulePage {
     service: Option<String>,
     /// Where a window is planned, for that service.
     new: String,
+    /// The same list for a calendar.
+    calendar: String,
     rows: Vec<Row>,
     /// Where seven days and a month are to be had, and which of them this is.
     views: [View; 2],
@@ -112,6 +114,8 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let step = if shape == Shape::Month { 1.month() } else { 7.days() };
     let view = |name, own| View { name, href: href(own, None), current: shape == own };
     let over = |bar: Bar| Over { start: Moment(bar.start), end: Moment(bar.end), bar };
+    let of = service.as_ref().map(|service| format!("?service={}", percent_encoded(service.as_str())));
+    let of = of.unwrap_or_default();
     page(&SchedulePage {
         frame: Frame::of(&visit, &state, Section::Schedule).await,
         services: state.services.keys().map(ToString::to_string).collect(),
@@ -127,10 +131,8 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
         weeks: if shape == Shape::Month { month::weeks(&bars, from, today) } else { Vec::new() },
         past: past.into_iter().map(over).collect(),
         past_is_whole,
-        new: match &service {
-            Some(service) => format!("/schedule/new?service={}", percent_encoded(service.as_str())),
-            None => "/schedule/new".to_owned(),
-        },
+        new: format!("/schedule/new{of}"),
+        calendar: format!("/schedule/calendar.ics{of}"),
         service: service.map(|service| service.to_string()),
     })
 }

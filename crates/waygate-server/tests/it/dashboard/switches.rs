@@ -64,3 +64,13 @@ async fn a_form_promises_of_several_routes_only_what_all_of_them_become() {
     let under = several("env").await;
     assert!(fact(&under, "Before that").contains("over 2 routes"), "{}", under.text);
 }
+
+#[tokio::test]
+async fn links_of_the_schedule_name_the_service_as_a_whole() {
+    let server = TestServer::start().await;
+    server.register("x&y z", &["GET:/q"]).await;
+    let page = Browser::admin(&server).await.get("/schedule?service=x%26y%20z").await.text;
+    for link in ["/schedule/new?service=x%26y%20z\"", "/schedule/calendar.ics?service=x%26y%20z\""] {
+        assert!(page.contains(link), "{link}: {page}");
+    }
+}
