@@ -84,7 +84,7 @@ struct Bare {
 
 /// How many routes without a limit are listed, and of how many limits is told what of them is used.
 const MOST: usize = 50;
-const MOST_USED: usize = 200;
+const MOST_USED: usize = 50;
 
 pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     let state = visit.state();
@@ -119,10 +119,10 @@ pub(super) async fn list(visit: Visit) -> Result<Response, ApiError> {
     rows.retain(|row| filter.takes(row));
     let used = cards.iter_mut().filter_map(|card| card.row.as_mut()).chain(rows.iter_mut());
     for row in used.take(MOST_USED) {
-        row.usage = row.target.policy(&state).and_then(|policy| Usage::of(&visit, &row.target, policy));
+        row.usage = row.target.policy(&state).and_then(|policy| Usage::of(&visit, &state, &row.target, policy));
     }
     unlimited.retain(|bare| filter.takes_text(&[&bare.name, &bare.service]));
-    let many = cards.len() + rows.len() > MOST_USED;
+    let many = cards.iter().filter(|card| card.row.is_some()).count() + rows.len() > MOST_USED;
     let more_unlimited = unlimited.len().saturating_sub(MOST);
     unlimited.truncate(MOST);
     page(&LimitsPage {

@@ -7,6 +7,7 @@ mod previews;
 mod switches;
 mod traffic;
 mod truth;
+mod usage;
 
 use reqwest::Method;
 

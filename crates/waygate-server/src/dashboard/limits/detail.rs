@@ -92,7 +92,7 @@ pub(in crate::dashboard) async fn show(
         title: format!("Limit of {}", target.name()),
         path: target.path(),
         of: of(&target),
-        current: policy.map(|policy| Current::of(&visit, &target, policy)),
+        current: policy.map(|policy| Current::of(&visit, &state, &target, policy)),
         chain: chain(&state, &target),
         shares,
         unable,
@@ -103,14 +103,14 @@ pub(in crate::dashboard) async fn show(
 }
 
 impl Current {
-    fn of(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> Self {
+    fn of(visit: &Visit, state: &State, target: &Target, policy: &RateLimitPolicy) -> Self {
         Self {
             sentence: sentence(policy),
             on: policy.is_on(|| visit.now),
             shadow: policy.enforcement.is_shadow(),
             declared: policy.declared,
             facts: facts(visit, policy),
-            usage: Usage::of(visit, target, policy),
+            usage: Usage::of(visit, state, target, policy),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use waygate_api::traffic::{Outcomes, TrafficPoint};
-use waygate_core::{KeyStrategy, LocalKey, Quota, RateLimitPolicy, ServiceId};
+use waygate_core::{KeyStrategy, LocalKey, Quota, RateLimitPolicy, ServiceId, State};
 
 use crate::compat;
 use crate::dashboard::limits::target::Target;
@@ -26,7 +26,12 @@ struct Met {
 /// What is to be known of a limit before it is set.
 pub(super) fn notes(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> Vec<String> {
     let mut notes = vec![format!("It would be: {}.", sentence(policy))];
-    notes.extend(policy.limit.quotas().iter().map(|quota| met_words(visit, target, policy, *quota)));
+    if is_one_number(visit, target, policy) {
+        let reached = Reached::of(visit, &visit.state(), target, policy);
+        notes.extend(policy.limit.quotas().iter().map(|quota| met_words(visit, policy, *quota, &reached)));
+    } else {
+        notes.push("How many requests it would meet is not known: it is not one number for all.".to_owned());
+    }
     if visit.principal.sees_everything() || target.scope().service().is_some() {
         let state = visit.app.control.current();
         let unable = compat::unsupported(&visit.app.presence, &state, &target.scope(), policy);
@@ -35,10 +40,9 @@ pub(super) fn notes(visit: &Visit, target: &Target, policy: &RateLimitPolicy) ->
     notes
 }
 
-fn met_words(visit: &Visit, target: &Target, policy: &RateLimitPolicy, quota: Quota) -> String {
+fn met_words(visit: &Visit, policy: &RateLimitPolicy, quota: Quota, reached: &Reached) -> String {
     let period = i64::try_from(quota.period_seconds).unwrap_or(i64::MAX);
-    let points = points(visit, target, policy, window_of(quota.period_seconds));
-    let Some(met) = met(&points, period, quota.amount, visit.now) else {
+    let Some(met) = met(reached.in_periods_of(quota), period, quota.amount, visit.now) else {
         return format!("How many requests {quota} would meet is not known: no period of it was measured as a whole.");
     };
     let of = if policy.key_strategy == KeyStrategy::Global { "" } else { ", all callers together" };
@@ -60,8 +64,33 @@ fn met_words(visit: &Visit, target: &Target, policy: &RateLimitPolicy, quota: Qu
     words
 }
 
+/// Whether the limit's own numbers apply to every caller, and the visitor is told of all that reaches it.
+pub(super) fn is_one_number(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> bool {
+    policy.tiers.is_empty() && (*target != Target::Global || visit.principal.sees_everything())
+}
+
+/// What reached a limit, read once for all its quotas that are looked back for as long.
+pub(super) struct Reached(Vec<(Window, Vec<TrafficPoint>)>);
+
+impl Reached {
+    pub(super) fn of(visit: &Visit, state: &State, target: &Target, policy: &RateLimitPolicy) -> Self {
+        let mut read: Vec<(Window, Vec<TrafficPoint>)> = Vec::new();
+        for window in policy.limit.quotas().iter().map(|quota| window_of(quota.period_seconds)) {
+            if !read.iter().any(|(known, _)| *known == window) {
+                read.push((window, points(visit, state, target, policy, window)));
+            }
+        }
+        Self(read)
+    }
+
+    pub(super) fn in_periods_of(&self, quota: Quota) -> &[TrafficPoint] {
+        let window = window_of(quota.period_seconds);
+        self.0.iter().find(|(known, _)| *known == window).map(|(_, points)| &points[..]).unwrap_or_default()
+    }
+}
+
 /// For how long a limit of that period is looked back.
-pub(super) fn window_of(period_seconds: u64) -> Window {
+fn window_of(period_seconds: u64) -> Window {
     match period_seconds {
         ..60 => Window::Quarter,
         60..3600 => Window::Hour,
@@ -70,8 +99,13 @@ pub(super) fn window_of(period_seconds: u64) -> Window {
 }
 
 /// What reached the limits of the target but for the routes that the policy exempts, as fine as it is kept.
-pub(super) fn points(visit: &Visit, target: &Target, policy: &RateLimitPolicy, window: Window) -> Vec<TrafficPoint> {
-    let state = visit.state();
+fn points(
+    visit: &Visit,
+    state: &State,
+    target: &Target,
+    policy: &RateLimitPolicy,
+    window: Window,
+) -> Vec<TrafficPoint> {
     let is_service = |service: &ServiceId| {
         state.services.contains_key(service) && target.scope().service().is_none_or(|only| only == service)
     };

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use waygate_core::{KeyStrategy, Quota, RateLimitPolicy};
+use waygate_core::{KeyStrategy, Quota, RateLimitPolicy, Share, State};
 
-use crate::dashboard::limits::foresight::{measured, points, window_of};
+use crate::dashboard::limits::foresight::{Reached, is_one_number, measured};
 use crate::dashboard::limits::target::Target;
 use crate::dashboard::visit::Visit;
 use crate::dashboard::words::{counted, span};
@@ -24,12 +24,18 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Of the limit's quota that is the closest to being used up; `None` where no period of any was measured.
-    pub(super) fn of(visit: &Visit, target: &Target, policy: &RateLimitPolicy) -> Option<Self> {
+    /// Of the limit's quota that is the closest to being used up; `None` where no period of any was measured, or where it
+    /// is not these numbers that are in force.
+    pub(super) fn of(visit: &Visit, state: &State, target: &Target, policy: &RateLimitPolicy) -> Option<Self> {
+        if !is_one_number(visit, target, policy) {
+            return None;
+        }
+        let reached = Reached::of(visit, state, target, policy);
+        // Otherwise each instance has a counter of its own, which admits the whole limit.
+        let is_of_all = policy.key_strategy == KeyStrategy::Global && policy.share == Share::Divided;
         let of_quota = |quota: &Quota| {
-            let points = points(visit, target, policy, window_of(quota.period_seconds));
-            let sums = measured(&points, i64::try_from(quota.period_seconds).ok()?, visit.now)?;
-            let is_of_all = policy.key_strategy == KeyStrategy::Global;
+            let period = i64::try_from(quota.period_seconds).ok()?;
+            let sums = measured(reached.in_periods_of(*quota), period, visit.now)?;
             Some(Self { quota: *quota, reached: percentile(&sums)?, periods: sums.len(), is_of_all })
         };
         policy.limit.quotas().iter().filter_map(of_quota).min_by_key(|usage| Reverse(usage.percent()))
@@ -39,8 +45,8 @@ impl Usage {
         (self.reached * 100).checked_div(self.quota.amount).unwrap_or(u64::MAX)
     }
 
-    /// What a meter shows, and of how much. What all callers do together says nothing of one of them once it is more than
-    /// one of them may.
+    /// What a meter shows, and of how much. What all counters count together says nothing of one of them once it is more
+    /// than one of them admits.
     pub(super) fn meter(&self) -> Option<(u64, u64)> {
         let is_known = self.quota.amount > 0 && (self.is_of_all || self.reached <= self.quota.amount);
         is_known.then(|| (self.reached.min(self.quota.amount), self.quota.amount))
@@ -66,7 +72,7 @@ impl Usage {
             counted(self.periods, "period"),
         );
         if self.meter().is_none() && self.quota.amount > 0 {
-            words.push_str(" That is more than one caller may; how much one of them had is not measured.");
+            words.push_str(" That is more than one counter admits; how much one of them had is not measured.");
         }
         words
     }
@@ -98,7 +104,7 @@ mod tests {
             Usage { quota: Quota { amount, period_seconds: 60 }, reached, periods: 1, is_of_all }.meter()
         };
         assert_eq!(usage(30, 100, false), Some((30, 100)));
-        assert_eq!(usage(130, 100, false), None, "of one caller nothing is known");
+        assert_eq!(usage(130, 100, false), None, "of one counter nothing is known");
         assert_eq!(usage(130, 100, true), Some((100, 100)));
         assert_eq!(usage(0, 0, true), None);
     }

@@ -177,36 +177,6 @@ async fn a_limit_is_asked_for_in_parts_or_as_text() {
     assert!(answer.status == 422 && answer.text.contains("id=\"e-limit\""), "{}", answer.text);
 }
 
-/// Dashboard 4.2: what is used of a limit, with a meter only where that is known; 4.0, 5: no data is no zero.
-#[tokio::test]
-async fn what_is_used_of_a_limit_is_told_as_far_as_it_was_measured() {
-    let server = TestServer::start().await;
-    server.register("pay", &["GET:/a"]).await;
-    let (admin, caller) = (Browser::admin(&server).await, server.admin().await);
-    let policy = json!({"path": "pay:GET:/a", "limit": "5/second", "key_strategy": "global"});
-    assert_eq!(caller.post("/api/rate-limits", policy).await.status, 201);
-    assert_eq!(caller.post("/api/services/pay/rate-limit", json!({"limit": "3/second"})).await.status, 201);
-    let page = format!("/limits/routes/{}", path_key("pay:GET:/a"));
-    assert!(admin.get(&page).await.text.contains("Use: no data."));
-    assert!(!admin.get("/limits").await.text.contains("<meter"));
-    for seconds_ago in 2..62 {
-        let counts = json!([{"seconds_ago": seconds_ago, "method": "GET", "path": "/a", "allowed": 4, "blocked": 100}]);
-        assert_eq!(server.sdk("pay").await.post("/api/sdk/traffic", report("pay", &counts)).await.status, 200);
-    }
-    let text = admin.get(&page).await.text;
-    assert!(
-        text.contains(
-            "<meter max=\"5\" value=\"4\" aria-label=\"Used, p95\" optimum=\"0\" high=\"4\"></meter> 4 of 5/second"
-        ),
-        "{text}"
-    );
-    assert!(text.contains("no more than 4 requests came as far as this limit"), "{text}");
-    // What all callers do together is more than one of them may, and says nothing of one.
-    let list = admin.get("/limits").await.text;
-    assert!(list.matches("<meter").count() == 1 && list.contains("4 of 3/second <span class=\"faint\""), "{list}");
-    assert!(admin.get("/limits/services/pay").await.text.contains("how much one of them had is not measured"));
-}
-
 /// Pages of a limit and of its route say the same of one that only counts, that is paused, or that exempts.
 #[tokio::test]
 async fn a_limit_that_stops_nothing_is_not_said_to_be_in_force() {
