@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn what_a_shell_or_the_command_line_would_take_for_something_else_is_quoted() {
         assert_eq!(lines(&switch(Switch::disable(), "-x")), ["disable 'pay:GET:/a/{id}' --reason=-x"]);
+        assert_eq!(lines(&switch(Switch::disable(), "=x")), ["disable 'pay:GET:/a/{id}' --reason '=x'"]);
         let service = Command::Maintenance {
             scope: MaintenanceScope::Service("x&y z".parse().unwrap()),
             to: MaintenanceSwitch::Off,

@@ -86,11 +86,12 @@ pub(super) fn call(command: &Command) -> Option<Vec<Value>> {
     }
     let mut calls = vec![Value::Object(fields)];
     // To set a limit is to put it in force; one that is paused stays so here.
-    if let Command::RateLimit { target, to: RateLimitSwitch::Set(policy), reason, expected, .. } = command
+    if let Command::RateLimit { target, to: RateLimitSwitch::Set(policy), reason, .. } = command
         && !policy.enabled
     {
-        let (target, reason, expected) = (target.clone(), reason.clone(), *expected);
-        let pause = Command::RateLimit { target, to: RateLimitSwitch::Pause, reason, allow_unknown: false, expected };
+        let (target, reason) = (target.clone(), reason.clone());
+        let pause =
+            Command::RateLimit { target, to: RateLimitSwitch::Pause, reason, allow_unknown: false, expected: None };
         calls.extend(call(&pause)?);
     }
     Some(calls)

@@ -170,10 +170,10 @@ fn ending(until: Option<jiff::Timestamp>) -> Vec<String> {
     until.map(|until| vec!["--until".to_owned(), until.to_string()]).unwrap_or_default()
 }
 
-/// For a shell.
+/// For a shell. Zsh takes what begins with an equals sign for the name of a program.
 pub(super) fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:=@%+,-".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_plain) {
+    if !text.is_empty() && !text.starts_with('=') && text.bytes().all(is_plain) {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
