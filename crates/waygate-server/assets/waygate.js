@@ -116,7 +116,7 @@ async function refresh(own = false) {
   fetching = (async () => {
     try {
       const url = new URL(location);
-      const card = document.getElementById("card");
+      const card = $("#card");
       if (card) url.searchParams.set("done", card.dataset.card);
       const response = await fetch(url, quick);
       if (response.status === 401) return ended();
@@ -134,10 +134,10 @@ let last = 0;
 let state = "off";
 function show(next, words) {
   state = next;
-  const live = document.getElementById("live");
+  const live = $("#live");
   live.dataset.live = next;
   $("[data-words]", live).textContent = words;
-  document.getElementById("stale").hidden = next !== "off";
+  $("#stale").hidden = next !== "off";
 }
 function heard(message) {
   last = Date.now();
@@ -227,7 +227,7 @@ async function send(form, submitter) {
     const row = opener?.dataset?.row;
     dialog.close();
     const number = target.searchParams.get("done");
-    document.getElementById("card")?.remove();
+    $("#card")?.remove();
     if (target.pathname === location.pathname) {
       renew(page, true);
       ((row && $(`[data-key="${row}"] a`)) || $("#page")).focus();
@@ -338,7 +338,7 @@ document.addEventListener("click", (event) => {
   if (said) { const field = $("[name=reason]", said.form); field.value = said.textContent; field.focus(); return; }
   const link = event.target.closest?.("a");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
-  if (link.matches("[data-dialog], [data-menu] a:not([data-go])")) {
+  if (link.matches("[data-dialog]")) {
     event.preventDefault();
     const row = link.closest("[data-key]");
     const trigger = link.closest("[popover]") ? $(`[popovertarget="${link.closest("[popover]").id}"]`) : link;
@@ -406,7 +406,7 @@ async function find(text) {
     if (response.status === 401) return ended(() => find(text));
     found = parse(await response.text()).getElementById("found");
   } catch { if ($("#palette")) trouble(); return; }
-  const list = document.getElementById("palette-found");
+  const list = $("#palette-found");
   if (!list || !found || $("#palette").value !== text) return;
   list.replaceChildren(...adopted(found).childNodes);
   list.dataset.of = text;
