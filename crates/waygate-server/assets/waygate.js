@@ -415,6 +415,7 @@ async function find(text) {
   $$("a", list).forEach((link, index) => {
     link.id = `found-${index}`;
     link.setAttribute("role", "option");
+  $(".error[role=alert]", dialog)?.remove();
     link.setAttribute("aria-selected", index === 0);
   });
   $("#palette").setAttribute("aria-activedescendant", $("a", list) ? "found-0" : "");
@@ -447,9 +448,7 @@ function openPalette(from, text = "") {
       clearTimeout(wait);
       // Never what was found for another text.
       if (list.dataset.of !== field.value) await find(field.value);
-      const option = $("[aria-selected=true]", list);
-      option?.click();
-      if (option && !option.matches("[data-dialog]")) location.assign(option.href);
+      if (list.isConnected && list.dataset.of === field.value) $("[aria-selected=true]", list)?.click();
     }
   });
   if (text) find(text);
