@@ -32,7 +32,7 @@ class Live(Check):
         self.world.server.kill()
         try:
             self.admin.click("dialog [data-submit]")
-            self.admin.eventually("cannot be reached", "dialog[open]")
+            self.admin.eventually("Whether it was changed is not known", "dialog[open]")
             self.assertEqual(self.admin.property("dialog [name=reason]", "value"), "typed before the outage")
         finally:
             self.world.server.log.close()

@@ -190,7 +190,7 @@ async function open(href, from) {
   } catch { trouble(); }
 }
 // Tells in the open dialog, or in one of its own, what has not worked; what was typed stays.
-function trouble(text = "The control plane cannot be reached. Nothing was changed; try again when it is back.") {
+function trouble(text = "The control plane cannot be reached. Try again when it is back.") {
   const note = make("p", { className: "error", role: "alert", textContent: text });
   const sheet = $(".sheet", dialog);
   if (dialog.open && sheet) { $(".error[role=alert]", sheet)?.remove(); sheet.prepend(note); return; }
@@ -233,7 +233,7 @@ async function send(form, submitter) {
       ((row && $(`[data-key="${row}"] a`)) || $("#page")).focus();
       say(number ? `Change r${number} is stored.` : "Done.");
     } else location.assign(response.url);
-  } catch { trouble(); } finally { for (const button of buttons) button.disabled = false; }
+  } catch { trouble("No answer came. Whether it was changed is not known: look at the log before you send it again."); } finally { for (const button of buttons) button.disabled = false; }
 }
 dialog.addEventListener("close", () => {
   // It is told late: something else may be open by now.
