@@ -55,10 +55,11 @@ function renew(page, own = false) {
     else if (!busy(region)) region.replaceChildren();
   }
   const card = page.getElementById("card");
-  if (card && !document.getElementById("card")) $(".body").append(adopted(card));
+  if (card && !$("#card") && card.dataset.card !== dismissed) $(".body").append(adopted(card));
   for (const row of $$("[data-late]")) if (!busy(row)) row.removeAttribute("data-late");
   selection();
 }
+let dismissed;
 const adopted = (element) => { const copy = document.importNode(element, true); localTimes(copy); return copy; };
 function renewRegion(region, newer, own) {
   const known = new Set($$("[data-key]", region).map((row) => row.dataset.key));
@@ -109,10 +110,13 @@ for (const button of $$("[data-behind]")) {
     $("a", document.getElementById(button.dataset.behind))?.focus();
   });
 }
-let fetching = null;
-let wanted = 0;
+let fetching, again, wanted;
 async function refresh(own = false) {
-  if (fetching) { wanted = Math.max(wanted, own ? 2 : 1); return; }
+  if (fetching) {
+    if (own) return again ??= fetching.then(() => { again = null; return refresh(true); });
+    wanted = true;
+    return;
+  }
   fetching = (async () => {
     try {
       const url = new URL(location);
@@ -125,7 +129,7 @@ async function refresh(own = false) {
   })();
   await fetching;
   fetching = null;
-  if (wanted) { setTimeout(refresh, 250, wanted > 1); wanted = 0; }
+  if (wanted) { setTimeout(refresh, 250); wanted = false; }
 }
 
 // One connection for all tabs: the tab with the lock listens and tells the others.
@@ -350,8 +354,9 @@ document.addEventListener("click", (event) => {
     dialog.close();
   } else if (link.matches("[data-dismiss]")) {
     event.preventDefault();
-    const card = document.getElementById("card");
-    document.cookie = `waygate_dismissed=${card.dataset.card}; path=/; samesite=lax; max-age=3600`;
+    const card = $("#card");
+    dismissed = card.dataset.card;
+    document.cookie = `waygate_dismissed=${dismissed}; path=/; samesite=lax; max-age=3600`;
     card.remove();
     const plain = new URL(location);
     plain.searchParams.delete("done");
@@ -410,12 +415,12 @@ async function find(text) {
   if (!list || !found || $("#palette").value !== text) return;
   list.replaceChildren(...adopted(found).childNodes);
   list.dataset.of = text;
+  $(".error[role=alert]", dialog)?.remove();
   for (const group of $$("section", list)) group.setAttribute("role", "group");
   for (const part of $$("ul, li, h2, p", list)) part.setAttribute("role", "none");
   $$("a", list).forEach((link, index) => {
     link.id = `found-${index}`;
     link.setAttribute("role", "option");
-  $(".error[role=alert]", dialog)?.remove();
     link.setAttribute("aria-selected", index === 0);
   });
   $("#palette").setAttribute("aria-activedescendant", $("a", list) ? "found-0" : "");
