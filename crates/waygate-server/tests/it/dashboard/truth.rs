@@ -133,18 +133,6 @@ async fn an_instance_that_bypasses_is_marked() {
     assert!(admin.get("/routes").await.text.contains("1 bypassing"));
 }
 
-/// Dashboard 4.1: every instance has a page, whatever it calls itself.
-#[tokio::test]
-async fn instances_that_are_called_dots_have_pages() {
-    let server = TestServer::start().await;
-    server.register("pay", &["GET:/a"]).await;
-    let admin = Browser::admin(&server).await;
-    let mut followers = Vec::new();
-    for id in [".", ".."] {
-        let instance = server.sdk("pay").await.with("x-waygate-instance", id).with("x-waygate-protocol", "1");
-        followers.push(Follower::caught_up(&instance, "pay").await);
-    }
-    let list = admin.get("/fleet").await.text;
 /// Dashboard 4.2: a setting bypasses what it is about, and hides neither other changes nor that an instance lags.
 #[tokio::test]
 async fn what_an_instance_bypasses_counts_for_changes_of_that() {
@@ -184,6 +172,18 @@ async fn what_an_instance_bypasses_counts_for_changes_of_that() {
     assert!(admin.get(&format!("/changes/{missed}")).await.text.contains("Applied 1 of 1."));
 }
 
+/// Dashboard 4.1: every instance has a page, whatever it calls itself.
+#[tokio::test]
+async fn instances_that_are_called_dots_have_pages() {
+    let server = TestServer::start().await;
+    server.register("pay", &["GET:/a"]).await;
+    let admin = Browser::admin(&server).await;
+    let mut followers = Vec::new();
+    for id in [".", ".."] {
+        let instance = server.sdk("pay").await.with("x-waygate-instance", id).with("x-waygate-protocol", "1");
+        followers.push(Follower::caught_up(&instance, "pay").await);
+    }
+    let list = admin.get("/fleet").await.text;
     for (id, path) in [(".", "/fleet/pay/%252E"), ("..", "/fleet/pay/%252E%252E")] {
         assert!(list.contains(&format!("href=\"{path}\"")), "{path}: {list}");
         let page = admin.get(path).await;
