@@ -157,7 +157,15 @@ pub(crate) async fn carry_out(
         context.printer.note(&format!("stays away: {subject}, which is not known any more"));
     }
     if plan.steps.is_empty() {
-        show(context, &plan.told(), "no change: everything is so already");
+        if let Some(revision) = undoes {
+            let why = if plan.gone.is_empty() { "" } else { ": what it was about has gone" };
+            let error = format!("nothing of revision {revision} can be taken back{why}");
+            let advice = "`waygate undo REVISION` takes an earlier one back; `waygate history` lists them";
+            return Err(CliError::new(ExitStatus::NotFound, error).hint(advice));
+        }
+        let is_so = plan.gone.is_empty();
+        let none = if is_so { "no change: everything is so already" } else { "no change: what was set then has gone" };
+        show(context, &plan.told(), none);
         context.nothing_changed();
         let services: Vec<&str> = plan.services.iter().map(String::as_str).collect();
         propagation::of_what_is_stored(context, connection, &services).await?;

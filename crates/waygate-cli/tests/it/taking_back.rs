@@ -176,3 +176,88 @@ fn g31_what_is_gone_and_stays_so_is_named() {
     assert_eq!(told.as_array().unwrap().len(), 2, "{told}");
     assert_eq!(status(&fleet, "POST:/api/orders"), "disabled");
 }
+
+/// Of a reset, of what has ended by itself, and of a removal nothing is left: the change before it is the one that is meant.
+#[test]
+fn g31_undo_goes_on_where_nothing_is_left_to_take_back() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["disable", "/api/refunds", "--reason", "stays"]);
+    fleet.ok(&["rl", "set", "POST:/api/orders", "5/minute"]);
+    fleet.ok(&["rl", "reset", "POST:/api/orders"]);
+    fleet.ok(&["disable", "POST:/api/orders", "--for", "1s"]);
+    let lapsing = latest(&fleet);
+    let began = std::time::Instant::now();
+    while status(&fleet, "POST:/api/orders") != "active" {
+        assert!(began.elapsed().as_secs() < 20, "it never ends");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let first = fleet.ok(&["undo"]);
+    assert!(shown(&first).contains(&format!("{lapsing}, ")), "{}", shown(&first));
+    assert!(shown(&first).contains("what has ended by itself"), "{}", shown(&first));
+    let limits = fleet.json(&["rl", "list"]);
+    assert_eq!(limits, json!([]), "{}", shown(&first));
+    assert_eq!(status(&fleet, "/api/refunds"), "disabled");
+    fleet.ok(&["undo"]);
+    assert_eq!(status(&fleet, "/api/refunds"), "active");
+    assert_eq!(fleet.run(&["undo"]).status.code(), Some(3));
+
+    fleet.ok(&["disable", "POST:/api/orders"]);
+    fleet.ok(&["api", "DELETE", "/api/services/payments-service"]);
+    fleet.ok(&["undo"]);
+    assert_eq!(status(&fleet, "POST:/api/orders"), "active");
+}
+
+#[test]
+fn g31_undo_without_a_revision_asks_for_twenty_at_most() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["disable", "/api/refunds"]);
+    fleet.ok(&["rl", "set", "/api/refunds", "5/minute"]);
+    for _ in 0..20 {
+        fleet.ok(&["rl", "reset", "/api/refunds"]);
+    }
+    let output = fleet.run(&["undo"]);
+    assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
+    assert!(shown(&output).contains("nothing is left to take back of 20 changes"), "{}", shown(&output));
+}
+
+/// Whoever takes back what somebody else has done leaves them what they did before it.
+#[test]
+fn g31_what_others_have_taken_back_is_passed_over() {
+    let fleet = Fleet::start(&["--auth", "admin:secret", "--auth", "bob:hidden"]).logged_in().with_services();
+    fleet.ok(&["disable", "POST:/api/orders", "--reason", "before"]);
+    fleet.ok(&["disable", "GET:/api/orders", "--reason", "taken back"]);
+    let revision = latest(&fleet);
+    let bob = tempfile::tempdir().unwrap();
+    let by_bob = |arguments: &[&str]| {
+        let mut command = crate::context::waygate(bob.path());
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", shown(&output));
+    };
+    by_bob(&["config", "set-url", &fleet.url]);
+    by_bob(&["login", "bob", "--password", "hidden"]);
+    by_bob(&["undo", &revision]);
+    let undone = fleet.ok(&["undo"]);
+    assert!(shown(&undone).contains(&format!("passed over: revision {revision}: ")), "{}", shown(&undone));
+    assert_eq!(status(&fleet, "POST:/api/orders"), "active");
+}
+
+/// That nothing can be done is no success.
+#[test]
+fn g31_what_is_gone_is_not_said_to_be_taken_back() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["api", "DELETE", "/api/services/payments-service"]);
+    let removal = latest(&fleet);
+    let output = fleet.run(&["undo", &removal]);
+    let text = shown(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains(&format!("nothing of revision {removal} can be taken back")), "{text}");
+    assert!(!text.contains("everything is so already"), "{text}");
+    let bare = fleet.run(&["undo"]);
+    assert_eq!(bare.status.code(), Some(3), "{}", shown(&bare));
+
+    fleet.ok(&["disable", "POST:/api/orders"]);
+    fleet.ok(&["api", "DELETE", "/api/services/orders-service"]);
+    let output = fleet.run(&["undo", &latest(&fleet)]);
+    assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
+    assert!(shown(&output).contains("can be taken back: what it was about has gone"), "{}", shown(&output));
+}
