@@ -17,6 +17,9 @@ use crate::printer::Output;
 /// What is shown as it is, beside JSON.
 const TEXTS: [&str; 2] = ["text/plain", "application/openmetrics-text"];
 
+/// Sessions, tokens, webhooks and what instances say: no change of what callers find.
+const WITHOUT_REASON: [&str; 5] = ["/api/auth", "/api/sdk", paths::INSTANCES, paths::TOKENS, paths::WEBHOOKS];
+
 pub(crate) async fn run(context: &Context, api: Api) -> CliResult {
     let Api { verb, path, fields, input } = api;
     if matches!(context.printer.output, Output::Csv | Output::Name) {
@@ -35,14 +38,23 @@ pub(crate) async fn run(context: &Context, api: Api) -> CliResult {
     } else if !fields.is_empty() {
         body = Some(Value::Object(Map::from_iter(fields)));
     }
-    if !verb.is_safe() && !has_reason(body.as_ref()) {
-        confirm::reasoned(context, "").map_err(|error| error.hint("here it is a field: `-f reason=TEXT`"))?;
+    if !verb.is_safe() && takes_reason(&path) && !has_reason(body.as_ref()) {
+        confirm::reasoned(context, "").map_err(|mut error| {
+            error.hints.retain(|hint| !hint.contains("--reason"));
+            error.hint("give it as a field: `-f reason=TEXT`")
+        })?;
     }
     let connection = context.connect()?;
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let client = if verb.is_safe() { &connection.client } else { connection.changing()? };
     let answer = client.call_raw(verb, &path, &query, body.as_ref(), &[]).await;
     tell(context, &connection, answer.map_err(|error| connection.failure(error))?)
+}
+
+/// Whether what is called changes what callers find, and so takes a reason.
+fn takes_reason(path: &str) -> bool {
+    let is_below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    !WITHOUT_REASON.iter().any(|root| is_below(root))
 }
 
 /// Whether a body says why, as a whole or of each of its commands.

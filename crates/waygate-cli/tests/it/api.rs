@@ -63,3 +63,19 @@ fn what_cannot_be_called_is_refused_before_and_a_refusal_has_the_code_of_every_c
     assert_eq!(unasked.status.code(), Some(2), "{}", shown(&unasked));
     assert_eq!(fleet.json(&["history"]), before);
 }
+
+/// What callers find takes a reason; a session, a token or a webhook has none to take.
+#[test]
+fn a_reason_is_wanted_of_changes_alone() {
+    let fleet = Fleet::guarded().logged_in().with_services();
+    fleet.ok(&["context", "add", "prod", "--url", &fleet.url, "--require-reason"]);
+    let call = ["api", "POST", "/api/global/enable"];
+    let refused = fleet.run(&call);
+    let text = shown(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("`-f reason=TEXT`") && !text.contains("--reason TEXT"), "{text}");
+    fleet.ok(&[&call[..], &["-f", "reason=deploy"]].concat());
+    let login = ["api", "POST", "/api/auth/login", "-f", "username=admin", "-f", "password=secret"];
+    let answer = body(&fleet, &login);
+    assert!(answer["token"].is_string(), "{answer}");
+}
