@@ -167,13 +167,20 @@ pub(crate) async fn carry_out(
         let none = if is_so { "no change: everything is so already" } else { "no change: what was set then has gone" };
         show(context, &plan.told(), none);
         context.nothing_changed();
-        let services: Vec<&str> = plan.services.iter().map(String::as_str).collect();
-        propagation::of_what_is_stored(context, connection, &services).await?;
+        match plan.services.as_deref() {
+            Some([]) => propagation::of_nobody(context),
+            services => {
+                let services: Vec<&str> = services.unwrap_or_default().iter().map(String::as_str).collect();
+                propagation::of_what_is_stored(context, connection, &services).await?;
+            }
+        }
         return Ok(false);
     }
     let batch = Batch::of(&plan.commands(), undoes)?;
     let is_seen = agree(context, connection, plan, least).await?;
     let (Read { value: answer, .. }, head) = batch.send(connection).await?;
+    // What is shown are the steps.
+    context.propagations.keep_apart();
     // Whoever was asked has it before them.
     if !(is_seen && context.printer.terminal && context.printer.output == Output::Table) {
         show(context, &plan.told(), "");

@@ -1,7 +1,7 @@
 //! What `--wait` tells: how far a change has come.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,48 +14,72 @@ use crate::printer::{Colour, Format};
 
 /// What answers have said about how far their changes have come. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Propagations(Arc<Mutex<Vec<Noted>>>);
+pub(crate) struct Propagations(Arc<Mutex<All>>);
 
 /// What a server says that does not say how far a change has come.
 pub(crate) const TOO_OLD: &str = "the server does not say how far a change has come: it may be of an older version";
 
+#[derive(Debug, Default)]
+struct All {
+    noted: Vec<Noted>,
+    /// What was wanted is about no service that is there, so that no answer can tell of it.
+    is_of_nobody: bool,
+}
+
 #[derive(Debug)]
 struct Noted {
     propagation: Propagation,
-    /// The answer itself is shown, with this in it.
-    is_shown: bool,
+    place: Place,
+}
+
+/// Where else what is known of it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nowhere.
+    Apart,
+    /// In the answer that programs get.
+    ForPrograms,
+    /// In the answer that everybody gets.
+    ForAll,
 }
 
 impl Propagations {
     /// Takes note of what an answer says.
     pub(crate) fn note(&self, answer: &RawValue) {
-        self.push(answer, false);
+        self.push(answer, Place::ForPrograms);
     }
 
     /// Takes note of what an answer says that is shown as it is.
     pub(crate) fn note_shown(&self, answer: &RawValue) {
-        self.push(answer, true);
+        self.push(answer, Place::ForAll);
     }
 
     /// Whether every change that was waited for has been confirmed by whoever it concerns.
     pub(crate) fn are_proven(&self) -> bool {
-        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = &self.all().noted;
         !noted.is_empty() && noted.iter().all(|noted| is_in_force(&noted.propagation) && is_proven(&noted.propagation))
     }
 
     /// Takes note of what was found out by asking.
     pub(crate) fn note_found(&self, propagation: Propagation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Noted { propagation, is_shown: false });
+        self.all().noted.push(Noted { propagation, place: Place::Apart });
     }
 
-    fn push(&self, answer: &RawValue, is_shown: bool) {
-        if let Some(propagation) = said(answer) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Noted { propagation, is_shown });
+    /// Takes note that what was noted so far is in no answer that is shown.
+    pub(crate) fn keep_apart(&self) {
+        for noted in &mut self.all().noted {
+            noted.place = Place::Apart;
         }
     }
 
-    fn take(&self) -> Vec<Noted> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn push(&self, answer: &RawValue, place: Place) {
+        if let Some(propagation) = said(answer) {
+            self.all().noted.push(Noted { propagation, place });
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,6 +92,14 @@ pub(crate) async fn of_what_is_stored(context: &Context, connection: &Connection
     Ok(())
 }
 
+/// Where what is wanted is about no service that is there: nobody is waited for.
+pub(crate) fn of_nobody(context: &Context) {
+    context.propagations.all().is_of_nobody = true;
+    if context.settings.wait.is_some() && !context.settings.dry_run {
+        context.printer.note("it is about no service that is known there: nobody is waited for");
+    }
+}
+
 /// Tells what was waited for. `is_owed` says that an answer must have told of it.
 ///
 /// # Errors
@@ -78,14 +110,14 @@ pub(crate) fn tell(context: &Context, is_owed: bool) -> CliResult {
     if context.settings.wait.is_none() || context.settings.dry_run {
         return Ok(());
     }
-    let noted = context.propagations.take();
-    if noted.is_empty() && is_owed {
+    let All { noted, is_of_nobody } = std::mem::take(&mut *context.propagations.all());
+    if noted.is_empty() && is_owed && !is_of_nobody {
         return Err(CliError::new(ExitStatus::NotInForce, format!("stored, but {TOO_OLD}")));
     }
     let mut late: Option<CliError> = None;
-    for Noted { propagation, is_shown } in noted {
+    for Noted { propagation, place } in noted {
         if is_in_force(&propagation) {
-            tell_in_force(context, &propagation, is_shown);
+            tell_in_force(context, &propagation, place);
             continue;
         }
         let error = late.get_or_insert_with(|| CliError::new(ExitStatus::NotInForce, not_in_force(&propagation)));
@@ -95,13 +127,17 @@ pub(crate) fn tell(context: &Context, is_owed: bool) -> CliResult {
 }
 
 /// Says that it is in force wherever that can be known, and who is lost.
-pub(crate) fn tell_in_force(context: &Context, propagation: &Propagation, is_shown: bool) {
+pub(crate) fn tell_in_force(context: &Context, propagation: &Propagation, place: Place) {
     let printer = &context.printer;
-    // Elsewhere it is part of the answer.
-    if printer.format == Format::Table && !is_shown {
-        printer.data(Some(colour(propagation)), &in_force(propagation));
+    let is_for_people = printer.format == Format::Table;
+    match place {
+        Place::Apart | Place::ForPrograms if is_for_people => {
+            printer.data(Some(colour(propagation)), &in_force(propagation));
+        }
+        Place::Apart => printer.note(&in_force(propagation)),
+        Place::ForPrograms | Place::ForAll => {}
     }
-    if printer.format == Format::Table {
+    if is_for_people || place == Place::Apart {
         for line in lost_by_name(propagation) {
             printer.warn(&format!("  {line}"));
         }
@@ -111,7 +147,9 @@ pub(crate) fn tell_in_force(context: &Context, propagation: &Propagation, is_sho
 /// Who does not enforce it or is lost, by name, and what can be done.
 pub(crate) fn hints(propagation: &Propagation) -> Vec<String> {
     let mut hints: Vec<String> = propagation.laggards.iter().map(named).collect();
-    hints.extend(more((propagation.total - propagation.confirmed).saturating_sub(propagation.laggards.len())));
+    hints.extend(more(
+        propagation.total.saturating_sub(propagation.confirmed).saturating_sub(propagation.laggards.len()),
+    ));
     hints.extend(lost_by_name(propagation));
     hints.extend(advice(propagation).map(ToOwned::to_owned));
     hints

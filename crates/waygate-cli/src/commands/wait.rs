@@ -12,7 +12,7 @@ use waygate_api::routes::RouteState;
 use crate::cli::Wait;
 use crate::commands::follow::Follower;
 use crate::commands::lifecycle::route_of;
-use crate::commands::propagation::{hints, is_in_force, not_in_force, tell_in_force};
+use crate::commands::propagation::{Place, hints, is_in_force, not_in_force, tell_in_force};
 use crate::context::{Connection, Context, Read};
 use crate::error::{CliError, CliResult, ExitStatus};
 use crate::mark::marked;
@@ -21,6 +21,8 @@ use crate::render::route::{colour, word};
 
 /// For how long at most it is asked at a time how far a change has come: what is wanted may be over in between.
 const AT_A_TIME: Duration = Duration::from_secs(2);
+/// At most so often it is asked: what an instance has refused is answered at once.
+const BETWEEN: Duration = Duration::from_millis(250);
 
 /// What is known when the time is over.
 struct Found {
@@ -86,12 +88,14 @@ impl Found {
         let come = connection.propagation(&services, left).await?;
         // Nobody has ever come: that is told at once.
         let is_known = is_in_force(&come) || come.unproven == Some(Unproven::Unheard);
-        self.propagation = Some(come);
         if is_known {
-            // It may have become another meanwhile.
+            // It may have become another meanwhile: until that is known, nothing is proven.
+            self.propagation = None;
             self.route = connection.get(path, &[]).await?;
         }
-        Ok(is_known && self.route.value.effective == wait.wanted)
+        let is_wanted = self.route.value.effective == wait.wanted;
+        self.propagation = is_wanted.then_some(come);
+        Ok(is_known && is_wanted)
     }
 }
 
@@ -108,13 +112,19 @@ async fn follow(
         if found.route.value.effective != wait.wanted {
             follower.changed().await?;
         }
+        let begun = Instant::now();
         let read = async {
             found.route = connection.get::<RouteState>(path, &[]).await?;
             found.look(connection, path, wait, until).await
         };
         match read.await {
             Ok(true) => return Ok(()),
-            Ok(false) => follower.is_well(),
+            Ok(false) => {
+                follower.is_well();
+                if found.propagation.is_some() {
+                    tokio::time::sleep_until(begun + BETWEEN).await;
+                }
+            }
             Err(error) if error.status == ExitStatus::NotInForce => return Err(error),
             Err(error) => follower.lost(error).await?,
         }
@@ -132,7 +142,7 @@ fn tell(context: &Context, raw: &RawValue, route: &RouteState, propagation: Opti
         |printer| printer.data(Some(colour(route.effective)), &line),
     );
     match propagation {
-        Some(propagation) => tell_in_force(context, propagation, false),
+        Some(propagation) => tell_in_force(context, propagation, Place::ForPrograms),
         None => context.printer.note("whether it has arrived at the instances was not asked"),
     }
 }

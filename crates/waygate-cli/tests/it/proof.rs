@@ -259,6 +259,61 @@ fn g57_who_is_lost_is_named() {
     assert_eq!((&lost["instance"], &lost["state"]), (&json!("gone"), &json!("lost")), "{document}");
 }
 
+/// What an instance has refused is answered at once, and is not asked for all the faster.
+#[test]
+fn g57_wait_does_not_ask_without_a_pause() {
+    let fleet = Fleet::open().with_services();
+    fleet.ok(&["disable", "/api/refunds"]);
+    let cursor = fleet.json(&["api", "GET", "/api/sdk/snapshot?service=payments-service"])["cursor"].clone();
+    let rejected = json!([{"what": "routes GET:/api/refunds", "why": "unknown"}]);
+    let said_so = json!({"app_id": "payments-service", "instance": "one", "cursor": cursor, "rejected": rejected});
+    fleet.post(paths::ACKNOWLEDGE, &said_so);
+    let output = fleet.run(&["wait", "/api/refunds", "--for", "disabled", "--within", "1s", "-v"]);
+    assert_eq!(output.status.code(), Some(7), "{}", shown(&output));
+    assert!(said(&output).contains("could not apply routes GET:/api/refunds"), "{}", shown(&output));
+    let asked = said(&output).matches("/api/propagation").count();
+    assert!((1..10).contains(&asked), "{asked}: {}", shown(&output));
+}
+
+/// Programs get the steps on stdout; how far they have come is told beside them, once.
+#[test]
+fn g57_who_is_lost_is_told_beside_the_steps_of_a_document() {
+    let fleet = Fleet::start(&["--instance-liveness", "2"]).with_services();
+    drop(Enforcing::start(&fleet, "payments-service", "gone"));
+    let _instance = Enforcing::start(&fleet, "payments-service", "one");
+    until("it is never lost", || {
+        let there = fleet.json(&["instances", "payments-service"]);
+        there.as_array().unwrap().iter().any(|one| one["id"] == "gone" && one["state"] == "lost")
+    });
+    let document = "waygate: 1\nservices: {payments-service: {routes: {'GET:/api/refunds': {status: disabled}}}}\n";
+    std::fs::write(fleet.home.path().join("wanted.yaml"), document).unwrap();
+    let apply = ["apply", "-f", "wanted.yaml", "-o", "json", "--wait"];
+    for (command, steps) in [(&apply[..], 1), (&apply[..], 0), (&["undo", "-o", "json", "--wait"], 1)] {
+        let output = fleet.ok(command);
+        let shown_steps: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(shown_steps.as_array().unwrap().len(), steps, "{}", shown(&output));
+        assert_eq!(said(&output).matches("1/1 instances enforcing").count(), 1, "{}", shown(&output));
+        assert!(said(&output).contains("payments-service gone: lost, enforced revision "), "{}", shown(&output));
+    }
+    // Where the answer has it, it is told there.
+    let output = fleet.ok(&["disable", "/api/refunds", "-o", "json", "--wait"]);
+    assert!(!said(&output).contains("instances enforcing"), "{}", shown(&output));
+}
+
+/// What is left out concerns nobody.
+#[test]
+fn g57_nobody_is_waited_for_where_all_is_left_out() {
+    let fleet = Fleet::open().with_services();
+    std::fs::write(
+        fleet.home.path().join("ghost.yaml"),
+        "waygate: 1\nservices: {ghost: {rate_limit: {limit: 5/minute}}}\n",
+    )
+    .unwrap();
+    let output = fleet.ok(&["apply", "-f", "ghost.yaml", "--skip-unknown", "--wait"]);
+    assert!(said(&output).contains("nobody is waited for"), "{}", shown(&output));
+    assert!(!has_mark(&output), "{}", shown(&output));
+}
+
 /// The one that is back says nothing of the others, and after the start they are known by name.
 #[test]
 fn g57_after_a_restart_one_of_two_is_not_all() {
@@ -301,10 +356,13 @@ fn breaking(end: impl Fn(TcpStream) + Send + 'static) -> String {
 #[test]
 fn a_change_whose_answer_is_lost_may_have_been_made() {
     let home = tempfile::tempdir().unwrap();
+    let document = home.path().join("wanted.yaml");
+    std::fs::write(&document, "waygate: 1\nservices: {pay: {maintenance: {enabled: true}}}\n").unwrap();
     let told = |url: &str, line: &str| {
         let output =
             waygate(home.path()).args(["-S", url, "--timeout", "400ms"]).args(line.split(' ')).output().unwrap();
         assert!(!output.status.success(), "{line}: {}", shown(&output));
+        assert!(!shown(&output).contains("cannot read `"), "{line}: {}", shown(&output));
         shown(&output).contains("the change may have been made all the same: `waygate history`")
     };
     let (held, holding) = mpsc::channel();
@@ -320,8 +378,9 @@ fn a_change_whose_answer_is_lost_may_have_been_made() {
         for line in changes {
             assert!(told(url, line), "{url} {line}");
         }
-        for line in ["status", "disable GET:/a --dry-run", "login admin --password secret", "wait GET:/a", "apply -f -"]
-        {
+        // It reads before it changes anything, and that is what fails.
+        let apply = format!("apply -f {}", document.display());
+        for line in ["status", "disable GET:/a --dry-run", "login admin --password secret", "wait GET:/a", &apply] {
             assert!(!told(url, line), "{url} {line}");
         }
     }

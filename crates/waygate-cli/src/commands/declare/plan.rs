@@ -46,8 +46,8 @@ pub(crate) struct Plan {
     pub(crate) unknown: Vec<String>,
     /// What operators had set in the past of routes that have gone since, and that nobody can set now.
     pub(crate) gone: Vec<String>,
-    /// The services that it is about, where it is not about all.
-    pub(crate) services: Vec<String>,
+    /// The services that it is about, of those that are known; where there are none, it is about all.
+    pub(crate) services: Option<Vec<String>>,
 }
 
 /// Makes plans.
@@ -62,8 +62,8 @@ impl Planner<'_> {
     pub(crate) fn plan(&self, current: &Document, wanted: &Document) -> Plan {
         let mut plan = Plan::default();
         if wanted.global.is_none() {
-            plan.services =
-                wanted.services.keys().filter(|name| current.services.contains_key(*name)).cloned().collect();
+            let known = wanted.services.keys().filter(|name| current.services.contains_key(*name));
+            plan.services = Some(known.cloned().collect());
         }
         let nothing = ServiceDocument::default();
         if let Some(global) = &wanted.global {
